@@ -1,0 +1,176 @@
+"""The archive: what publishers served, byte for byte, with its provenance beside it.
+
+    <root>/<source>/<resource>/<YYYYMMDDTHHMMSSZ>.<ext>
+    <root>/<source>/<resource>/<YYYYMMDDTHHMMSSZ>.meta.json
+
+Files are written once and never changed. A folder in this shape can be replayed instead of the network.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from ingestion.errors import ArchiveDamaged
+
+STAMP = "%Y%m%dT%H%M%SZ"
+META_SUFFIX = ".meta.json"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a publisher answered: `content` from `url` at `fetched_at` (UTC, without zone)."""
+
+    url: str
+    content: bytes
+    fetched_at: datetime
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Provenance of one archived file; the fields are those of its `.meta.json`."""
+
+    source: str
+    resource: str
+    url: str
+    fetched_at: datetime
+    file: str
+    bytes: int
+    sha256: str
+    origin: str
+    note: str = ""
+    is_sample: bool = False
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Captures are read in this order, however they arrived."""
+        return self.fetched_at, self.sha256
+
+    def to_json(self) -> str:
+        fields = asdict(self) | {"fetched_at": self.fetched_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return json.dumps(fields, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        fields = json.loads(text)
+        fetched_at = datetime.fromisoformat(fields.pop("fetched_at")).astimezone(UTC)
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
+        if Path(known["file"]).name != known["file"]:
+            raise ValueError("file names another folder")
+        return cls(fetched_at=fetched_at.replace(tzinfo=None), **known)
+
+
+class Archive:
+    """Captures below one folder."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def put(
+        self,
+        source: str,
+        resource: str,
+        served: Served,
+        ext: str,
+        origin: str = "served",
+        note: str = "",
+        is_sample: bool = False,
+    ) -> Capture:
+        """File what was served and return its provenance.
+
+        Bytes equal to those already filed at that second are not filed again; other bytes from the
+        same second move on to the next free one, so that nothing is overwritten.
+        """
+        sha256 = hashlib.sha256(served.content).hexdigest()
+        fetched_at = served.fetched_at.replace(microsecond=0)
+        folder = self.root / source / resource
+        while (meta := folder / (fetched_at.strftime(STAMP) + META_SUFFIX)).exists():
+            filed = _read_meta(meta)
+            if filed.sha256 == sha256:
+                return filed
+            fetched_at += timedelta(seconds=1)
+        capture = Capture(
+            source=source,
+            resource=resource,
+            url=served.url,
+            fetched_at=fetched_at,
+            file=f"{fetched_at.strftime(STAMP)}.{ext}",
+            bytes=len(served.content),
+            sha256=sha256,
+            origin=origin,
+            note=note,
+            is_sample=is_sample,
+        )
+        self._file(capture, served.content, capture.to_json())
+        return capture
+
+    def captures(self, source: str, known: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Capture]:
+        """Every capture of a source whose (resource, file stem) is not among `known`, in no particular order.
+
+        Raises:
+            ArchiveDamaged: a `.meta.json` cannot be read.
+        """
+        for meta in sorted((self.root / source).glob("*/*" + META_SUFFIX)):
+            if (meta.parent.name, meta.name.removesuffix(META_SUFFIX)) not in known:
+                yield _read_meta(meta)
+
+    def read(self, capture: Capture) -> bytes:
+        """The bytes of a capture.
+
+        Raises:
+            ArchiveDamaged: the file is missing, or its bytes do not have the filed sha256.
+        """
+        path = self.root / capture.source / capture.resource / capture.file
+        where = f"{capture.source}/{capture.resource}/{capture.file}"
+        try:
+            content = path.read_bytes()
+        except OSError:
+            raise ArchiveDamaged(f"{where} is named by its meta.json but is not there: restore the file.") from None
+        if hashlib.sha256(content).hexdigest() != capture.sha256:
+            raise ArchiveDamaged(
+                f"{where} does not have the sha256 of its meta.json ({len(content)} bytes, {capture.bytes} expected):"
+                " restore the file or remove both."
+            )
+        return content
+
+    def copy_from(self, other: "Archive", source: str) -> Iterator[str]:
+        """Copy a source's captures that are not here yet from another archive; yields a sentence for each it cannot.
+
+        A capture whose bytes are missing over there is copied by its provenance alone, so that reading it names it.
+        """
+        for meta in sorted((other.root / source).glob("*/*" + META_SUFFIX)):
+            if (self.root / source / meta.parent.name / meta.name).exists():
+                continue
+            try:
+                capture = _read_meta(meta)
+            except ArchiveDamaged as error:
+                yield str(error)
+                continue
+            data = meta.parent / capture.file
+            self._file(capture, data.read_bytes() if data.exists() else None, meta.read_text())
+
+    def _file(self, capture: Capture, content: bytes | None, meta: str) -> None:
+        """The bytes first and the provenance last: a capture without its meta.json does not exist."""
+        folder = self.root / capture.source / capture.resource
+        folder.mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            _write_atomically(folder / capture.file, content)
+        _write_atomically(folder / (Path(capture.file).stem + META_SUFFIX), meta.encode())
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _read_meta(path: Path) -> Capture:
+    try:
+        return Capture.from_json(path.read_text())
+    except (ValueError, TypeError, KeyError) as error:
+        where = f"{path.parent.name}/{path.name}"
+        raise ArchiveDamaged(f"{where} is not a provenance record ({error}): repair or remove it.") from None
