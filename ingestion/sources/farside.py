@@ -1,0 +1,201 @@
+"""Farside Investors: net flows of US spot crypto ETFs per fund and trade date, in US$ m.
+
+Publisher: https://farside.co.uk, collected by hand from the issuers; a fund's cell is '-' until it has reported.
+Terms: no redistribution terms found, so fetching is opt-in and no page of theirs is part of this project.
+Limits: Cloudflare often answers 403; that is an error, never an empty table. One request a second at most.
+Exercised on recorded pages of btc, btc_all and eth_all; the shapes of eth, sol and every live answer were not.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+import polars as pl
+from lxml import html
+
+from ingestion.archive import Served
+from ingestion.errors import PageRefused
+
+SOURCE = "farside"
+TABLE = "flows"
+URLS = {
+    "btc": "https://farside.co.uk/btc/",
+    "btc_all": "https://farside.co.uk/bitcoin-etf-flow-all-data/",
+    "eth": "https://farside.co.uk/eth/",
+    "eth_all": "https://farside.co.uk/ethereum-etf-flow-all-data/",
+    "sol": "https://farside.co.uk/sol/",
+}
+RESOURCES = tuple(URLS)
+EXT = "html"
+KEY = {"asset": pl.String, "ticker": pl.String, "value_date": pl.Date, "metric": pl.String}
+NEWEST = "next_session"
+
+TOTAL = "TOTAL"
+NOT_DAYS = {"", "seed", "total", "average", "maximum", "minimum", "fee", "date"}
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAY = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4})")
+TICKER = re.compile(r"[A-Z][A-Z0-9]{2,5}")
+NUMBER = re.compile(r"-?[\d,]*\d(\.\d+)?")
+MILLION = 1_000_000
+# A column that repeats this many non-zero figures of one that is gone is that one under another name.
+REPEATED_FIGURES = 3
+
+
+class Cell(NamedTuple):
+    """One printed figure: ticker (or TOTAL), day and text as served."""
+
+    day: date
+    ticker: str
+    text: str
+
+
+def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
+    """The page as it is now; it changes through the day, so it is asked for every time.
+
+    Raises:
+        FetchFailed: no answer, or not with status 200.
+    """
+    yield http.get(URLS[resource])
+
+
+def parse(content: bytes) -> list[Cell]:
+    """The cells of a page's table, by day and column name.
+
+    Raises:
+        PageRefused: no table, no day, unknown header or row, a row that does not fit the header, a figure that is
+            no number, one day twice with different figures, or funds that do not add up to the printed total.
+    """
+    rows = _table(content)
+    first_day = next((n for n, row in enumerate(rows) if _day(row[0])), None)
+    if first_day is None:
+        raise PageRefused("the table has no day in it: look at the page, it may be empty or its dates changed shape.")
+    columns = _columns(rows[:first_day])
+    days: dict[date, list[str]] = {}
+    for label, *texts in rows[first_day:]:
+        day = _day(label)
+        if day is None:
+            if label.rstrip("*").strip().lower() not in NOT_DAYS:
+                raise PageRefused(f"the row '{label}' is neither a day nor a known summary: teach the parser its name.")
+            continue
+        if len(texts) != len(columns):
+            raise PageRefused(
+                f"{day} has {len(texts)} figures under {len(columns)} column names: the row is misaligned, wait for a"
+                " corrected page."
+            )
+        if days.setdefault(day, texts) != texts:
+            raise PageRefused(f"{day} stands on the page twice with different figures: wait for a corrected page.")
+        _check_total(day, dict(zip(columns, texts, strict=True)))
+    return [Cell(day, ticker, text) for day, texts in days.items() for ticker, text in zip(columns, texts, strict=True)]
+
+
+def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
+    """One row per cell: asset, ticker (TOTAL for the printed total), value_date, metric net_flow_usd in US$.
+
+    The asset is the page's, whatever fund stands on it.
+    """
+    asset = resource.split("_")[0].upper()
+    amounts = [usd_m(cell.text) for cell in rows]
+    return pl.DataFrame(
+        {
+            "asset": [asset] * len(rows),
+            "ticker": [cell.ticker for cell in rows],
+            "value_date": [cell.day for cell in rows],
+            "metric": ["net_flow_usd"] * len(rows),
+            "raw_text": [None if amount is None else cell.text for cell, amount in zip(rows, amounts, strict=True)],
+            "value": [None if amount is None else float(amount * MILLION) for amount in amounts],
+        },
+        schema={**KEY, "raw_text": pl.String, "value": pl.Float64},
+    )
+
+
+def compare(page: pl.DataFrame, held: pl.DataFrame) -> None:
+    """Refuse a page on which a fund's column came back under another name: its history would count twice.
+
+    Args:
+        page: the page's frame.
+        held: the newest state of every cell known before it.
+
+    Raises:
+        PageRefused: a column never seen before repeats the figures of one that is no longer there.
+    """
+    held = held.filter(pl.col("asset").is_in(page["asset"].unique().implode()), pl.col("value").is_not_null())
+    new = page.join(held, on="ticker", how="anti")
+    gone = held.join(page, on="ticker", how="anti").join(page.select("value_date").unique(), on="value_date")
+    both = new.join(gone, on="value_date", suffix="_gone").filter(pl.col("value") != 0, pl.col("value_gone") != 0)
+    repeated = (
+        both.group_by("ticker", "ticker_gone")
+        .agg(days=pl.len(), same=(pl.col("value") == pl.col("value_gone")).sum())
+        .filter(pl.col("days") >= REPEATED_FIGURES, pl.col("days") == pl.col("same"))
+    )
+    for ticker, ticker_gone in repeated.select("ticker", "ticker_gone").iter_rows():
+        raise PageRefused(
+            f"column {ticker} repeats the figures stored for {ticker_gone}, which is gone: if the fund was renamed,"
+            " have its earlier rows renamed first."
+        )
+
+
+def usd_m(text: str) -> Decimal | None:
+    """US$ m as printed: '1,119.9', '(95.1)', '0.0'; None for a blank cell ('-' or nothing).
+
+    Raises:
+        PageRefused: the text is no number.
+    """
+    if text in ("", "-"):
+        return None
+    negative = text.startswith("(") and text.endswith(")")
+    digits = text[1:-1].strip() if negative else text
+    if not NUMBER.fullmatch(digits):
+        raise PageRefused(f"'{text}' is not a figure in US$ m: look at the page before it is read again.")
+    amount = Decimal(digits.replace(",", ""))
+    return -amount if negative else amount
+
+
+def _table(content: bytes) -> list[list[str]]:
+    """Texts of the cells of the page's one flow table, header rows included."""
+    page = html.fromstring(b"<html>" + content)
+    tables = page.xpath("//table[contains(concat(' ', @class, ' '), ' etf ')]")
+    if not tables:
+        raise PageRefused("the page has no flow table (a challenge page, or a new layout): look at it in a browser.")
+    rows = tables[0].xpath(".//tr[th or td]")
+    return [[_text(cell) for cell in row.xpath("./th|./td")] for row in rows]
+
+
+def _text(cell) -> str:
+    return " ".join(cell.text_content().split())
+
+
+def _day(label: str) -> date | None:
+    match = DAY.fullmatch(label)
+    if not match or match[2].lower() not in MONTHS:
+        return None
+    try:
+        return date(int(match[3]), MONTHS.index(match[2].lower()) + 1, int(match[1]))
+    except ValueError:
+        raise PageRefused(f"'{label}' is no day of the calendar: wait for a corrected page.") from None
+
+
+def _columns(headers: list[list[str]]) -> list[str]:
+    """Tickers by position, TOTAL last: the short page prints issuer, ticker and fee above each other."""
+    tickers = [
+        names[1:-1] for names in headers if len(names) > 2 and all(TICKER.fullmatch(name) for name in names[1:-1])
+    ]
+    if len(tickers) != 1:
+        raise PageRefused("the header has no single row of tickers: the layout changed, teach the parser.")
+    if not all(names[0] in ("", "Date") for names in headers if names[1:-1] == tickers[0]):
+        raise PageRefused("the first column is not named 'Date': the layout changed, teach the parser.")
+    if not any(names[-1] == "Total" for names in headers):
+        raise PageRefused("the last column is not named 'Total': the layout changed, teach the parser.")
+    if len(set(tickers[0])) != len(tickers[0]):
+        raise PageRefused("two columns bear the same ticker: wait for a corrected page.")
+    return [*tickers[0], TOTAL]
+
+
+def _check_total(day: date, texts: dict[str, str]) -> None:
+    """The funds printed for a day add up to its total to the last digit; otherwise a column was misread."""
+    amounts = {ticker: usd_m(text) for ticker, text in texts.items()}
+    total = amounts.pop(TOTAL)
+    funds = sum(amount for amount in amounts.values() if amount is not None)
+    if total is not None and total != funds:
+        raise PageRefused(f"the funds of {day} add up to {funds} and not to the printed total {total} (US$ m): wait.")

@@ -1,0 +1,187 @@
+"""Net asset value and shares outstanding per day of iShares' crypto funds, as iShares (BlackRock) states them.
+
+What: the fund workbook behind "Download" on a product page: SpreadsheetML 2003, sheet "Historical", one row per day.
+Terms: no redistribution terms found; fetching is opt-in.
+Limits: an "as of" share count is settlement-dated (T+1), so its day is not the trade date; a workbook states the whole
+history, and only its newest statement. The workbook does not name its fund in that sheet: the address alone does.
+Exercised: on recorded bytes of IBIT and on made workbooks; never live, and ETHA not on recorded bytes either.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+import polars as pl
+from lxml import etree
+
+from ingestion.archive import Served
+from ingestion.errors import PageRefused
+
+SOURCE = "ishares"
+TABLE = "fund_daily"
+RESOURCES = ("IBIT", "ETHA")
+EXT = "xls"
+KEY = {"asset": pl.String, "ticker": pl.String, "value_date": pl.Date, "metric": pl.String}
+NEWEST = "next_session"
+
+URL = (
+    "https://www.blackrock.com/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
+    "?appType=PRODUCT_PAGE&appSubType=ISHARES&targetSite=us-ishares&locale=en_US"
+    "&portfolioId={portfolio_id}&component=fundDownload&userType=individual"
+)
+PORTFOLIO_IDS = {"IBIT": "333011", "ETHA": "337614"}
+ASSETS = {"IBIT": "BTC", "ETHA": "ETH"}
+
+SHEET = "Historical"
+COLUMNS = ("As Of", "NAV per Share", "Shares Outstanding")
+BLANKS = ("", "--")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAY = re.compile(r"([A-Z][a-z]{2}) ([0-9]{1,2}), ([0-9]{4})")
+NUMBER = re.compile(r"-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(E[+-]?[0-9]{1,2})?")
+
+SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
+HTML = re.compile(rb"<!doctype html|<html[\s/>]", re.IGNORECASE)
+BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)")
+STYLES = re.compile(rb"<ss:Styles>.*?</ss:Styles>", re.DOTALL)
+
+
+class FundDay(NamedTuple):
+    """One day of the sheet, as served: "Dec 31, 2025", "49.524144", "1360680000"; blank is "" or "--"."""
+
+    as_of: str
+    nav_per_share: str
+    shares_outstanding: str
+
+
+def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
+    """The fund's workbook as it is now; one address serves every day, so `held` and `day` change nothing.
+
+    Raises:
+        FetchFailed: the publisher could not be reached or answered with an error.
+    """
+    yield http.get(URL.format(portfolio_id=PORTFOLIO_IDS[resource]))
+
+
+def parse(content: bytes) -> list[FundDay]:
+    """The days of sheet "Historical", in the order served; columns are found by their header.
+
+    Raises:
+        PageRefused: not a whole workbook, or without that sheet, one of its columns, or any day.
+    """
+    rows = [_cells(row) for row in _sheet(_workbook(content)).iter(f"{SS}Row")]
+    header = next((at for at, cells in enumerate(rows) if set(COLUMNS) & set(cells.values())), len(rows))
+    places = [_column(rows[header] if header < len(rows) else {}, name) for name in COLUMNS]
+    days = [FundDay(*(cells.get(place, "") for place in places)) for cells in rows[header + 1 :]]
+    days = [day for day in days if any(text not in BLANKS for text in day)]
+    if not days:
+        raise _refused(f'no day below the header of sheet "{SHEET}"')
+    return days
+
+
+def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
+    """Cells `nav_usd` (USD per share) and `shares_outstanding` (shares) of each day.
+
+    Raises:
+        PageRefused: a date or number that does not parse, a NAV not above zero, a share count below zero
+            or not whole, or a day served twice with different figures.
+    """
+    days: dict[date, FundDay] = {}
+    for row in rows:
+        value_date = _day(row.as_of)
+        if days.setdefault(value_date, row)[1:] != row[1:]:
+            raise _refused(f"{row.as_of} twice with different figures")
+    cells = []
+    for value_date, row in days.items():
+        key = (ASSETS[resource], resource, value_date)
+        cells.append((*key, "nav_usd", *_cell(row.nav_per_share, row.as_of, _is_nav, "a NAV above zero")))
+        cells.append(
+            (*key, "shares_outstanding", *_cell(row.shares_outstanding, row.as_of, _is_count, "a whole share count"))
+        )
+    return pl.DataFrame(cells, schema=KEY | {"raw_text": pl.String, "value": pl.Float64}, orient="row")
+
+
+def _workbook(content: bytes) -> etree._Element:
+    """The workbook's root, from bytes that are not quite XML.
+
+    Ampersands are repaired beforehand and the rest is read strictly: lxml's recover=True would also take a workbook
+    cut off inside a number, and did (45540 for 455400000). Named entities count as bare ampersands, there is nothing
+    to expand. The styles, which nobody reads, are dropped: iShares is known to close <ss:Style> by </Style>.
+    """
+    if HTML.search(content, 0, 1000):
+        raise PageRefused(
+            "iShares answered HTML where a workbook is due: look at the archived page, and at the product page for"
+            " the address the workbook has now."
+        )
+    content = STYLES.sub(b"", BARE_AMPERSAND.sub(b"&amp;", content))
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        raise _refused(f"bytes that are not a whole workbook ({error.msg})") from None
+    if root.getroottree().docinfo.doctype:
+        raise _refused("a document type, which a workbook does not have")
+    return root
+
+
+def _sheet(workbook: etree._Element) -> etree._Element:
+    sheets = [sheet for sheet in workbook.iter(f"{SS}Worksheet") if sheet.get(f"{SS}Name") == SHEET]
+    if len(sheets) != 1:
+        raise _refused(f'{len(sheets)} sheets "{SHEET}" where one is due')
+    return sheets[0]
+
+
+def _cells(row: etree._Element) -> dict[int, str]:
+    """Text by column, from 1: ss:Index jumps over cells left out, ss:MergeAcross covers the ones that follow."""
+    cells = {}
+    column = 0
+    for cell in row.iterchildren(f"{SS}Cell"):
+        column = _whole(cell.get(f"{SS}Index", str(column + 1)))
+        data = cell.find(f"{SS}Data")
+        cells[column] = "" if data is None else " ".join("".join(data.itertext()).split())
+        column += _whole(cell.get(f"{SS}MergeAcross", "0"))
+    return cells
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise _refused(f"a cell placed at {text!r}")
+    return int(text)
+
+
+def _column(header: dict[int, str], name: str) -> int:
+    found = [place for place, text in header.items() if text == name]
+    if len(found) != 1:
+        raise _refused(f'{len(found)} columns "{name}" in sheet "{SHEET}" where one is due')
+    return found[0]
+
+
+def _day(text: str) -> date:
+    """Month names are English whatever the locale, so strptime will not do."""
+    match = DAY.fullmatch(text)
+    try:
+        return date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2]))
+    except (TypeError, ValueError):
+        raise _refused(f"{text!r} where a day like 'Dec 31, 2025' is due") from None
+
+
+def _cell(text: str, as_of: str, is_sound, expected: str) -> tuple[str | None, float | None]:
+    if text in BLANKS:
+        return None, None
+    number = Decimal(text.replace(",", "")) if NUMBER.fullmatch(text) else None
+    if number is None or not is_sound(number):
+        raise _refused(f"{text!r} on {as_of} where {expected} is due")
+    return text, float(number)
+
+
+def _is_nav(number: Decimal) -> bool:
+    return number > 0
+
+
+def _is_count(number: Decimal) -> bool:
+    return number >= 0 and number == number.to_integral_value()
+
+
+def _refused(what: str) -> PageRefused:
+    return PageRefused(f"iShares served {what}: look at the archived page, and fetch again once it is put right.")

@@ -1,0 +1,55 @@
+"""Sessions of the New York Stock Exchange, computed from the maintained library `holidays` instead of fetched.
+
+What: the days and hours of trading, with the closures that were no rule (2025-01-09) and the short days.
+Terms: `holidays` is MIT-licensed; nothing is fetched.
+Limits: 09:30 to 16:00, or 13:00 on a short day, holds from 1995 on; a closure decided after the installed release of
+the library was made is not known to it.
+Exercised: computed, so there are no recorded bytes.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+SOURCE = "nyse"
+TABLE = "sessions"
+SCHEMA = {
+    "session_date": pl.Date,
+    "opens_at": pl.Datetime("us"),
+    "closes_at": pl.Datetime("us"),
+    "previous_session_date": pl.Date,
+    "next_session_date": pl.Date,
+}
+
+NEW_YORK = ZoneInfo("America/New_York")
+OPENS, CLOSES, CLOSES_EARLY = time(9, 30), time(16), time(13)
+
+LONGEST_CLOSURE = timedelta(days=14)
+"""More than any since 1995; in September 2001 a week lay between two sessions."""
+
+
+def sessions(first: date, last: date) -> pl.DataFrame:
+    """One row per session from `first` to `last`, both included; times in UTC without zone.
+
+    The sessions before the first row and after the last one are named although they lie outside.
+    """
+    import holidays  # 0.9 s of CPU, which only this function should cost
+
+    begin, end = first - LONGEST_CLOSURE, last + LONGEST_CLOSURE
+    # both compute a year when first asked about one of its days
+    closed = holidays.financial_holidays("XNYS")
+    short = holidays.financial_holidays("XNYS", categories=("half_day",))
+    days = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
+    open_days = [day for day in days if day.weekday() < 5 and day not in closed]
+    rows = [
+        (day, _at(day, OPENS), _at(day, CLOSES_EARLY if day in short else CLOSES), previous, following)
+        for (previous, day), (_, following) in pairwise(pairwise(open_days))
+        if first <= day <= last
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _at(day: date, local: time) -> datetime:
+    return datetime.combine(day, local, NEW_YORK).astimezone(UTC).replace(tzinfo=None)
