@@ -1,0 +1,219 @@
+"""Publishers' pages generated from tables of facts: their shapes, our own markup, the same bytes every time.
+
+`flow_page`, `workbook`, `bars_zip` and `index_json` take any rows, so that a test can make the page it needs;
+`pages` makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not reported.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from html import escape
+from importlib.resources import files
+from itertools import groupby
+
+from ingestion.archive import Served
+
+FARSIDE = "https://farside.co.uk"
+IBIT_URL = (
+    "https://www.blackrock.com/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
+    "?appType=PRODUCT_PAGE&appSubType=ISHARES&targetSite=us-ishares&locale=en_US"
+    "&portfolioId=333011&component=fundDownload&userType=individual"
+)
+INDEX_URL = "https://api.alternative.me/fng/?limit=0&format=json"
+BARS_URL = "https://data.binance.vision/data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-{month}.zip"
+
+FLOWS_SEEN = datetime(2025, 11, 8)
+LAST_DAY = datetime(2025, 11, 11)
+DAY_SECONDS = 86_400
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+# not %b, which follows the locale
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+FlowRow = tuple[date, list[str | None], str | None]
+Page = tuple[str, str, str, Served]
+
+
+def pages() -> Iterator[Page]:
+    """Every page of the sample as (source, resource, file ending, what was served)."""
+    saturday, noon = FLOWS_SEEN.replace(hour=12), LAST_DAY.replace(hour=12)
+    btc = flow_page(*_flow_table("btc_flows.csv"))
+    eth = flow_page(*_flow_table("eth_flows.csv"))
+    fund_days = workbook(_table("ibit_fund_daily.csv", "as_of_date", "nav_usd", "shares_outstanding"))
+    index_days = index_json(_table("fear_greed.csv", "value_date", "index_value", "classification"))
+    yield "farside", "btc_all", "html", Served(f"{FARSIDE}/bitcoin-etf-flow-all-data/", btc, saturday)
+    yield (
+        "farside",
+        "eth_all",
+        "html",
+        Served(f"{FARSIDE}/ethereum-etf-flow-all-data/", eth, saturday.replace(minute=1)),
+    )
+    yield "ishares", "IBIT", "xls", Served(IBIT_URL, fund_days, noon.replace(minute=2))
+    yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, noon.replace(minute=3))
+    yield from _bar_pages("BTCUSDT", "btc_bars.csv")
+    yield from _bar_pages("ETHUSDT", "eth_bars.csv")
+
+
+def flow_page(columns: list[str], rows: list[FlowRow], short_header: list[tuple[str, str]] | None = None) -> bytes:
+    """Farside's flow table: `columns` are tickers; a row is (day, one cell per ticker, printed total), in US$ m.
+
+    Without `short_header` it is the all-data page with one header row. With (issuer, fee) per ticker it is the
+    short page with three. As on the real pages every fifth day is not closed with `</tr>`, and the rows Total,
+    Average, Maximum and Minimum follow the days.
+    """
+    days = [
+        _html_row("td", [_text(_farside_date(day)), *map(_flow_cell, [*cells, total])], is_closed=number % 5 > 0)
+        for number, (day, cells, total) in enumerate(rows, start=1)
+    ]
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="UTF-8"><title>ETF flow</title></head><body>',
+        '<p>US$m</p><table class="etf"><thead>',
+        *(_html_row("th", map(_text, names)) for names in _header(columns, short_header)),
+        "</thead><tbody>",
+        *days,
+        *_closing_rows([[*cells, total] for _, cells, total in rows]),
+        "</tbody></table></body></html>",
+    ]
+    return "\n".join(lines).encode()
+
+
+def workbook(rows: Iterable[tuple[date, str, str]]) -> bytes:
+    """iShares' download from (as-of date, NAV in US$, shares outstanding): SpreadsheetML 2003, newest day first.
+
+    As served, it starts with a byte order mark and has an `&` that is not escaped: no well-formed XML.
+    """
+    history = [
+        _sheet_row(f"{MONTHS[day.month - 1]} {day:%d}, {day:%Y}", Decimal(nav), "--", Decimal(shares))
+        for day, nav, shares in sorted(rows, reverse=True)
+    ]
+    lines = [
+        '<?xml version="1.0"?>',
+        '<ss:Workbook xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">',
+        *_sheet("Holdings", [_sheet_row("Sponsor", "iShares Delaware Trust Sponsor LLC & affiliates")]),
+        *_sheet("Historical", [_sheet_row("As Of", "NAV per Share", "Ex-Dividends", "Shares Outstanding"), *history]),
+        "</ss:Workbook>",
+    ]
+    return "\n".join(lines).encode("utf-8-sig")
+
+
+def bars_zip(symbol: str, month: str, rows: Iterable[tuple[date, str, str, str, str, str]]) -> bytes:
+    """Binance's monthly file from (day, open, high, low, close, volume): a zip of one CSV, 12 columns, no header.
+
+    `month` is "2025-10". Times are microseconds since 1970, numbers have eight decimals; the five columns that
+    the rows do not give are 0.
+    """
+    lines = []
+    for day, *numbers in rows:
+        opens, closes = _seconds(day) * 1_000_000, (_seconds(day) + DAY_SECONDS) * 1_000_000 - 1
+        bar = [f"{Decimal(number):.8f}" for number in numbers]
+        lines.append(",".join([str(opens), *bar, str(closes), *["0"] * 5]) + "\n")
+    entry = zipfile.ZipInfo(f"{symbol}-1d-{month}.csv", ZIP_EPOCH)
+    # the default names the platform; not compressed either, since zlibs do not agree on the bytes
+    entry.create_system = 3
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(entry, "".join(lines))
+    return packed.getvalue()
+
+
+def index_json(rows: Iterable[tuple[date, str, str]]) -> bytes:
+    """alternative.me's answer from (day, index value, classification): every value as text, newest day first."""
+    data = [
+        {"value": value, "value_classification": classification, "timestamp": str(_seconds(day))}
+        for day, value, classification in sorted(rows, reverse=True)
+    ]
+    return json.dumps({"name": "Fear and Greed Index", "data": data, "metadata": {"error": None}}).encode()
+
+
+def _bar_pages(symbol: str, table: str) -> Iterator[Page]:
+    bars = _table(table, "price_date", "open", "high", "low", "close", "volume")
+    for month, rows in groupby(bars, key=lambda bar: bar[0].replace(day=1)):
+        name = f"{month:%Y-%m}"
+        served = Served(BARS_URL.format(symbol=symbol, month=name), bars_zip(symbol, name, rows), _fetched_at(month))
+        yield "binance_vision", f"{symbol}_1d", "zip", served
+
+
+def _fetched_at(month: date) -> datetime:
+    """The first of the next month, or the sample's last day while the month runs, at 03:00."""
+    return min(datetime(month.year, month.month + 1, 1, 3), LAST_DAY.replace(hour=3))
+
+
+def _read(table: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(files(__package__).joinpath(table).read_text().splitlines()))
+
+
+def _table(table: str, day: str, *columns: str) -> list[tuple]:
+    return [(date.fromisoformat(row[day]), *(row[column] for column in columns)) for row in _read(table)]
+
+
+def _flow_table(table: str) -> tuple[list[str], list[FlowRow]]:
+    rows = _read(table)
+    tickers = [name for name in rows[0] if name not in ("value_date", "total")]
+    return tickers, [
+        (date.fromisoformat(row["value_date"]), [row[ticker] or None for ticker in tickers], row["total"] or None)
+        for row in rows
+    ]
+
+
+def _seconds(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * DAY_SECONDS
+
+
+def _farside_date(day: date) -> str:
+    return f"{day:%d} {MONTHS[day.month - 1]} {day:%Y}"
+
+
+def _header(columns: list[str], short_header: list[tuple[str, str]] | None) -> list[list[str]]:
+    if short_header is None:
+        return [["Date", *columns, "Total"]]
+    issuers, fees = zip(*short_header, strict=True)
+    return [["", *issuers, "Total"], ["", *columns, ""], ["Fee", *fees, ""]]
+
+
+def _closing_rows(rows: list[list[str | None]]) -> list[str]:
+    """Over the numbers of each column; a column without one gets `-`."""
+    columns = [[Decimal(cell) for cell in column if cell is not None] for column in zip(*rows, strict=True)]
+    rules = {"Total": sum, "Average": _mean, "Maximum": max, "Minimum": min}
+    return [
+        _html_row("td", [_text(name), *(_flow_cell(str(rule(column)) if column else None) for column in columns)])
+        for name, rule in rules.items()
+    ]
+
+
+def _mean(numbers: list[Decimal]) -> Decimal:
+    return (sum(numbers) / len(numbers)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def _flow_cell(cell: str | None) -> str:
+    if cell is None:
+        return _text("-")
+    number = Decimal(cell)
+    return _span(f'<span class="redFont">({-number:,})</span>' if number < 0 else f"{number:,}")
+
+
+def _text(text: str) -> str:
+    return _span(escape(text) or "&nbsp;")
+
+
+def _span(html: str) -> str:
+    return f'<span class="tabletext">{html}</span>'
+
+
+def _html_row(tag: str, cells: Iterable[str], is_closed: bool = True) -> str:
+    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + ("</tr>" if is_closed else "")
+
+
+def _sheet(name: str, rows: list[str]) -> list[str]:
+    return [f'<ss:Worksheet ss:Name="{name}"><ss:Table>', *rows, "</ss:Table></ss:Worksheet>"]
+
+
+def _sheet_row(*values: str | Decimal) -> str:
+    cells = (
+        f'<ss:Cell><ss:Data ss:Type="{"String" if isinstance(value, str) else "Number"}">{value}</ss:Data></ss:Cell>'
+        for value in values
+    )
+    return f"<ss:Row>{''.join(cells)}</ss:Row>"
