@@ -1,0 +1,57 @@
+{# What engines spell differently. Models use these and otherwise SQL that DuckDB and Spark both run. #}
+
+{# The rows of a raw table of the lake. #}
+{% macro raw(source_name, table_name) %}
+    {{- return(adapter.dispatch('raw', 'flowhouse')(source(source_name, table_name))) -}}
+{% endmacro %}
+
+{% macro default__raw(relation) %}{{ return(relation) }}{% endmacro %}
+
+{% macro duckdb__raw(relation) %}
+    {{- return("read_parquet('" ~ relation.schema ~ "/" ~ relation.identifier ~ "/*.parquet')") -}}
+{% endmacro %}
+
+{# A date some days after another. #}
+{% macro add_days(date, days) %}
+    {{- return(adapter.dispatch('add_days', 'flowhouse')(date, days)) -}}
+{% endmacro %}
+
+{% macro default__add_days(date, days) %}{{ return("date_add(" ~ date ~ ", " ~ days ~ ")") }}{% endmacro %}
+
+{% macro duckdb__add_days(date, days) %}{{ return("(" ~ date ~ " + cast(" ~ days ~ " as integer))") }}{% endmacro %}
+
+{# Whole days from one date to another. #}
+{% macro days_between(first, last) %}
+    {{- return(adapter.dispatch('days_between', 'flowhouse')(first, last)) -}}
+{% endmacro %}
+
+{% macro default__days_between(first, last) %}{{ return("datediff(" ~ last ~ ", " ~ first ~ ")") }}{% endmacro %}
+
+{% macro duckdb__days_between(first, last) %}{{ return("(" ~ last ~ " - " ~ first ~ ")") }}{% endmacro %}
+
+{# Hours from midnight of a date to a timestamp. #}
+{% macro hours_since(date, at) %}
+    {{- return(adapter.dispatch('hours_since', 'flowhouse')(date, at)) -}}
+{% endmacro %}
+
+{% macro default__hours_since(date, at) %}
+    {{- return("(unix_timestamp(" ~ at ~ ") - unix_timestamp(cast(" ~ date ~ " as timestamp))) / 3600.0") -}}
+{% endmacro %}
+
+{% macro duckdb__hours_since(date, at) %}
+    {{- return("(epoch(" ~ at ~ ") - epoch(cast(" ~ date ~ " as timestamp))) / 3600.0") -}}
+{% endmacro %}
+
+{# The Monday of a date's week. #}
+{% macro week_start(date) %}{{ return("cast(date_trunc('week', " ~ date ~ ") as date)") }}{% endmacro %}
+
+{# Coins of an asset: the type of every column that ends in _native. #}
+{% macro native(amount) %}{{ return("cast(" ~ amount ~ " as decimal(38, 8))") }}{% endmacro %}
+
+{# A sum that is null, not too small, when an amount is unknown where `given` is known. #}
+{% macro sum_if_all_known(amount, given) %}
+    {{- return("case when count(" ~ amount ~ ") = count(" ~ given ~ ") then sum(" ~ amount ~ ") end") -}}
+{% endmacro %}
+
+{# The first day of a date's calendar quarter. #}
+{% macro quarter_start(date) %}{{ return("cast(date_trunc('quarter', " ~ date ~ ") as date)") }}{% endmacro %}

@@ -1,0 +1,317 @@
+{#
+    What funds hold and what flows in and out, as SQL over relations that are handed in: the marts use them on what the
+    build knows, and marts.etf_flows_daily_as_of(ts) on what was known at ts. One text, so the two cannot drift apart.
+    `relations`: observations, filings, funds, events, prices (market_observations), sessions.
+    `ts`: none, or the SQL of a timestamp after which nothing counts.
+#}
+
+{# The newest state of every cell. #}
+{% macro newest_cells(observations, key, ts) %}
+    select *
+    from (
+        select
+            *,
+            row_number() over (partition by {{ key }} order by observed_at desc) as newest_first,
+            min(case when value is not null then observed_at end) over (partition by {{ key }}) as first_observed_at
+        from {{ observations }}
+        {% if ts %}where observed_at <= {{ ts }}{% endif %}
+    ) as states
+    where newest_first = 1
+{% endmacro %}
+
+{# CTEs cells and holdings: a fund's share count and NAV by as-of date, with the coins behind a share. #}
+{% macro holdings_ctes(relations, ts) %}
+cells as (
+    {{ newest_cells(relations.observations, 'source, asset, ticker, value_date, metric', ts) }}
+),
+
+counted as (
+    select
+        asset,
+        ticker,
+        value_date as as_of_date,
+        max(case when metric = 'shares_outstanding' then value end) as shares_outstanding,
+        max(case when metric = 'nav_usd' then value end) as nav_usd,
+        max(first_observed_at) as first_observed_at,
+        max(observed_at) as last_changed_at
+    from cells
+    where metric in ('shares_outstanding', 'nav_usd')
+    group by asset, ticker, value_date
+),
+
+-- Coins per share come from the newest filing at or before the day, from the next one after it where there is none.
+anchored as (
+    select
+        counted.*,
+        filings.quarter_end_date as anchor_date,
+        filings.filed_native / filings.shares_outstanding as anchor_native_per_share,
+        funds.fee_bps,
+        row_number() over (
+            partition by counted.ticker, counted.as_of_date
+            order by
+                case when filings.quarter_end_date <= counted.as_of_date then 0 else 1 end,
+                abs({{ days_between('filings.quarter_end_date', 'counted.as_of_date') }})
+        ) as nearest_first
+    from counted
+    inner join {{ relations.funds }} as funds on counted.ticker = funds.ticker
+    left join {{ relations.filings }} as filings
+        on
+            counted.ticker = filings.ticker
+            {% if ts %}and filings.filed_date <= cast({{ ts }} as date){% endif %}
+),
+
+-- The fee is taken in coins, day by day.
+holdings as (
+    select
+        asset,
+        ticker,
+        as_of_date,
+        shares_outstanding,
+        nav_usd,
+        anchor_native_per_share * power(
+            1 - fee_bps / 10000.0, {{ days_between('anchor_date', 'as_of_date') }} / 365.0
+        ) as native_per_share,
+        first_observed_at,
+        last_changed_at
+    from anchored
+    where nearest_first = 1
+)
+{% endmacro %}
+
+{# Flows by fund and trade date, from every source. #}
+{% macro etf_flows_daily_sql(relations, ts=none) %}
+with {{ holdings_ctes(relations, ts) }},
+
+closes as (
+    select
+        asset,
+        value_date,
+        value as close_usd
+    from (
+        {{ newest_cells(relations.prices, 'source, asset, venue, value_date, metric', ts) }}
+    ) as price_cells
+    where metric = 'close_usd' and venue = '{{ var("valuation_venue") }}'
+),
+
+-- Fund days end with the last session begun when the source was last observed to change.
+spans as (
+    select
+        'farside' as source,
+        asset,
+        cast(null as {{ dbt.type_string() }}) as ticker,
+        min(value_date) as first_date
+    from cells
+    where source = 'farside'
+    group by asset
+    union all
+    select
+        'issuer' as source,
+        asset,
+        ticker,
+        min(as_of_date) as first_date
+    from holdings
+    group by asset, ticker
+),
+
+last_seen as (
+    select
+        case when source = 'farside' then source else 'issuer' end as source,
+        max(observed_at) as observed_at
+    from cells
+    group by 1
+),
+
+listed as (
+    select
+        spans.source,
+        funds.asset,
+        funds.ticker,
+        funds.share_date_convention,
+        sessions.session_date as trade_date
+    from spans
+    inner join last_seen on spans.source = last_seen.source
+    inner join {{ relations.funds }} as funds
+        on spans.asset = funds.asset and funds.ticker = coalesce(spans.ticker, funds.ticker)
+    inner join {{ relations.sessions }} as sessions
+        on
+            sessions.session_date >= spans.first_date
+            and sessions.opens_at <= last_seen.observed_at
+            and sessions.session_date >= funds.first_flow_date
+            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+),
+
+published as (
+    select
+        source,
+        asset,
+        ticker,
+        value_date as trade_date,
+        value as net_flow_usd,
+        first_observed_at,
+        observed_at as last_changed_at
+    from cells
+    where metric = 'net_flow_usd' and ticker <> 'TOTAL'
+),
+
+-- A row for every session, so that the neighbours of a missing count are missing too.
+counts as (
+    select
+        listed.asset,
+        listed.ticker,
+        listed.trade_date,
+        listed.share_date_convention,
+        holdings.nav_usd,
+        holdings.native_per_share,
+        holdings.shares_outstanding,
+        coalesce(splits.ratio, 1) as split_ratio,
+        coalesce(lead(splits.ratio) over by_day, 1) as split_ratio_after,
+        lag(holdings.shares_outstanding) over by_day as shares_before,
+        lead(holdings.shares_outstanding) over by_day as shares_after,
+        greatest(
+            holdings.first_observed_at,
+            case
+                when listed.share_date_convention = 'settlement_date' then lead(holdings.first_observed_at) over by_day
+                else lag(holdings.first_observed_at) over by_day
+            end
+        ) as first_observed_at,
+        greatest(
+            holdings.last_changed_at,
+            case
+                when listed.share_date_convention = 'settlement_date' then lead(holdings.last_changed_at) over by_day
+                else lag(holdings.last_changed_at) over by_day
+            end
+        ) as last_changed_at
+    from listed
+    left join holdings on listed.ticker = holdings.ticker and listed.trade_date = holdings.as_of_date
+    left join {{ relations.events }} as splits
+        on
+            listed.ticker = splits.ticker
+            and listed.trade_date = splits.event_date
+            and splits.kind in ('split', 'reverse_split')
+    where listed.source = 'issuer'
+    window by_day as (partition by listed.ticker order by listed.trade_date)
+),
+
+-- Counts stamped by settlement show the trades of a session on the next one (T+1). A split creates nothing.
+share_changes as (
+    select
+        *,
+        case
+            when share_date_convention = 'settlement_date' then shares_after / split_ratio_after - shares_outstanding
+            when share_date_convention = 'trade_date' then shares_outstanding - shares_before * split_ratio
+        end as shares_created
+    from counts
+),
+
+derived as (
+    select
+        'issuer' as source,
+        asset,
+        ticker,
+        trade_date,
+        shares_created * nav_usd as net_flow_usd,
+        shares_created * native_per_share as net_flow_native,
+        first_observed_at,
+        last_changed_at
+    from share_changes
+    where shares_created is not null and nav_usd is not null
+),
+
+reported as (
+    select
+        source,
+        asset,
+        ticker,
+        trade_date,
+        net_flow_usd,
+        cast(null as double) as shares_native,
+        first_observed_at,
+        last_changed_at
+    from published
+    union all
+    select
+        source,
+        asset,
+        ticker,
+        trade_date,
+        net_flow_usd,
+        net_flow_native as shares_native,
+        first_observed_at,
+        last_changed_at
+    from derived
+),
+
+-- Funds listed on the day, and those that the seed does not know but a publisher reports.
+fund_days as (
+    select
+        source,
+        asset,
+        ticker,
+        trade_date
+    from listed
+    union
+    select
+        reported.source,
+        reported.asset,
+        reported.ticker,
+        reported.trade_date
+    from reported
+    inner join {{ relations.sessions }} as sessions on reported.trade_date = sessions.session_date
+    where reported.net_flow_usd is not null
+),
+
+valued as (
+    select
+        fund_days.*,
+        reported.net_flow_usd,
+        reported.first_observed_at,
+        reported.last_changed_at,
+        reported.shares_native,
+        reported.net_flow_usd / holdings.nav_usd * holdings.native_per_share as nav_native,
+        reported.net_flow_usd / closes.close_usd as price_native
+    from fund_days
+    left join reported
+        on
+            fund_days.source = reported.source
+            and fund_days.asset = reported.asset
+            and fund_days.ticker = reported.ticker
+            and fund_days.trade_date = reported.trade_date
+    left join holdings on fund_days.ticker = holdings.ticker and fund_days.trade_date = holdings.as_of_date
+    left join closes on fund_days.asset = closes.asset and fund_days.trade_date = closes.value_date
+)
+
+select
+    asset,
+    ticker,
+    trade_date,
+    source,
+    net_flow_usd,
+    {{ native('coalesce(shares_native, nav_native, price_native)') }} as net_flow_native,
+    case
+        when shares_native is not null then 'shares'
+        when nav_native is not null then 'nav'
+        when price_native is not null then 'price'
+    end as native_method,
+    net_flow_usd is not null as is_reported,
+    first_observed_at,
+    last_changed_at
+from valued
+{% endmacro %}
+
+{# The relations those texts read in a published warehouse, without a catalogue: with one, the macro breaks there. #}
+{% macro published_relations() %}
+    {{- return({
+        'observations': ref('etf_observations').include(database=false),
+        'filings': ref('etf_filings').include(database=false),
+        'funds': ref('funds').include(database=false),
+        'events': ref('fund_events').include(database=false),
+        'prices': ref('market_observations').include(database=false),
+        'sessions': ref('market_sessions').include(database=false),
+    }) -}}
+{% endmacro %}
+
+{# Table macro marts.etf_flows_daily_as_of(ts): the daily flows as they were known at ts (UTC, without zone). #}
+{% macro create_etf_flows_daily_as_of() %}
+    create or replace macro {{ this.schema }}.etf_flows_daily_as_of(ts) as table
+    {{ etf_flows_daily_sql(published_relations(), 'cast(ts as timestamp)') }}
+{% endmacro %}

@@ -1,0 +1,97 @@
+with flows as (
+    select * from {{ ref('etf_flows_daily') }}
+),
+
+sessions as (
+    select * from {{ ref('market_sessions') }}
+),
+
+unknown_funds as (
+    select
+        'unknown_fund' as kind,
+        flows.source,
+        flows.asset,
+        flows.ticker,
+        min(flows.trade_date) as value_date,
+        'no seed row names this fund; its flows count in the sums' as detail
+    from flows
+    left join {{ ref('funds') }} as funds on flows.ticker = funds.ticker and flows.asset = funds.asset
+    where funds.ticker is null
+    group by flows.source, flows.asset, flows.ticker
+),
+
+-- The slowest cell that ever came took 279 hours; ten sessions are longer.
+never_reported as (
+    select
+        'never_reported' as kind,
+        flows.source,
+        flows.asset,
+        flows.ticker,
+        flows.trade_date as value_date,
+        'still blank ten sessions later; sums of this day lack it' as detail
+    from flows
+    inner join (
+        select
+            source,
+            trade_date,
+            dense_rank() over (partition by source order by trade_date desc) as sessions_ago
+        from flows
+        group by source, trade_date
+    ) as ages on flows.source = ages.source and flows.trade_date = ages.trade_date
+    where not flows.is_reported and ages.sessions_ago > 10
+),
+
+-- Two roundings to US$ 0.1 m may differ by 0.06 m.
+source_differences as (
+    select
+        'sources_differ' as kind,
+        source_a as source,
+        asset,
+        ticker,
+        trade_date as value_date,
+        'differs by more than rounding from ' || source_b as detail
+    from {{ ref('etf_source_differences') }}
+    where abs(difference_usd) > 60000
+),
+
+-- Fees, rounding and the price of the day leave single-digit basis points of what a fund holds, some tens where a
+-- small fund turned over much of it.
+filings_off as (
+    select
+        'filing_off' as kind,
+        source,
+        asset,
+        ticker,
+        quarter_end_date as value_date,
+        'coins filed are 50 basis points or more off coins filed before and flows since' as detail
+    from {{ ref('etf_filing_reconciliation') }}
+    where abs(difference_bps) >= 50
+),
+
+outside_sessions as (
+    select
+        'not_a_session' as kind,
+        observations.source,
+        observations.asset,
+        observations.ticker,
+        observations.value_date,
+        'a flow was printed for a day without a session; no row shows it' as detail
+    from {{ ref('etf_observations') }} as observations
+    left join sessions on observations.value_date = sessions.session_date
+    where
+        observations.metric = 'net_flow_usd'
+        and observations.ticker <> 'TOTAL'
+        and observations.value is not null
+        and sessions.session_date is null
+    group by observations.source, observations.asset, observations.ticker, observations.value_date
+)
+
+select * from unknown_funds
+union all
+select * from never_reported
+union all
+select * from source_differences
+union all
+select * from filings_off
+union all
+select * from outside_sessions

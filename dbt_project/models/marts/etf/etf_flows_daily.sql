@@ -1,0 +1,3 @@
+{{ config(post_hook="{{ create_etf_flows_daily_as_of() }}") }}
+
+{{ etf_flows_daily_sql(published_relations()) }}

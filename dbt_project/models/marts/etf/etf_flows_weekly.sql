@@ -1,0 +1,106 @@
+with flows as (
+    select * from {{ ref('etf_flows_daily') }}
+),
+
+funds as (
+    select * from {{ ref('funds') }}
+),
+
+sessions as (
+    select * from {{ ref('market_sessions') }}
+),
+
+-- The same flow under the date of the share count that shows it: one session later where counts settle first.
+as_of_dated as (
+    select
+        flows.asset,
+        flows.ticker,
+        flows.source,
+        case
+            when funds.share_date_convention = 'settlement_date' then sessions.next_session_date
+            else flows.trade_date
+        end as flow_date,
+        max(flows.trade_date) over (partition by flows.source, flows.ticker) as last_date,
+        flows.net_flow_usd,
+        flows.net_flow_native
+    from flows
+    inner join funds on flows.ticker = funds.ticker
+    inner join sessions on flows.trade_date = sessions.session_date
+    where flows.source = 'issuer'
+),
+
+dated as (
+    select
+        asset,
+        ticker,
+        source,
+        'trade_date' as dating_convention,
+        trade_date as flow_date,
+        net_flow_usd,
+        net_flow_native
+    from flows
+    union all
+    select
+        asset,
+        ticker,
+        source,
+        'as_of_date' as dating_convention,
+        flow_date,
+        net_flow_usd,
+        net_flow_native
+    from as_of_dated
+    where flow_date <= last_date
+),
+
+weeks as (
+    select
+        asset,
+        ticker,
+        {{ week_start('flow_date') }} as week_start_date,
+        source,
+        dating_convention,
+        sum(net_flow_usd) as net_flow_usd,
+        {{ sum_if_all_known('net_flow_native', 'net_flow_usd') }} as net_flow_native,
+        count(net_flow_usd) as sessions
+    from dated
+    group by asset, ticker, source, dating_convention, {{ week_start('flow_date') }}
+),
+
+expected as (
+    select
+        funds.ticker,
+        sessions.week_start_date,
+        count(*) as expected_sessions,
+        max(sessions.closes_at) as closes_at
+    from funds
+    inner join sessions
+        on
+            sessions.session_date >= funds.first_flow_date
+            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+    group by funds.ticker, sessions.week_start_date
+),
+
+last_seen as (
+    select
+        source,
+        max(last_changed_at) as observed_at
+    from flows
+    group by source
+)
+
+select
+    weeks.asset,
+    weeks.ticker,
+    weeks.week_start_date,
+    weeks.source,
+    weeks.dating_convention,
+    weeks.net_flow_usd,
+    weeks.net_flow_native,
+    cast(weeks.sessions as integer) as sessions,
+    cast(coalesce(expected.expected_sessions, 0) as integer) as expected_sessions,
+    coalesce(
+        weeks.sessions = expected.expected_sessions and last_seen.observed_at >= expected.closes_at, false
+    ) as is_complete
+from weeks
+left join expected on weeks.ticker = expected.ticker and weeks.week_start_date = expected.week_start_date
+left join last_seen on weeks.source = last_seen.source

@@ -1,0 +1,64 @@
+with flows as (
+    select * from {{ ref('etf_flows_daily') }}
+),
+
+listed as (
+    select
+        funds.asset,
+        funds.ticker,
+        sessions.session_date as trade_date,
+        sessions.closes_at
+    from {{ ref('funds') }} as funds
+    inner join {{ ref('market_sessions') }} as sessions
+        on
+            sessions.session_date >= funds.first_flow_date
+            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+),
+
+expected as (
+    select
+        asset,
+        trade_date,
+        count(*) as funds_expected,
+        max(closes_at) as closes_at
+    from listed
+    group by asset, trade_date
+),
+
+-- A fund that no seed knows counts in the sum, not among the funds expected.
+market as (
+    select
+        flows.asset,
+        flows.trade_date,
+        flows.source,
+        sum(flows.net_flow_usd) as net_flow_usd,
+        {{ sum_if_all_known('flows.net_flow_native', 'flows.net_flow_usd') }} as net_flow_native,
+        count(case when flows.is_reported then listed.ticker end) as funds_reported
+    from flows
+    left join listed
+        on flows.asset = listed.asset and flows.ticker = listed.ticker and flows.trade_date = listed.trade_date
+    group by flows.asset, flows.trade_date, flows.source
+),
+
+last_seen as (
+    select
+        source,
+        max(last_changed_at) as observed_at
+    from flows
+    group by source
+)
+
+select
+    market.asset,
+    market.trade_date,
+    market.source,
+    market.net_flow_usd,
+    market.net_flow_native,
+    cast(market.funds_reported as integer) as funds_reported,
+    cast(coalesce(expected.funds_expected, 0) as integer) as funds_expected,
+    coalesce(
+        market.funds_reported = expected.funds_expected and last_seen.observed_at >= expected.closes_at, false
+    ) as is_complete
+from market
+left join expected on market.asset = expected.asset and market.trade_date = expected.trade_date
+left join last_seen on market.source = last_seen.source

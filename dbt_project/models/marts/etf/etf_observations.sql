@@ -1,0 +1,3 @@
+select * from {{ ref('stg_farside__flows') }}
+union all
+select * from {{ ref('stg_ishares__fund_daily') }}

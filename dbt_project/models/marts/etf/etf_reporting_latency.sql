@@ -1,0 +1,138 @@
+with cells as (
+    select
+        asset,
+        value_date as trade_date,
+        source,
+        ticker,
+        observed_at,
+        value,
+        lag(value) over (
+            partition by source, asset, ticker, value_date order by observed_at
+        ) as value_before
+    from {{ ref('etf_observations') }}
+    where metric = 'net_flow_usd'
+),
+
+listed as (
+    select
+        funds.asset,
+        funds.ticker,
+        sessions.session_date as trade_date,
+        count(*) over (partition by funds.asset, sessions.session_date) as funds_expected
+    from {{ ref('funds') }} as funds
+    inner join {{ ref('market_sessions') }} as sessions
+        on
+            sessions.session_date >= funds.first_flow_date
+            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+),
+
+-- What one capture changed on a day: how many listed funds came or went, and the total it printed.
+events as (
+    select
+        cells.asset,
+        cells.trade_date,
+        cells.source,
+        cells.observed_at,
+        sum(
+            case
+                when listed.ticker is null then 0
+                when cells.value is not null and cells.value_before is null then 1
+                when cells.value is null and cells.value_before is not null then -1
+                else 0
+            end
+        ) as funds_added,
+        max(case when cells.ticker = 'TOTAL' then cells.value end) as printed_total_usd
+    from cells
+    left join listed
+        on cells.asset = listed.asset and cells.ticker = listed.ticker and cells.trade_date = listed.trade_date
+    group by cells.asset, cells.trade_date, cells.source, cells.observed_at
+),
+
+counted as (
+    select
+        events.*,
+        expected.funds_expected,
+        sum(events.funds_added) over so_far as funds_reported,
+        count(events.printed_total_usd) over so_far as totals_printed
+    from events
+    inner join (select distinct asset, trade_date, funds_expected from listed) as expected
+        on events.asset = expected.asset and events.trade_date = expected.trade_date
+    window so_far as (
+        partition by events.source, events.asset, events.trade_date
+        order by events.observed_at
+        rows between unbounded preceding and current row
+    )
+),
+
+-- A total stays printed until another one is; over nothing reported it does not count.
+states as (
+    select
+        *,
+        max(printed_total_usd) over (partition by source, asset, trade_date, totals_printed) as total_usd,
+        funds_reported = funds_expected as is_complete_then
+    from counted
+),
+
+ordered as (
+    select
+        *,
+        row_number() over (partition by source, asset, trade_date order by observed_at) as nth,
+        row_number() over (partition by source, asset, trade_date order by observed_at desc) as nth_last,
+        max(case when not is_complete_then then observed_at end) over (
+            partition by source, asset, trade_date
+        ) as last_incomplete_at
+    from states
+    where funds_reported > 0
+),
+
+final as (
+    select
+        asset,
+        trade_date,
+        source,
+        total_usd as final_total_usd,
+        is_complete_then as is_complete
+    from ordered
+    where nth_last = 1
+),
+
+days as (
+    select
+        ordered.asset,
+        ordered.trade_date,
+        ordered.source,
+        final.final_total_usd,
+        final.is_complete,
+        max(case when ordered.nth = 1 then ordered.total_usd end) as first_total_usd,
+        max(
+            case when not ordered.is_complete_then and ordered.total_usd * final.final_total_usd < 0 then 1 else 0 end
+        ) = 1 as is_sign_flipped,
+        min(ordered.observed_at) as first_observed_at,
+        min(
+            case when ordered.observed_at > ordered.last_incomplete_at then ordered.observed_at end
+        ) as completed_at,
+        max(case when ordered.nth = 1 and ordered.is_complete_then then 1 else 0 end) = 1 as is_censored
+    from ordered
+    inner join final
+        on
+            ordered.source = final.source
+            and ordered.asset = final.asset
+            and ordered.trade_date = final.trade_date
+    group by
+        ordered.asset, ordered.trade_date, ordered.source, final.final_total_usd, final.is_complete
+)
+
+-- Nobody saw a day become complete that was complete when first captured.
+select
+    asset,
+    trade_date,
+    source,
+    case when not is_censored then first_total_usd end as first_total_usd,
+    final_total_usd,
+    case when not is_censored then is_sign_flipped end as is_sign_flipped,
+    first_observed_at,
+    case when is_complete and not is_censored then completed_at end as completed_at,
+    case when is_complete and not is_censored then {{ hours_since('trade_date', 'completed_at') }} end
+        as hours_to_complete,
+    is_censored
+from days

@@ -1,0 +1,13 @@
+select
+    ticker,
+    asset,
+    issuer,
+    name,
+    inception_date,
+    first_flow_date,
+    last_flow_date,
+    fee_bps,
+    share_date_convention,
+    cik,
+    source_url
+from {{ ref('facts_funds') }}

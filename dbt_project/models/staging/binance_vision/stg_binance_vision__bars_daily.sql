@@ -1,0 +1,12 @@
+select
+    'binance_vision' as source,
+    asset,
+    venue,
+    value_date,
+    metric,
+    observed_at,
+    raw_text,
+    value,
+    archive_sha256
+from {{ raw('binance_vision', 'bars_daily') }}
+where observed_at <= {{ known_until() }}

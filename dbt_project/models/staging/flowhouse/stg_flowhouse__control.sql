@@ -1,0 +1,4 @@
+select
+    as_of_at,
+    known_until
+from {{ raw('flowhouse', 'control') }}
