@@ -1,0 +1,78 @@
+"""The assets around dbt: raw tables, keyed as in the lake, on the one side and the published folder on the other."""
+
+from types import ModuleType
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    AssetsDefinition,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+)
+
+from ingestion.refresh import last_readings
+from ingestion.sources import nyse
+from orchestration import publish, sources
+from orchestration.resources import Gathering, Home, Settings, now
+from orchestration.sources import Told
+
+
+def source_asset(source: ModuleType) -> AssetsDefinition:
+    """The raw table of one source; a source that fails keeps its rows and fails a check, never the run."""
+    key = AssetKey([source.SOURCE, source.TABLE])
+
+    @asset(
+        key=key,
+        group_name="sources",
+        kinds={"parquet"},
+        description=source.__doc__,
+        check_specs=[AssetCheckSpec("read_without_failure", asset=key)],
+    )
+    def ingest(home: ResourceParam[Home], gathering: ResourceParam[Gathering], told: ResourceParam[Told]):
+        with home.lock():
+            reading = sources.update(source, home, gathering)
+        told(reading)
+        return MaterializeResult(
+            metadata={"captures_read": reading.captures, "observations_added": reading.added, "mode": reading.mode},
+            check_results=[
+                AssetCheckResult(
+                    passed=not reading.failures,
+                    severity=AssetCheckSeverity.WARN,
+                    metadata={"failures": list(reading.failures)},
+                )
+            ],
+        )
+
+    return ingest
+
+
+@asset(key=[nyse.SOURCE, nyse.TABLE], group_name="sources", kinds={"parquet"}, description=nyse.__doc__)
+def sessions(home: ResourceParam[Home]) -> None:
+    with home.lock():
+        sources.update_sessions(home)
+
+
+@asset(key=["flowhouse", "control"], group_name="sources", kinds={"parquet"})
+def control(home: ResourceParam[Home]) -> None:
+    """One row that says until when observations count."""
+    with home.lock():
+        home.write_control()
+
+
+raw_tables = [*map(source_asset, sources.SOURCES), sessions, control]
+
+
+def publishing(models: AssetsDefinition) -> AssetsDefinition:
+    """The published folder, made once every model is built and every check has passed."""
+
+    @asset(key="published", deps=models.keys, group_name="published", kinds={"duckdb", "parquet"})
+    def published(home: ResourceParam[Home], settings: ResourceParam[Settings]) -> MaterializeResult:
+        """The marts as a DuckDB file and as Parquet, swapped in as a whole."""
+        with home.lock():
+            folder = publish.publish(home, last_readings(home.lake), now(), settings.keep_builds)
+        return MaterializeResult(metadata={"folder": str(folder)})
+
+    return published

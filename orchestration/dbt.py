@@ -1,0 +1,107 @@
+"""dbt as Dagster assets, run in this process: a subprocess and its event log cost several times the CPU."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dagster import AssetExecutionContext, AssetsDefinition, ResourceParam
+from dagster_dbt import DbtProject, dbt_assets
+from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dagster_dbt.dagster_dbt_translator import DagsterDbtTranslator
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from google.protobuf.json_format import MessageToDict
+
+from orchestration import publish
+from orchestration.errors import BuildBroken
+from orchestration.resources import DBT_PROJECT, Home
+
+RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogUnitTestResult")
+QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")
+
+Step = Callable[[str, int, int], None]
+"""Told of each finished node: its name, its number and how many there are."""
+
+
+def silent(name: str, number: int, of: int) -> None:
+    """A `Step` for nobody."""
+
+
+def prepare(home: Home) -> Path:
+    """Parse the project, or load the parse of the same files again; returns the manifest's path.
+
+    Raises:
+        BuildBroken: the project does not parse.
+    """
+    _invoke(home, ["parse"], [])
+    return home.dbt_target / "manifest.json"
+
+
+def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]:
+    """Build the selected seeds, models and tests into the home's build file; yields dbt's result events.
+
+    Raises:
+        BuildBroken: a model or a test failed; the sentence names the first ones.
+    """
+    results: list[dict] = []
+
+    def on_event(event) -> None:
+        if event.info.name in RESULTS:
+            results.append(MessageToDict(event, preserving_proto_field_name=True))
+            step(results[-1]["data"]["node_info"]["node_name"], event.data.index, event.data.total)
+
+    _invoke(home, ["build", "--exclude-resource-type", "unit_test", *selection], [on_event])
+    yield from results
+
+
+def models(home: Home) -> AssetsDefinition:
+    """Every dbt seed and model as an asset, their tests as checks, for the project as it is now."""
+    manifest = prepare(home)
+
+    @dbt_assets(
+        manifest=manifest,
+        project=DbtProject(DBT_PROJECT, target_path=manifest.parent),
+        name="warehouse_models",
+    )
+    def warehouse_models(context: AssetExecutionContext, home: ResourceParam[Home], step: ResourceParam[Step]):
+        content = json.loads(manifest.read_bytes())
+        translator = DagsterDbtTranslator()
+        params = get_updated_cli_invocation_params_for_context(context, content, translator)
+        if publish.is_current(home):
+            context.log.info("Nothing new: the published build has the same inputs.")
+            return
+        with home.lock():
+            for event in run(home, params.selection_args, step):
+                message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+                yield from message.to_default_asset_events(content, params.dagster_dbt_translator, context)
+
+    return warehouse_models
+
+
+def _invoke(home: Home, command: list[str], callbacks: list) -> None:
+    home.build.mkdir(parents=True, exist_ok=True)
+    os.environ["FLOWHOUSE_BUILD_FILE"] = str(home.build_file)
+    os.environ["FLOWHOUSE_RAW_PATH"] = f"{home.lake.root},{home.build}"
+    where = ["--project-dir", DBT_PROJECT, "--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target]
+    where += ["--log-path", home.dbt_target]
+    try:
+        outcome = dbtRunner(callbacks=callbacks).invoke([*QUIET, *command, *map(str, where)])
+    finally:
+        # Until it is closed the connection holds the build file's write lock in this process.
+        DuckDBConnectionManager.close_all_connections()
+    if outcome.exception:
+        raise BuildBroken(f"dbt stopped: {_first_line(outcome.exception)}")
+    if not outcome.success:
+        failed = [f"{result.node.name}: {_first_line(result.message)}" for result in outcome.result if _is_bad(result)]
+        raise BuildBroken(f"{len(failed)} of the warehouse's models or tests failed: {'; '.join(failed[:3])}")
+
+
+def _is_bad(result) -> bool:
+    return result.status in ("error", "fail")
+
+
+def _first_line(message: object) -> str:
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return " ".join(lines[:3])

@@ -1,0 +1,121 @@
+"""Settings, and the folders they lead to. The only module that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+from filelock import BaseFileLock, FileLock
+
+from ingestion.archive import Archive
+from ingestion.errors import WrongUse
+from ingestion.lake import Lake
+
+DBT_PROJECT = Path(__file__).parent.parent / "dbt_project"
+LOCK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each by the environment variable of its name in capitals with FLOWHOUSE_ before it.
+
+    Attributes:
+        home: folder that holds archive, lake, builds and what is published.
+        contact: mail address or web page that publishers see in the User-Agent; may be empty.
+        keep_builds: how many published builds are kept; one under a day old is kept in any case.
+        mode: how a scheduled run gathers captures: live, or held (nothing is fetched).
+    """
+
+    home: Path = Path("data")
+    contact: str = ""
+    keep_builds: int = 7
+    mode: str = "held"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings from the environment, defaults elsewhere.
+
+        Raises:
+            WrongUse: a value is not of its kind.
+        """
+        given = {name: environment.get(f"FLOWHOUSE_{name.upper()}", "") for name in cls.__dataclass_fields__}
+        keep = given["keep_builds"] or str(cls.keep_builds)
+        if not keep.isdigit() or int(keep) < 1:
+            raise WrongUse(f"FLOWHOUSE_KEEP_BUILDS is '{keep}': set it to a whole number of at least 1.")
+        mode = given["mode"] or cls.mode
+        if mode not in ("live", "held"):
+            raise WrongUse(f"FLOWHOUSE_MODE is '{mode}': set it to live or held.")
+        return cls(Path(given["home"] or cls.home), given["contact"], int(keep), mode)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one warehouse, for the current build or for one as of an earlier time.
+
+    Attributes:
+        root: the home folder.
+        as_of: UTC without zone, or None for the current build.
+    """
+
+    root: Path
+    as_of: datetime | None = None
+
+    @property
+    def archive(self) -> Archive:
+        return Archive(self.root / "archive")
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.root / "lake")
+
+    @property
+    def name(self) -> str:
+        """`current`, or the time as of which the build is."""
+        return self.as_of.strftime("%Y%m%dT%H%M%SZ") if self.as_of else "current"
+
+    @property
+    def build(self) -> Path:
+        """Folder of this build's working files; the build file of another time is another file."""
+        return self.root / "build" / self.name
+
+    @property
+    def build_file(self) -> Path:
+        return self.build / "build.duckdb"
+
+    @property
+    def dbt_target(self) -> Path:
+        """Where dbt keeps its manifest and its partial parse, which another build file would make void."""
+        return self.build / "dbt"
+
+    def write_control(self) -> None:
+        """The build's control table: one row that says until when observations count."""
+        row = {"as_of_at": [self.as_of], "known_until": [self.as_of or datetime(9999, 12, 31)]}
+        schema = {"as_of_at": pl.Datetime("us"), "known_until": pl.Datetime("us")}
+        Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
+
+    def lock(self) -> BaseFileLock:
+        """Held by whoever writes to the home; the same process may take it again."""
+        folder = self.root / "build"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / "lock", timeout=LOCK_SECONDS, is_singleton=True)
+
+    @property
+    def published(self) -> Path:
+        """Folder of versioned builds, of `latest`, and of builds as of a time, each below that time."""
+        return self.root / "published"
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """How captures are gathered: `mode` is live, replay (of the folder `replay`), sample or held."""
+
+    mode: str
+    replay: Path | None = None
+    contact: str = ""
+
+
+def now() -> datetime:
+    """The time, UTC without zone, in whole seconds."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
