@@ -35,9 +35,11 @@ def versions() -> dict[str, str]:
 
 
 def fingerprint(home: Home) -> str:
-    """A digest of everything a build depends on: lake, dbt project, versions and the time as of which it is."""
+    """A digest of all a build depends on: lake, dbt project, versions, publishing code, and as of when it is."""
     digest = hashlib.sha256(json.dumps([versions(), home.name]).encode())
-    for folder, files in ((home.lake.root, home.lake.files()), (DBT_PROJECT, _project_files())):
+    here = Path(__file__).parent
+    inputs = ((home.lake.root, home.lake.files()), (DBT_PROJECT, _project_files()), (here, sorted(here.glob("*.py"))))
+    for folder, files in inputs:
         for path in files:
             digest.update(path.relative_to(folder).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())

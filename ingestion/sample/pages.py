@@ -39,7 +39,7 @@ Page = tuple[str, str, str, Served]
 
 def pages() -> Iterator[Page]:
     """Every page of the sample as (source, resource, file ending, what was served)."""
-    saturday, noon = FLOWS_SEEN.replace(hour=12), LAST_DAY.replace(hour=12)
+    saturday, tuesday = FLOWS_SEEN.replace(hour=12), LAST_DAY.replace(hour=12)
     btc = flow_page(*_flow_table("btc_flows.csv"))
     eth = flow_page(*_flow_table("eth_flows.csv"))
     fund_days = workbook(_table("ibit_fund_daily.csv", "as_of_date", "nav_usd", "shares_outstanding"))
@@ -51,8 +51,8 @@ def pages() -> Iterator[Page]:
         "html",
         Served(f"{FARSIDE}/ethereum-etf-flow-all-data/", eth, saturday.replace(minute=1)),
     )
-    yield "ishares", "IBIT", "xls", Served(IBIT_URL, fund_days, noon.replace(minute=2))
-    yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, noon.replace(minute=3))
+    yield "ishares", "IBIT", "xls", Served(IBIT_URL, fund_days, tuesday.replace(minute=2))
+    yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, tuesday.replace(minute=3))
     yield from _bar_pages("BTCUSDT", "btc_bars.csv")
     yield from _bar_pages("ETHUSDT", "eth_bars.csv")
 
