@@ -32,7 +32,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Capture:
-    """Provenance of one archived file; the fields are those of its `.meta.json`."""
+    """Provenance of one archived file; the fields are those of its `.meta.json`, `is_sample` only where true."""
 
     source: str
     resource: str
@@ -52,16 +52,21 @@ class Capture:
 
     def to_json(self) -> str:
         fields = asdict(self) | {"fetched_at": self.fetched_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        if not self.is_sample:
+            del fields["is_sample"]
         return json.dumps(fields, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         fields = json.loads(text)
-        fetched_at = datetime.fromisoformat(fields.pop("fetched_at")).astimezone(UTC)
+        fetched_at = datetime.fromisoformat(fields.pop("fetched_at"))
+        if fetched_at.tzinfo is None:
+            raise ValueError("fetched_at has no zone")
         known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
-        if Path(known["file"]).name != known["file"]:
-            raise ValueError("file names another folder")
-        return cls(fetched_at=fetched_at.replace(tzinfo=None), **known)
+        for name, value in known.items():
+            if not isinstance(value, cls.__dataclass_fields__[name].type):
+                raise ValueError(f"{name} is {value!r}")
+        return cls(fetched_at=fetched_at.astimezone(UTC).replace(tzinfo=None), **known)
 
 
 class Archive:
@@ -108,15 +113,20 @@ class Archive:
         self._file(capture, served.content, capture.to_json())
         return capture
 
-    def captures(self, source: str, known: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Capture]:
+    def captures(self, source: str, known: frozenset[tuple[str, str]] = frozenset()) -> tuple[list[Capture], list[str]]:
         """Every capture of a source whose (resource, file stem) is not among `known`, in no particular order.
 
-        Raises:
-            ArchiveDamaged: a `.meta.json` cannot be read.
+        Beside them a sentence for each `.meta.json` that cannot be read.
         """
+        found, damaged = [], []
         for meta in sorted((self.root / source).glob("*/*" + META_SUFFIX)):
-            if (meta.parent.name, meta.name.removesuffix(META_SUFFIX)) not in known:
-                yield _read_meta(meta)
+            if (meta.parent.name, meta.name.removesuffix(META_SUFFIX)) in known:
+                continue
+            try:
+                found.append(_read_meta(meta))
+            except ArchiveDamaged as error:
+                damaged.append(str(error))
+        return found, damaged
 
     def read(self, capture: Capture) -> bytes:
         """The bytes of a capture.
@@ -143,15 +153,19 @@ class Archive:
         A capture whose bytes are missing over there is copied by its provenance alone, so that reading it names it.
         """
         for meta in sorted((other.root / source).glob("*/*" + META_SUFFIX)):
-            if (self.root / source / meta.parent.name / meta.name).exists():
-                continue
+            held = self.root / source / meta.parent.name / meta.name
             try:
                 capture = _read_meta(meta)
+                filed = _read_meta(held) if held.exists() else None
             except ArchiveDamaged as error:
                 yield str(error)
                 continue
-            data = meta.parent / capture.file
-            self._file(capture, data.read_bytes() if data.exists() else None, meta.read_text())
+            if filed is None:
+                data = meta.parent / capture.file
+                self._file(capture, data.read_bytes() if data.is_file() else None, meta.read_text())
+            elif filed.sha256 != capture.sha256:
+                where = f"{source}/{capture.resource}/{capture.file}"
+                yield f"{where} is filed here with other bytes of the same second: replay in another home."
 
     def _file(self, capture: Capture, content: bytes | None, meta: str) -> None:
         """The bytes first and the provenance last: a capture without its meta.json does not exist."""
@@ -169,8 +183,12 @@ def _write_atomically(path: Path, content: bytes) -> None:
 
 
 def _read_meta(path: Path) -> Capture:
+    where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
     try:
-        return Capture.from_json(path.read_text())
-    except (ValueError, TypeError, KeyError) as error:
-        where = f"{path.parent.name}/{path.name}"
+        capture = Capture.from_json(path.read_text())
+    except Exception as error:  # whatever somebody put there
         raise ArchiveDamaged(f"{where} is not a provenance record ({error}): repair or remove it.") from None
+    stem, _, ext = capture.file.partition(".")
+    if f"{capture.source}/{capture.resource}/{stem}{META_SUFFIX}" != where or not ext.isalnum():
+        raise ArchiveDamaged(f"{where} describes another file than the one beside it: repair or remove it.")
+    return capture

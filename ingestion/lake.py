@@ -47,7 +47,7 @@ class Lake:
         rows.write_parquet(part, compression="zstd")
         os.replace(part, path)
 
-    def write_text(self, source: str, name: str, text: str) -> None:
+    def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
         path = self.root / source / name
         part = path.with_suffix(".part")
@@ -83,7 +83,7 @@ def observe(stored: pl.DataFrame, pages: Iterable[tuple[Capture, pl.DataFrame]],
 
     The state of a cell nobody has seen is blank, so a blank cell adds no row until it held something; then it adds
     one with neither raw_text nor value. What a page does not show says nothing. Two captures of the same second count
-    as one, the greater sha256 prevailing. Provided no page is older than `stored`, the result does not depend on
+    as one, the greater sha256 prevailing. Provided every page is newer than `stored`, the result does not depend on
     how the captures are divided into calls.
 
     Args:

@@ -51,8 +51,9 @@ def refresh(
     """Read the captures of `source` that the lake does not hold yet, and record how it went.
 
     Observations are a pure function of the set of captures: where one is not newer than those already read, all are
-    read again in their order. A capture that is refused is tried again next time (the parser may have learned); it
-    stands as a failure until the same url has been read well at a later time.
+    read again in their order; should one of them be damaged by then, the lake stays as it is. A capture that is
+    refused is tried again next time (the parser may have learned); it stands as a failure until the same url has been
+    read well at a later time.
 
     Args:
         mode: as in `Reading`; for `held`, the record keeps the mode of the last gathering.
@@ -63,15 +64,15 @@ def refresh(
     _ensure_tables(source, lake)
     read = added = 0
     try:
-        log, read, added = _read_captures(source, archive, lake, is_sample, now)
-        failures = (*gathered, *_standing_refusals(log))
+        log, damaged, read, added = _read_captures(source, archive, lake, is_sample, now)
+        failures = (*gathered, *damaged, *_standing_refusals(log))
     except ArchiveDamaged as error:
         failures = (*gathered, str(error))
     if mode == "held":
         mode = next((last.mode for last in last_readings(lake) if last.source == source.SOURCE), mode)
     reading = Reading(source.SOURCE, mode, now, read, added, failures)
     fields = asdict(reading) | {"at": now.isoformat()}
-    lake.write_text(source.SOURCE, READING, json.dumps(fields, indent=1))
+    lake.write_record(source.SOURCE, READING, json.dumps(fields, indent=1))
     return reading
 
 
@@ -120,8 +121,13 @@ def _ensure_tables(source: ModuleType, lake: Lake) -> None:
 
 def _read_captures(
     source: ModuleType, archive: Archive, lake: Lake, is_sample: bool, now: datetime
-) -> tuple[pl.DataFrame, int, int]:
-    """Returns the log of captures, how many of them were read now, and how many observations that added."""
+) -> tuple[pl.DataFrame, list[str], int, int]:
+    """Returns the log of captures, a sentence per provenance record that is damaged, how many captures were read now,
+    and how many observations that added.
+
+    Raises:
+        ArchiveDamaged: all must be read again, and one that was read well before is damaged now.
+    """
     log_before = lake.read(source.SOURCE, CAPTURES, CAPTURE_SCHEMA)
     before = stored = lake.read(source.SOURCE, source.TABLE, observation_schema(source.KEY))
     log = log_before.filter(pl.col("is_sample") == is_sample, pl.col("refusal").is_null())
@@ -134,11 +140,11 @@ def _read_captures(
         _check_newest(cells, limit(capture.fetched_at))
         return cells
 
-    new = _unread(source, archive, log, is_sample)
+    new, damaged = _unread(source, archive, log, is_sample)
     is_switched = (log_before["is_sample"] != is_sample).any()
     if is_switched or any(_is_readable(page, late) for late in new if _is_late(late, log)):
+        new, damaged = _read_again(source, archive, log, is_sample)
         log, stored = log.clear(), stored.clear()
-        new = _unread(source, archive, log, is_sample)
     read = list(_read_in_order(source, page, stored, new))
     added = observe(stored, [(capture, cells) for capture, cells, _ in read if cells is not None], source.KEY)
     rows = pl.concat([stored, added])
@@ -147,13 +153,32 @@ def _read_captures(
         lake.write(source.SOURCE, source.TABLE, rows)
     if not log.equals(log_before):
         lake.write(source.SOURCE, CAPTURES, log)
-    return log, len(new), rows.height - before.height
+    return log, damaged, len(new), rows.height - before.height
 
 
-def _unread(source: ModuleType, archive: Archive, log: pl.DataFrame, is_sample: bool) -> list[Capture]:
+def _unread(
+    source: ModuleType, archive: Archive, log: pl.DataFrame, is_sample: bool
+) -> tuple[list[Capture], list[str]]:
+    """Captures that `log` does not name, in their order, and a sentence per provenance record that is damaged."""
     known = frozenset((resource, file.split(".")[0]) for resource, file in log.select("resource", "file").iter_rows())
-    new = archive.captures(source.SOURCE, known)
-    return sorted((capture for capture in new if capture.is_sample == is_sample), key=lambda capture: capture.order)
+    new, damaged = archive.captures(source.SOURCE, known)
+    ordered = sorted((capture for capture in new if capture.is_sample == is_sample), key=lambda capture: capture.order)
+    return ordered, damaged
+
+
+def _read_again(
+    source: ModuleType, archive: Archive, log: pl.DataFrame, is_sample: bool
+) -> tuple[list[Capture], list[str]]:
+    """All captures, provided that those of `log` which are still there are as they were when they were read."""
+    everything, damaged = _unread(source, archive, log.clear(), is_sample)
+    _, damaged_unread = _unread(source, archive, log, is_sample)
+    for sentence in set(damaged) - set(damaged_unread):
+        raise ArchiveDamaged(sentence)
+    logged = set(log.select("resource", "file").iter_rows())
+    for capture in everything:
+        if (capture.resource, capture.file) in logged:
+            archive.read(capture)
+    return everything, damaged
 
 
 def _is_late(capture: Capture, log: pl.DataFrame) -> bool:

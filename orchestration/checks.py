@@ -61,11 +61,8 @@ def findings(home: Home) -> Iterator[str]:
 
 def machine(home: Home) -> Iterator[Finding]:
     """Whether the home can be written to, has room, and what stands published."""
-    probe = home.root / ".doctor"
     try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        probe.write_text("")
-        probe.unlink()
+        home.check_writable()
     except OSError as error:
         yield Finding(False, f"{home.root} cannot be written to ({error.strerror}): choose another with --home DIR.")
     else:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -211,18 +210,10 @@ def doctor(live: bool, root: Path | None) -> None:
 @home_option
 def serve(port: int, live: bool, root: Path | None) -> None:
     """Open Dagster's web UI and scheduler, on this machine only."""
-    home = Home(_root(root, Settings.read()).absolute())
-    state = home.root / "build" / "dagster"
-    state.mkdir(parents=True, exist_ok=True)
-    (state / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    environment = {
-        "DAGSTER_HOME": str(state),
-        "FLOWHOUSE_HOME": str(home.root),
-        "FLOWHOUSE_MODE": "live" if live else "held",
-    }
+    environment = Home(_root(root, Settings.read())).dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
-    sys.exit(subprocess.run(command, env=os.environ | environment, check=False).returncode)
+    sys.exit(subprocess.run(command, env=environment, check=False).returncode)
 
 
 def _root(root: Path | None, settings: Settings) -> Path:

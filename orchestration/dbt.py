@@ -1,7 +1,6 @@
 """dbt as Dagster assets, run in this process: a subprocess and its event log cost several times the CPU."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,9 +80,7 @@ def models(home: Home) -> AssetsDefinition:
 
 
 def _invoke(home: Home, command: list[str], callbacks: list) -> None:
-    home.build.mkdir(parents=True, exist_ok=True)
-    os.environ["FLOWHOUSE_BUILD_FILE"] = str(home.build_file)
-    os.environ["FLOWHOUSE_RAW_PATH"] = f"{home.lake.root},{home.build}"
+    home.tell_dbt()
     where = ["--project-dir", DBT_PROJECT, "--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target]
     where += ["--log-path", home.dbt_target]
     try:

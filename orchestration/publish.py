@@ -92,8 +92,9 @@ def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_bu
     inputs = fingerprint(home)
     build_id = f"{built_at:%Y%m%dT%H%M%SZ}-{inputs[:8]}"
     home.published.mkdir(parents=True, exist_ok=True)
+    for left_over in home.published.glob(".*.part"):
+        shutil.rmtree(left_over, ignore_errors=True)
     part = home.published / f".{build_id}.part"
-    shutil.rmtree(part, ignore_errors=True)
     (part / "parquet").mkdir(parents=True)
     marts, findings = _write_marts(home.build_file, part)
     content = {

@@ -101,6 +101,27 @@ class Home:
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / "lock", timeout=LOCK_SECONDS, is_singleton=True)
 
+    def tell_dbt(self) -> None:
+        """Set the variables that dbt's profile reads: the build file, and where raw tables are."""
+        self.build.mkdir(parents=True, exist_ok=True)
+        os.environ["FLOWHOUSE_BUILD_FILE"] = str(self.build_file)
+        os.environ["FLOWHOUSE_RAW_PATH"] = f"{self.lake.root},{self.build}"
+
+    def dagster_environment(self, mode: str) -> dict[str, str]:
+        """The environment of a Dagster server for this home, whose own state lies among the builds."""
+        state = (self.root / "build" / "dagster").absolute()
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root.absolute()), "FLOWHOUSE_MODE": mode}
+        return os.environ | own
+
+    def check_writable(self) -> None:
+        """Raise OSError where nothing can be written to the home."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        probe = self.root / ".probe"
+        probe.write_text("")
+        probe.unlink()
+
     @property
     def published(self) -> Path:
         """Folder of versioned builds, of `latest`, and of builds as of a time, each below that time."""

@@ -37,7 +37,7 @@ NOT_DAYS = {"", "seed", "total", "average", "maximum", "minimum", "fee", "date"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4})")
 TICKER = re.compile(r"[A-Z][A-Z0-9]{2,5}")
-NUMBER = re.compile(r"-?[\d,]*\d(\.\d+)?")
+NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 MILLION = 1_000_000
 # A column that repeats this many non-zero figures of one that is gone is that one under another name.
 REPEATED_FIGURES = 3
@@ -144,12 +144,11 @@ def usd_m(text: str) -> Decimal | None:
     """
     if text in ("", "-"):
         return None
-    negative = text.startswith("(") and text.endswith(")")
-    digits = text[1:-1].strip() if negative else text
-    if not NUMBER.fullmatch(digits):
+    in_parentheses = text.startswith("(") and text.endswith(")")
+    number = f"-{text[1:-1].strip()}" if in_parentheses else text
+    if not NUMBER.fullmatch(number):
         raise PageRefused(f"'{text}' is not a figure in US$ m: look at the page before it is read again.")
-    amount = Decimal(digits.replace(",", ""))
-    return -amount if negative else amount
+    return +Decimal(number.replace(",", ""))  # the plus makes a zero of '(0.0)', not a negative zero
 
 
 def _table(content: bytes) -> list[list[str]]:

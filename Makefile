@@ -1,0 +1,40 @@
+# Set-up needs Python 3.11 or later, pip, git and make. uv is used where it is installed, else brought into .venv.
+UV := $(shell command -v uv || echo .venv/bin/uv)
+RUN := .venv/bin
+FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_resources.py \
+        tests/orchestration/test_publish.py tests/test_walls.py
+
+.PHONY: build test check lint test-duckdb2 bench serve clean
+
+build: .venv/ready ## run the main job on the bundled sample, offline
+	$(RUN)/flowhouse build --sample
+
+test: lint ## pass every test
+	$(RUN)/pytest
+
+check: lint ## lint, format, import walls, dbt layer rules, fast tests
+	$(RUN)/pytest -q $(FAST)
+
+lint: .venv/ready
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/lint-imports
+
+test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
+	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project
+
+bench: .venv/ready ## measure what a build costs
+	$(RUN)/python tests/benchmarks/builds.py
+
+serve: .venv/ready ## open Dagster's web UI on this machine
+	$(RUN)/flowhouse serve
+
+clean: ## remove the environment; the home folder stays
+	rm -rf .venv
+
+.venv/ready: pyproject.toml uv.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "flowhouse needs Python 3.11 or later as python3.")'
+	@command -v uv > /dev/null || test -x .venv/bin/uv || \
+	    (python3 -m venv --without-pip .venv && python3 -m pip --python .venv/bin/python install --quiet uv)
+	$(UV) sync --frozen --quiet
+	@touch $@

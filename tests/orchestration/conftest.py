@@ -1,0 +1,38 @@
+"""A home built from the bundled sample through the command line, once for all tests that only read it."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from orchestration.cli import main
+
+
+@pytest.fixture(scope="session")
+def flowhouse():
+    """Run a command in this process; gives click's result, whose exit_code and output are what a user sees."""
+
+    def run(*arguments: object):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample_home(flowhouse, tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("sample")
+    result = flowhouse("build", "--sample", "--home", home)
+    assert result.exit_code == 0, result.output
+    return home
+
+
+@pytest.fixture
+def rows():
+    """Rows of a query on a published folder's warehouse."""
+
+    def query(folder: Path, sql: str) -> list[tuple]:
+        with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+            return con.sql(sql).fetchall()
+
+    return query
