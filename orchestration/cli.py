@@ -2,7 +2,7 @@
 
 import csv
 import json
-import subprocess
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -213,7 +213,7 @@ def serve(port: int, live: bool, root: Path | None) -> None:
     environment = Home(_root(root, Settings.read())).dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
-    sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+    os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
 
 
 def _root(root: Path | None, settings: Settings) -> Path:

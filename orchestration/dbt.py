@@ -49,7 +49,8 @@ def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]
     def on_event(event) -> None:
         if event.info.name in RESULTS:
             results.append(MessageToDict(event, preserving_proto_field_name=True))
-            step(results[-1]["data"]["node_info"]["node_name"], event.data.index, event.data.total)
+            data = results[-1]["data"]
+            step(data["node_info"]["node_name"], data["index"], data.get("total") or data["num_models"])
 
     _invoke(home, ["build", "--exclude-resource-type", "unit_test", *selection], [on_event])
     yield from results

@@ -111,7 +111,7 @@ class Home:
         """The environment of a Dagster server for this home, whose own state lies among the builds."""
         state = (self.root / "build" / "dagster").absolute()
         state.mkdir(parents=True, exist_ok=True)
-        (state / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
         own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root.absolute()), "FLOWHOUSE_MODE": mode}
         return os.environ | own
 

@@ -55,5 +55,5 @@ def test_a_home_is_locked_against_others_and_open_to_its_own_process(tmp_path, m
 
 def test_a_dagster_server_sends_no_telemetry(tmp_path):
     environment = Home(tmp_path).dagster_environment("held")
-    assert "enabled: false" in (Path(environment["DAGSTER_HOME"]) / "dagster.yaml").read_text()
+    assert "telemetry: {enabled: false}" in (Path(environment["DAGSTER_HOME"]) / "dagster.yaml").read_text()
     assert environment["FLOWHOUSE_HOME"] == str(tmp_path)
