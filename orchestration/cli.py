@@ -99,8 +99,8 @@ def build(
     home = Home(_root(root, settings), as_of)
     gathering = _gathering(sample, replay, live, settings)
     _say_if_leaving_sample(home, gathering)
-    with _progress(quiet) as step:
-        outcome = run(home, gathering, settings, _say_reading, step)
+    with _progress(quiet) as (told, step):
+        outcome = run(home, gathering, settings, told, step)
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
     _say_headlines(home)
@@ -135,7 +135,7 @@ def ingest(source: str, sample: bool, replay: Path | None, live: bool, root: Pat
     with home.lock():
         _say_if_leaving_sample(home, gathering)
         reading = sources.update(by_name[source], home, gathering)
-    _say_reading(reading)
+    click.echo(_reading_line(reading))
     sys.exit(_say_failures(reading.failures))
 
 
@@ -234,11 +234,10 @@ def _say_if_leaving_sample(home: Home, gathering: Gathering) -> None:
         click.echo("This home held the bundled sample; its rows are left out from now on.")
 
 
-def _say_reading(reading) -> None:
+def _reading_line(reading) -> str:
     state = f", {len(reading.failures)} failed" if reading.failures else ""
-    click.echo(
-        f"{reading.source:<16} {reading.captures:>6,} captures read, {reading.added:>7,} observations added{state}"
-    )
+    counts = f"{reading.captures:>6,} captures read, {reading.added:>7,} observations added"
+    return f"{reading.source:<16} {counts}{state}"
 
 
 def _say_failures(failures) -> int:
@@ -267,17 +266,20 @@ def _say_headlines(home: Home) -> None:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator:
-    """A progress bar over dbt's nodes on a terminal; elsewhere nothing until it is done."""
+    """Two listeners, for sources and for dbt's nodes: a progress bar on a terminal, elsewhere a line per source."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     if quiet or not sys.stdout.isatty():
-        yield lambda name, number, of: None
+        yield lambda reading: click.echo(_reading_line(reading)), lambda name, number, of: None
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(), transient=True) as bar:
-        task = bar.add_task("preparing dbt", total=None)
-        yield lambda name, number, of: bar.update(task, completed=number, total=of, description=name)
+        task = bar.add_task("reading sources, preparing dbt", total=None)
+        yield (
+            lambda reading: bar.console.print(_reading_line(reading), highlight=False),
+            lambda name, number, of: bar.update(task, completed=number, total=of, description=name),
+        )
 
 
 def _print_table(columns: list[str], rows: list[tuple]) -> None:
