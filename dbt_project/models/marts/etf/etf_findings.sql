@@ -20,6 +20,23 @@ unknown_funds as (
     group by flows.source, flows.asset, flows.ticker
 ),
 
+unlisted_funds as (
+    select
+        'unlisted_fund' as kind,
+        flows.source,
+        flows.asset,
+        flows.ticker,
+        min(flows.trade_date) as value_date,
+        'reports flows on days the seed does not list it for; they count in the sums' as detail
+    from flows
+    inner join {{ ref('funds') }} as funds on flows.ticker = funds.ticker and flows.asset = funds.asset
+    where
+        flows.trade_date < funds.first_flow_date
+        or flows.trade_date > funds.last_flow_date
+        or funds.first_flow_date is null
+    group by flows.source, flows.asset, flows.ticker
+),
+
 -- The slowest cell that ever came took 279 hours; ten sessions are longer.
 never_reported as (
     select
@@ -45,11 +62,11 @@ never_reported as (
 source_differences as (
     select
         'sources_differ' as kind,
-        source_a as source,
+        source_a || ' and ' || source_b as source,
         asset,
         ticker,
         trade_date as value_date,
-        'differs by more than rounding from ' || source_b as detail
+        'their flows differ by more than rounding' as detail
     from {{ ref('etf_source_differences') }}
     where abs(difference_usd) > 60000
 ),
@@ -87,6 +104,8 @@ outside_sessions as (
 )
 
 select * from unknown_funds
+union all
+select * from unlisted_funds
 union all
 select * from never_reported
 union all

@@ -52,32 +52,44 @@ dated as (
     where flow_date <= last_date
 ),
 
-weeks as (
-    select
-        asset,
-        ticker,
-        {{ week_start('flow_date') }} as week_start_date,
-        source,
-        dating_convention,
-        sum(net_flow_usd) as net_flow_usd,
-        {{ sum_if_all_known('net_flow_native', 'net_flow_usd') }} as net_flow_native,
-        count(net_flow_usd) as sessions
-    from dated
-    group by asset, ticker, source, dating_convention, {{ week_start('flow_date') }}
-),
-
-expected as (
+listed as (
     select
         funds.ticker,
+        sessions.session_date,
         sessions.week_start_date,
-        count(*) as expected_sessions,
-        max(sessions.closes_at) as closes_at
+        sessions.closes_at
     from funds
     inner join sessions
         on
             sessions.session_date >= funds.first_flow_date
             and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
-    group by funds.ticker, sessions.week_start_date
+),
+
+-- A figure of a day without a listing does not stand in for a missing one.
+weeks as (
+    select
+        dated.asset,
+        dated.ticker,
+        {{ week_start('dated.flow_date') }} as week_start_date,
+        dated.source,
+        dated.dating_convention,
+        sum(dated.net_flow_usd) as net_flow_usd,
+        {{ sum_if_all_known('dated.net_flow_native', 'dated.net_flow_usd') }} as net_flow_native,
+        count(dated.net_flow_usd) as sessions,
+        count(case when dated.net_flow_usd is not null then listed.ticker end) as listed_sessions
+    from dated
+    left join listed on dated.ticker = listed.ticker and dated.flow_date = listed.session_date
+    group by dated.asset, dated.ticker, dated.source, dated.dating_convention, {{ week_start('dated.flow_date') }}
+),
+
+expected as (
+    select
+        ticker,
+        week_start_date,
+        count(*) as expected_sessions,
+        max(closes_at) as closes_at
+    from listed
+    group by ticker, week_start_date
 ),
 
 last_seen as (
@@ -99,7 +111,7 @@ select
     cast(weeks.sessions as integer) as sessions,
     cast(coalesce(expected.expected_sessions, 0) as integer) as expected_sessions,
     coalesce(
-        weeks.sessions = expected.expected_sessions and last_seen.observed_at >= expected.closes_at, false
+        weeks.listed_sessions = expected.expected_sessions and last_seen.observed_at >= expected.closes_at, false
     ) as is_complete
 from weeks
 left join expected on weeks.ticker = expected.ticker and weeks.week_start_date = expected.week_start_date

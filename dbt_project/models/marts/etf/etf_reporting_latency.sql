@@ -64,23 +64,25 @@ counted as (
     )
 ),
 
--- A total stays printed until another one is; over nothing reported it does not count.
+-- A total stays printed until another one is.
 states as (
     select
         *,
         max(printed_total_usd) over (partition by source, asset, trade_date, totals_printed) as total_usd,
-        funds_reported = funds_expected as is_complete_then
+        funds_reported = funds_expected as is_complete_then,
+        min(observed_at) over (partition by source, asset, trade_date) as first_seen_at,
+        max(case when funds_reported <> funds_expected then observed_at end) over (
+            partition by source, asset, trade_date
+        ) as last_incomplete_at
     from counted
 ),
 
+-- A day on which nothing was reported is not complete, and its total does not count.
 ordered as (
     select
         *,
         row_number() over (partition by source, asset, trade_date order by observed_at) as nth,
-        row_number() over (partition by source, asset, trade_date order by observed_at desc) as nth_last,
-        max(case when not is_complete_then then observed_at end) over (
-            partition by source, asset, trade_date
-        ) as last_incomplete_at
+        row_number() over (partition by source, asset, trade_date order by observed_at desc) as nth_last
     from states
     where funds_reported > 0
 ),
@@ -90,8 +92,7 @@ final as (
         asset,
         trade_date,
         source,
-        total_usd as final_total_usd,
-        is_complete_then as is_complete
+        total_usd as final_total_usd
     from ordered
     where nth_last = 1
 ),
@@ -102,7 +103,6 @@ days as (
         ordered.trade_date,
         ordered.source,
         final.final_total_usd,
-        final.is_complete,
         max(case when ordered.nth = 1 then ordered.total_usd end) as first_total_usd,
         max(
             case when not ordered.is_complete_then and ordered.total_usd * final.final_total_usd < 0 then 1 else 0 end
@@ -111,15 +111,16 @@ days as (
         min(
             case when ordered.observed_at > ordered.last_incomplete_at then ordered.observed_at end
         ) as completed_at,
-        max(case when ordered.nth = 1 and ordered.is_complete_then then 1 else 0 end) = 1 as is_censored
+        max(
+            case when ordered.observed_at = ordered.first_seen_at and ordered.is_complete_then then 1 else 0 end
+        ) = 1 as is_censored
     from ordered
     inner join final
         on
             ordered.source = final.source
             and ordered.asset = final.asset
             and ordered.trade_date = final.trade_date
-    group by
-        ordered.asset, ordered.trade_date, ordered.source, final.final_total_usd, final.is_complete
+    group by ordered.asset, ordered.trade_date, ordered.source, final.final_total_usd
 )
 
 -- Nobody saw a day become complete that was complete when first captured.
@@ -131,8 +132,7 @@ select
     final_total_usd,
     case when not is_censored then is_sign_flipped end as is_sign_flipped,
     first_observed_at,
-    case when is_complete and not is_censored then completed_at end as completed_at,
-    case when is_complete and not is_censored then {{ hours_since('trade_date', 'completed_at') }} end
-        as hours_to_complete,
+    case when not is_censored then completed_at end as completed_at,
+    case when not is_censored then {{ hours_since('trade_date', 'completed_at') }} end as hours_to_complete,
     is_censored
 from days

@@ -1,0 +1,3 @@
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'etf_findings'}}}) }}
+
+select * from {{ ref('etf_findings') }}

@@ -1,0 +1,18 @@
+{{ config(meta={'dagster': {'ref': {'name': 'etf_reporting_latency'}}}) }}
+
+-- A page whose funds do not add up to its total is refused when read, so a difference is an error of ours.
+select
+    latency.asset,
+    latency.trade_date,
+    latency.final_total_usd,
+    market.net_flow_usd
+from {{ ref('etf_reporting_latency') }} as latency
+inner join {{ ref('etf_market_flows_daily') }} as market
+    on
+        latency.asset = market.asset
+        and latency.trade_date = market.trade_date
+        and latency.source = market.source
+where
+    latency.source = 'farside'
+    and market.funds_reported = market.funds_expected
+    and abs(latency.final_total_usd - market.net_flow_usd) >= 0.01

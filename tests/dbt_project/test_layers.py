@@ -1,0 +1,264 @@
+"""What the dbt project promises about its layers, names, columns and SQL, read from its text alone."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+STAGING = sorted((PROJECT / "models/staging").rglob("*.sql"))
+MARTS = sorted((PROJECT / "models/marts").rglob("*.sql"))
+MACROS = sorted((PROJECT / "macros").rglob("*.sql"))
+TESTS = sorted((PROJECT / "tests").rglob("*.sql"))
+
+CONTRACT = {
+    "funds": (
+        "ticker",
+        "asset issuer name inception_date first_flow_date last_flow_date fee_bps share_date_convention cik",
+    ),
+    "fund_events": ("ticker event_date kind", "ratio native_amount source_url"),
+    "etf_observations": (
+        "source asset ticker value_date metric observed_at",
+        "raw_text value archive_sha256",
+    ),
+    "etf_flows_daily": (
+        "ticker trade_date source",
+        "asset net_flow_usd net_flow_native native_method is_reported first_observed_at last_changed_at",
+    ),
+    "etf_flows_weekly": (
+        "ticker week_start_date source dating_convention",
+        "asset net_flow_usd net_flow_native sessions expected_sessions is_complete",
+    ),
+    "etf_market_flows_daily": (
+        "asset trade_date source",
+        "net_flow_usd net_flow_native funds_reported funds_expected is_complete",
+    ),
+    "etf_market_flows_weekly": (
+        "asset week_start_date source",
+        "net_flow_usd net_flow_native funds_reported funds_expected is_complete",
+    ),
+    "etf_holdings_daily": (
+        "ticker as_of_date source",
+        "asset shares_outstanding nav_usd native_per_share native_held",
+    ),
+    "etf_reporting_latency": (
+        "asset trade_date source",
+        "first_total_usd final_total_usd is_sign_flipped first_observed_at completed_at hours_to_complete is_censored",
+    ),
+    "etf_source_differences": (
+        "ticker trade_date source_a source_b",
+        "net_flow_a_usd net_flow_b_usd difference_usd",
+    ),
+    "etf_filing_reconciliation": (
+        "ticker quarter_end_date source",
+        "filed_date filed_native expected_native difference_native difference_bps explained_by",
+    ),
+    "market_prices_daily": ("asset venue price_date", "open_usd high_usd low_usd close_usd volume_native"),
+    "market_price_trend_daily": ("asset venue price_date", "close_usd sma_200d_usd sma_days drawdown_pct"),
+    "market_sentiment_daily": ("provider value_date", "index_value classification"),
+}
+"""What users may rely on: the key of each mart, and its other columns. More columns may stand beside them."""
+
+UNITS = ("_usd", "_native", "_sats", "_pct", "_bps", "_days")
+WITHOUT_UNIT = {"hours_to_complete", "native_per_share", "ratio", "shares_outstanding", "value"}
+"""Measures whose name begins with their unit, has none, or takes it from another column (`metric`)."""
+
+BANNED = {
+    "qualify": r"\bqualify\b",
+    "group by all": r"\bgroup\s+by\s+all\b",
+    "hugeint": r"\bhugeint\b",
+    "asof join": r"\basof\b",
+    "dbt.dateadd": r"\bdateadd\b",
+    "list lambdas": r"->|\blambda\b",
+    "distinct on": r"\bdistinct\s+on\b",
+    "filter (where": r"\bfilter\s*\(\s*where\b",
+}
+KEYWORDS = re.compile(
+    r"\b(SELECT|FROM|WHERE|JOIN|LEFT|INNER|OUTER|ON|AND|OR|NOT|NULL|AS|CASE|WHEN|THEN|ELSE|END|GROUP|ORDER|BY|OVER"
+    r"|PARTITION|UNION|ALL|WITH|CAST|COALESCE|SUM|COUNT|MIN|MAX|LAG|LEAD|CREATE|REPLACE|MACRO|TABLE|IS|IN)\b"
+)
+
+
+def stem(path: Path) -> str:
+    return path.stem
+
+
+def without_comments(sql: str) -> str:
+    return re.sub(r"\{#.*?#\}|--[^\n]*", "", sql, flags=re.DOTALL)
+
+
+def without_strings(sql: str) -> str:
+    return re.sub(r"'[^']*'", "''", sql)
+
+
+def code(path: Path) -> str:
+    return without_comments(path.read_text())
+
+
+@cache
+def macros() -> dict[str, str]:
+    """Text of each macro by its name."""
+    text = "\n".join(code(path) for path in MACROS)
+    return dict(re.findall(r"\{%-?\s*macro\s+(\w+)\(.*?%\}(.*?)\{%-?\s*endmacro", text, flags=re.DOTALL))
+
+
+def expanded(sql: str) -> str:
+    """The text with that of the macros it calls, and of those they call."""
+    found, seen = sql, set()
+    while called := {name for name in macros() if re.search(rf"\b{name}\(", found)} - seen:
+        seen |= called
+        found += "\n".join(macros()[name] for name in called)
+    return found
+
+
+def refs(path: Path) -> set[str]:
+    return set(re.findall(r"\bref\('(\w+)'\)", expanded(code(path))))
+
+
+def read_yaml(path: Path) -> dict:
+    return yaml.load(path.read_text(), yaml.CSafeLoader)  # a third of the time of the one in Python
+
+
+@cache
+def properties() -> dict[Path, dict]:
+    """What each yml of the models holds."""
+    return {path: read_yaml(path) for path in (PROJECT / "models").rglob("*.yml")}
+
+
+@cache
+def documented() -> dict[str, dict]:
+    """Each model's entry in the yml beside it, by name."""
+    return {model["name"]: model for path in properties() for model in properties()[path].get("models", [])}
+
+
+def columns(mart: Path) -> dict[str, str]:
+    """Data type of each column, by name."""
+    return {column["name"]: column.get("data_type", "") for column in documented()[mart.stem]["columns"]}
+
+
+def primary_key(mart: Path) -> list[str]:
+    constraints = documented()[mart.stem].get("constraints", [])
+    keys = [constraint["columns"] for constraint in constraints if constraint["type"] == "primary_key"]
+    return keys[0] if keys else []
+
+
+@pytest.mark.parametrize("model", STAGING, ids=stem)
+def test_a_staging_model_reads_the_one_raw_table_it_is_named_after(model):
+    source, table = re.fullmatch(r"stg_([a-z0-9_]+?)__([a-z0-9_]+)", model.stem).groups()
+    assert model.parent.name == source
+    assert re.findall(r"\b(?:from|join)\s+(.+)", code(model)) == [f"{{{{ raw('{source}', '{table}') }}}}"]
+    assert not re.search(r"\b(ref|source|read_\w+)\(", code(model))
+
+
+@pytest.mark.parametrize("model", [path for path in STAGING if "observed_at" in code(path)], ids=stem)
+def test_staged_observations_end_when_knowledge_ends(model):
+    assert code(model).rstrip().endswith("where observed_at <= {{ known_until() }}")
+
+
+def test_every_source_table_is_staged():
+    sources = properties()[PROJECT / "models/staging/sources.yml"]["sources"]
+    tables = {f"stg_{source['name']}__{table['name']}" for source in sources for table in source["tables"]}
+    assert tables == {model.stem for model in STAGING}
+
+
+@pytest.mark.parametrize("mart", MARTS, ids=stem)
+def test_a_mart_reads_models_and_never_what_is_raw(mart):
+    assert refs(mart)
+    assert not re.search(r"\b(source|raw|known_until|read_\w+)\(", expanded(code(mart)))
+    assert not re.search(r"\b(?:from|join)\s+\w+\.\w+", code(mart))
+
+
+def test_no_chain_of_models_from_raw_is_longer_than_five():
+    """Five are staging, observations, daily flows, weeks (or reconciliation), markets (or findings). Each link beyond
+    the daily flows is a mart that people read by itself, so reading it is the only way to agree with it; a sixth
+    would be a step that nobody reads."""
+    paths = {path.stem: path for path in STAGING + MARTS}
+
+    @cache
+    def depth(name: str) -> int:
+        return 1 + max(map(depth, refs(paths[name])), default=0) if name in paths else 0
+
+    too_long = {name: depth(name) for name in paths if depth(name) > 5}
+    assert not too_long
+
+
+@pytest.mark.parametrize("mart", MARTS, ids=stem)
+def test_a_mart_says_what_one_row_is_and_what_names_it(mart):
+    assert documented()[mart.stem]["description"].startswith("One row per ")
+    assert primary_key(mart)
+    assert set(primary_key(mart)) <= set(columns(mart))
+
+
+@pytest.mark.parametrize("mart", MARTS, ids=stem)
+def test_every_column_has_a_type_and_the_description_of_its_name(mart):
+    for column in documented()[mart.stem]["columns"]:
+        assert column["data_type"]
+        assert column["description"] == f"{{{{ doc('{column['name']}') }}}}"
+
+
+@pytest.mark.parametrize("mart", MARTS, ids=stem)
+def test_keys_are_never_null(mart):
+    not_null = [{"type": "not_null"}]
+    nullable = {
+        column["name"] for column in documented()[mart.stem]["columns"] if column.get("constraints") != not_null
+    }
+    assert not nullable & set(primary_key(mart))
+
+
+def test_each_column_name_is_described_once_and_in_full():
+    names = re.findall(r"\{% docs (\w+) %\}\n.*\S.*\n\{% enddocs %\}", (PROJECT / "docs/columns.md").read_text())
+    assert len(names) == len(set(names))
+    assert set(names) == {name for mart in MARTS for name in columns(mart)}
+
+
+def test_marts_are_tables_with_an_enforced_contract_and_their_comments():
+    marts = read_yaml(PROJECT / "dbt_project.yml")["models"]["flowhouse"]["marts"]
+    assert marts["+materialized"] == "table"
+    assert marts["+schema"] == "marts"
+    assert marts["+contract"] == {"enforced": True}
+    assert marts["+persist_docs"] == {"relation": True, "columns": True}
+    assert not [mart.stem for mart in MARTS if re.search(r"\bcontract\b|\bmaterialized\b", code(mart))]
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_a_mart_has_the_columns_users_may_rely_on(name):
+    mart = next(path for path in MARTS if path.stem == name)
+    key, others = (set(words.split()) for words in CONTRACT[name])
+    assert set(primary_key(mart)) == key
+    assert key | others <= set(columns(mart))
+
+
+@pytest.mark.parametrize("mart", MARTS, ids=stem)
+def test_names_of_columns_say_type_and_unit(mart):
+    for name, data_type in columns(mart).items():
+        assert (data_type == "boolean") == name.startswith(("is_", "has_")), name
+        assert (data_type == "timestamp") == name.endswith("_at"), name
+        assert (data_type == "date") == name.endswith("_date"), name
+        assert (data_type == "decimal(38, 8)") == name.endswith(("_native", "_held", "native_amount")), name
+        if data_type == "double":
+            assert name.endswith(UNITS) or name in WITHOUT_UNIT, name
+
+
+@pytest.mark.parametrize("path", STAGING + MARTS + MACROS + TESTS, ids=stem)
+def test_sql_is_portable(path):
+    assert not [name for name, banned in BANNED.items() if re.search(banned, code(path), flags=re.IGNORECASE)]
+
+
+@pytest.mark.parametrize("path", STAGING + MARTS + MACROS + TESTS, ids=stem)
+def test_keywords_are_in_lower_case(path):
+    assert not KEYWORDS.findall(without_strings(code(path)))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=stem)
+def test_a_data_test_is_a_check_of_a_mart_it_reads(path):
+    mart = re.search(r"meta=\{'dagster': \{'ref': \{'name': '(\w+)'\}\}\}", code(path)).group(1)
+    assert mart in refs(path)
+
+
+def test_every_unit_test_is_beside_its_model():
+    for path, held in properties().items():
+        for test in held.get("unit_tests", []):
+            assert (path.parent / f"{test['model']}.sql").exists(), test["name"]
+            assert path.stem in (test["model"], f"{test['model']}_unit_tests")
