@@ -187,13 +187,13 @@ def _is_late(capture: Capture, log: pl.DataFrame) -> bool:
 
 
 def _is_readable(page, capture: Capture) -> bool:
-    return _try_page(page, capture)[0] is not None
+    return _attempt(page, capture)[0] is not None
 
 
-def _try_page(page, capture: Capture) -> tuple[pl.DataFrame | None, str | None]:
-    """The capture's frame, or the reason why it is refused."""
+def _attempt(step, *given) -> tuple[pl.DataFrame | None, str | None]:
+    """What the step makes of what is given, or the reason why it refuses that."""
     try:
-        return page(capture), None
+        return step(*given), None
     except IngestionError as error:
         return None, str(error)
     except Exception as error:  # a page no parser foresaw fails its source, never the build
@@ -208,14 +208,12 @@ def _read_in_order(
     key = [*source.KEY]
     held = newest_state(stored, key).select(*key, "raw_text", "value")
     for capture in captures:
-        cells, refusal = _try_page(page, capture)
+        cells, refusal = _attempt(page, capture)
         if compare and cells is not None:
-            try:
-                compare(cells, held)
+            _, refusal = _attempt(compare, cells, held)
+            if refusal is None:
                 held = pl.concat([held, cells]).unique(key, keep="last")
-            except PageRefused as error:
-                cells, refusal = None, str(error)
-        yield capture, cells, refusal
+        yield capture, cells if refusal is None else None, refusal
 
 
 def _log(read: list[tuple[Capture, pl.DataFrame | None, str | None]]) -> pl.DataFrame:

@@ -20,11 +20,12 @@ from ingestion.errors import PageRefused
 
 SOURCE = "farside"
 TABLE = "flows"
+# The short pages are asked last: should a long one lag behind, what the short one shows stays the newest state.
 URLS = {
-    "btc": "https://farside.co.uk/btc/",
     "btc_all": "https://farside.co.uk/bitcoin-etf-flow-all-data/",
-    "eth": "https://farside.co.uk/eth/",
     "eth_all": "https://farside.co.uk/ethereum-etf-flow-all-data/",
+    "btc": "https://farside.co.uk/btc/",
+    "eth": "https://farside.co.uk/eth/",
     "sol": "https://farside.co.uk/sol/",
 }
 RESOURCES = tuple(URLS)
