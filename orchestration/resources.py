@@ -62,6 +62,10 @@ class Home:
     root: Path
     as_of: datetime | None = None
 
+    def __post_init__(self) -> None:
+        # dbt takes a relative path for one below its project.
+        object.__setattr__(self, "root", self.root.absolute())
+
     @property
     def archive(self) -> Archive:
         return Archive(self.root / "archive")
@@ -109,10 +113,10 @@ class Home:
 
     def dagster_environment(self, mode: str) -> dict[str, str]:
         """The environment of a Dagster server for this home, whose own state lies among the builds."""
-        state = (self.root / "build" / "dagster").absolute()
+        state = self.root / "build" / "dagster"
         state.mkdir(parents=True, exist_ok=True)
         (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
-        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root.absolute()), "FLOWHOUSE_MODE": mode}
+        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
         return os.environ | own
 
     def check_writable(self) -> None:

@@ -21,10 +21,12 @@ def flowhouse():
 
 @pytest.fixture(scope="session")
 def sample_home(flowhouse, tmp_path_factory) -> Path:
-    home = tmp_path_factory.mktemp("sample")
-    result = flowhouse("build", "--sample", "--home", home)
+    folder = tmp_path_factory.mktemp("sample")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where the home is ./data, as for the README's first command
+        result = flowhouse("build", "--sample")
     assert result.exit_code == 0, result.output
-    return home
+    return folder / "data"
 
 
 @pytest.fixture
