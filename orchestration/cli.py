@@ -41,13 +41,12 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
-        except (IngestionError, BuildBroken, Timeout) as error:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            sentence = (
-                "Another flowhouse is at work in this home: wait for it." if isinstance(error, Timeout) else error
-            )
-            click.echo(f"flowhouse: {sentence}", err=True)
+            click.echo(f"flowhouse: {_sentence(error)}", err=True)
             ctx.exit(WRONG_USAGE if isinstance(error, WrongUse) else FAILED)
 
 
@@ -214,6 +213,14 @@ def serve(port: int, live: bool, root: Path | None) -> None:
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, IngestionError | BuildBroken):
+        return str(error)
+    if isinstance(error, Timeout):
+        return "Another flowhouse is at work in this home: wait for it."
+    return f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report what it says."
 
 
 def _root(root: Path | None, settings: Settings) -> Path:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed
 from ingestion.http import Http
 from ingestion.sample.pages import flow_page, pages
-from orchestration import checks, dbt, publish
+from orchestration import checks, dbt, publish, resources
 from orchestration.resources import DBT_PROJECT, Home
 
 FUNDS = ["IBIT", "FBTC", "BITB", "ARKB", "BTCO", "EZBC", "BRRR", "HODL", "BTCW", "GBTC", "BTC"]
@@ -249,6 +251,36 @@ def test_a_first_replay_leaves_the_sample_out_and_says_so(sample_home, replay, t
     refused = flowhouse("build", "--sample", "--home", home)
     assert refused.exit_code == 2
     assert "give the sample a home of its own" in refused.output
+
+
+def test_what_nobody_foresaw_ends_in_a_sentence_too(sample_home, flowhouse, monkeypatch):
+    monkeypatch.setattr(checks, "source_states", lambda home, at: 1 / 0)
+    result = flowhouse("status", "--home", sample_home)
+    assert result.exit_code == 1
+    assert "This should not have happened (ZeroDivisionError)" in result.output
+    with pytest.raises(ZeroDivisionError):
+        flowhouse("--debug", "status", "--home", sample_home)
+
+
+HOLDER = """
+import sys, time
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
+    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
+    command = [sys.executable, "-c", HOLDER, sample_home / "build" / "lock"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        result = flowhouse("ingest", "nyse", "--home", sample_home)
+        other.kill()
+    assert result.exit_code == 1
+    assert "Another flowhouse is at work in this home" in result.output
 
 
 def test_one_source_can_be_ingested_alone(replay, tmp_path, flowhouse):
