@@ -53,10 +53,10 @@ def source_states(home: Home, at: datetime) -> list[SourceState]:
     return [_source_state(home, source, readings.get(source.SOURCE), complete, at) for source in SOURCES]
 
 
-def findings(home: Home) -> Iterator[str]:
-    """Findings about publishers in the published build, one sentence for each kind."""
-    for finding in (publish.manifest(home) or {}).get("findings", []):
-        yield f"{finding['kind']}: {finding['rows']:,} (see marts.etf_findings)"
+def findings(home: Home) -> str:
+    """How many findings about publishers of each kind the published build holds; empty where there are none."""
+    counted = (publish.manifest(home) or {}).get("findings", [])
+    return ", ".join(f"{finding['rows']:,} {finding['kind']}" for finding in counted)
 
 
 def machine(home: Home) -> Iterator[Finding]:

@@ -103,6 +103,7 @@ def build(
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
     _say_headlines(home)
+    _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
     sys.exit(_say_failures(outcome.failures))
 
@@ -174,7 +175,8 @@ def status(root: Path | None) -> None:
     """Say per source what was last seen and what is due; exits 1 when something is stale or failed."""
     from orchestration import checks
 
-    states = checks.source_states(Home(_root(root, Settings.read())), now())
+    home = Home(_root(root, Settings.read()))
+    states = checks.source_states(home, now())
     _print_table(
         ["source", "mode", "last capture", "last observation", "newest day", "complete", "next due", "state"],
         [(s.source, s.mode, s.captured_at, s.observed_at, s.newest, s.is_complete, s.due_at, s.state) for s in states],
@@ -182,8 +184,7 @@ def status(root: Path | None) -> None:
     for state in states:
         for failure in state.failures:
             click.echo(f"{state.source}: {failure}", err=True)
-    for finding in checks.findings(Home(_root(root, Settings.read()))):
-        click.echo(f"finding: {finding}")
+    _say_findings(home)
     sys.exit(FAILED if any(state.state in ("stale", "failed") for state in states) else DONE)
 
 
@@ -252,6 +253,13 @@ def _say_failures(failures) -> int:
     for failure in failures:
         click.echo(f"failed: {failure}", err=True)
     return SOURCE_FAILED if failures else DONE
+
+
+def _say_findings(home: Home) -> None:
+    from orchestration import checks
+
+    if found := checks.findings(home):
+        click.echo(f"\nFindings about publishers, in marts.etf_findings: {found}")
 
 
 def _say_headlines(home: Home) -> None:

@@ -205,7 +205,8 @@ def test_a_fund_nobody_listed_is_kept_and_reported(replay, tmp_path, flowhouse, 
     ]
     day = "select funds_reported, funds_expected, is_complete from marts.etf_market_flows_daily"
     assert rows(folder, f"{day} where trade_date = '2025-10-07'") == [(11, 11, True)]
-    assert "finding: unknown_fund: 1" in flowhouse("status", "--home", home).output
+    for output in (result.output, flowhouse("status", "--home", home).output):
+        assert "Findings about publishers, in marts.etf_findings: 1 unknown_fund" in output
 
 
 def test_broken_structure_publishes_nothing(sample_home, tmp_path, flowhouse, monkeypatch):
