@@ -1,0 +1,519 @@
+"""Reading captures into the lake, with a made source whose pages are JSON: [[name, day, text or null], ...]."""
+
+import hashlib
+import json
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ingestion.refresh
+from ingestion.archive import Archive, Served
+from ingestion.errors import FetchFailed, PageRefused
+from ingestion.lake import CAPTURE_SCHEMA, CAPTURES, Lake, observation_schema
+from ingestion.refresh import Reading, fetch_live, holds_sample, last_readings, read_sessions, refresh
+from ingestion.sources import nyse
+
+MONDAY = date(2025, 11, 3)
+START = datetime(2025, 11, 3, 12)
+NOW = datetime(2025, 12, 1)
+URL = "https://publisher.example/page"
+KEY = {"name": pl.String, "value_date": pl.Date}
+WEEKDAYS = [MONDAY + timedelta(days=n) for n in range(40) if n % 7 < 5]
+SESSIONS = pl.DataFrame({"session_date": [*WEEKDAYS, date(2026, 12, 31)]}).select(
+    pl.col("session_date") if name == "session_date" else pl.lit(None, kind).alias(name)
+    for name, kind in nyse.SCHEMA.items()
+)
+
+
+def parse(content):
+    if content == b"challenge":
+        raise PageRefused("a challenge page: look at it.")
+    return json.loads(content)
+
+
+def frame(rows, resource):
+    return pl.DataFrame(
+        {
+            "name": [name for name, _, _ in rows],
+            "value_date": [date.fromisoformat(day) for _, day, _ in rows],
+            "raw_text": [text for _, _, text in rows],
+            "value": [None if text is None else float(text) for _, _, text in rows],
+        },
+        schema={**KEY, "raw_text": pl.String, "value": pl.Float64},
+    )
+
+
+def never_falls(page, held):
+    """A `compare` whose verdict depends on every capture before."""
+    both = page.join(held, on=[*KEY], suffix="_held")
+    if (both["value"] < both["value_held"]).any():
+        raise PageRefused("a figure fell: look at it.")
+
+
+def made(**changes):
+    facts = {"SOURCE": "made", "TABLE": "cells", "RESOURCES": ("p", "q"), "EXT": "json", "KEY": KEY}
+    return SimpleNamespace(**facts | {"NEWEST": "next_session", "parse": parse, "frame": frame} | changes)
+
+
+def page(*cells):
+    """Cells are (name, text) of Monday, or (name, text, day)."""
+    rows = [(name, str(day[0] if day else MONDAY), text) for name, text, *day in cells]
+    return json.dumps(rows).encode()
+
+
+class Home:
+    """An archive and a lake below one folder, and what it takes to read the one into the other."""
+
+    def __init__(self, root):
+        self.archive, self.lake = Archive(Path(root) / "archive"), Lake(Path(root) / "lake")
+        self.lake.write(nyse.SOURCE, nyse.TABLE, SESSIONS)
+
+    def put(self, content, minute=0, resource="p", url=URL, is_sample=False):
+        served = Served(url, content, START + timedelta(minutes=minute))
+        return self.archive.put("made", resource, served, "json", is_sample=is_sample)
+
+    def read(self, source=None, mode="replay", is_sample=False, now=NOW, gathered=()):
+        return refresh(source or made(), self.archive, self.lake, mode, is_sample, now, gathered)
+
+    def path(self, capture, ending=".json"):
+        return self.archive.root / "made" / capture.resource / (capture.file.removesuffix(".json") + ending)
+
+    @property
+    def observations(self):
+        return self.lake.read("made", "cells", {})
+
+    @property
+    def figures(self):
+        """(minute, name, text) of every observation."""
+        rows = self.observations.select("observed_at", "name", "raw_text").rows()
+        return [((at - START) // timedelta(minutes=1), name, text) for at, name, text in rows]
+
+    @property
+    def tables(self):
+        """The bytes of the source's tables and when they were written."""
+        return [(path.read_bytes(), path.stat().st_mtime_ns) for path in self.lake.files() if "made" in path.parts]
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+def without_times(tables):
+    return [content for content, _ in tables]
+
+
+contents = st.one_of(
+    st.dictionaries(st.sampled_from("abc"), st.sampled_from([None, "1", "1.0", "2", "3"]), min_size=1).map(
+        lambda cells: page(*cells.items())
+    ),
+    st.sampled_from([b"challenge", b"no page at all", page(("a", "1", date(2025, 11, 20)))]),
+)
+captures = st.dictionaries(st.tuples(st.integers(0, 5), st.sampled_from("pq")), contents, min_size=1, max_size=6)
+sources = st.sampled_from([made(), made(compare=never_falls)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(captures, sources, st.randoms(use_true_random=False), st.data())
+def test_captures_in_any_order_and_batches_give_the_tables_of_one_reading(drawn, source, random, data):
+    arriving = random.sample(sorted(drawn), len(drawn))
+    cuts = data.draw(st.sets(st.integers(1, len(drawn))))
+    with TemporaryDirectory() as there, TemporaryDirectory() as here:
+        whole, parts = Home(there), Home(here)
+        for (minute, resource), content in sorted(drawn.items()):
+            whole.put(content, minute, resource)
+        at_once = whole.read(source)
+        for number, (minute, resource) in enumerate(arriving, start=1):
+            parts.put(drawn[minute, resource], minute, resource)
+            if number in cuts:
+                parts.read(source)
+        in_parts = parts.read(source)
+        assert without_times(parts.tables) == without_times(whole.tables)
+        assert in_parts.failures == at_once.failures
+        before = parts.tables
+        assert parts.read(source).added == 0
+        assert parts.tables == before
+
+
+@settings(max_examples=20, deadline=None)
+@given(captures, sources, st.integers(-1, 5))
+def test_what_was_known_at_a_time_is_what_the_captures_until_then_give(drawn, source, minute):
+    with TemporaryDirectory() as there, TemporaryDirectory() as here:
+        whole, early = Home(there), Home(here)
+        for (seen, resource), content in drawn.items():
+            whole.put(content, seen, resource)
+            if seen <= minute:
+                early.put(content, seen, resource)
+        whole.read(source)
+        early.read(source)
+        until = whole.observations.filter(pl.col("observed_at") <= START + timedelta(minutes=minute))
+        assert until.equals(early.observations)
+
+
+def test_a_reading_says_what_it_came_to(home):
+    home.put(page(("a", "1"), ("b", None)))
+    home.put(page(("a", "2"), ("b", "5")), minute=1)
+    assert home.read(mode="live") == Reading("made", "live", NOW, captures=2, added=3)
+    assert home.figures == [(0, "a", "1"), (1, "a", "2"), (1, "b", "5")]
+    home.put(page(("a", "2"), ("b", None)), minute=2)
+    assert home.read() == Reading("made", "replay", NOW, captures=1, added=1)
+    assert home.figures[3:] == [(2, "b", None)]
+
+
+def test_the_log_names_every_capture(home):
+    good, bad = home.put(page(("a", "1"))), home.put(b"challenge", minute=1, url="https://other.example")
+    home.read()
+    names = [name for name in CAPTURE_SCHEMA if name != "refusal"]
+    assert home.lake.read("made", CAPTURES, {}).rows() == [
+        (*(getattr(good, name) for name in names), None),
+        (*(getattr(bad, name) for name in names), "a challenge page: look at it."),
+    ]
+
+
+def test_tables_are_there_and_typed_when_nothing_was_read(home):
+    assert home.read() == Reading("made", "replay", NOW)
+    assert pl.read_parquet(home.lake.root / "made/cells/cells.parquet").schema == observation_schema(KEY)
+    assert pl.read_parquet(home.lake.root / "made/captures/captures.parquet").schema == CAPTURE_SCHEMA
+
+
+def test_a_page_without_changes_leaves_the_observations_untouched(home):
+    home.put(page(("a", "1")))
+    home.read()
+    observations = home.lake.root / "made/cells/cells.parquet"
+    before = observations.stat().st_mtime_ns
+    home.put(page(("a", "1.0")), minute=1)
+    assert home.read().captures == 1
+    assert observations.stat().st_mtime_ns == before
+
+
+def tampered(home):
+    capture = home.put(page(("a", "7")), minute=1)
+    home.path(capture).write_bytes(page(("a", "8")))
+
+
+def missing(home):
+    home.path(home.put(page(("a", "7")), minute=1)).unlink()
+
+
+def bad_meta(home):
+    home.path(home.put(page(("a", "7")), minute=1), ".meta.json").write_text("{")
+
+
+BROKEN = {
+    "bytes that changed": (tampered, "does not have the sha256 of its meta.json"),
+    "bytes that are gone": (missing, "is named by its meta.json but is not there"),
+    "bad provenance": (bad_meta, "20251103T120100Z.meta.json is not a provenance record"),
+    "a challenge page": (lambda home: home.put(b"challenge", minute=1), "a challenge page: look at it."),
+    "a page no parser foresaw": (
+        lambda home: home.put(b"surprise", minute=1),
+        "it could not be read (JSONDecodeError: Expecting value: line 1 column 1 (char 0)): report the page.",
+    ),
+    "rows that do not fit": (lambda home: home.put(b"[[]]", minute=1), "it could not be read (ValueError: "),
+    "figures to come": (
+        lambda home: home.put(page(("a", "7"), ("a", "7", date(2025, 11, 5))), minute=1),
+        "it carries figures of 2025-11-05, later than 2025-11-04: its dates or its stamp are wrong.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("break_one", "sentence"), BROKEN.values(), ids=BROKEN)
+def test_a_failure_is_named_and_changes_nothing_and_stops_nothing(home, break_one, sentence):
+    home.put(page(("a", "1")))
+    home.read()
+    observations = home.lake.root / "made/cells/cells.parquet"
+    before = observations.read_bytes()
+    break_one(home)
+    [failure] = home.read().failures
+    assert "p/20251103T120100Z" in failure
+    assert sentence in failure
+    assert observations.read_bytes() == before
+    home.put(page(("a", "2")), minute=2, resource="q")
+    reading = home.read()
+    assert reading.failures == (failure,)
+    assert reading.added == 1
+    assert home.figures == [(0, "a", "1"), (2, "a", "2")]
+
+
+def test_a_stamp_from_the_future_is_refused_until_then(home):
+    home.put(page(("a", "1")), minute=1)
+    [failure] = home.read(now=START).failures
+    assert failure == (
+        "p/20251103T120100Z.json: its stamp lies in the future: check the clock of the machine that fetched it."
+    )
+    assert home.figures == []
+    assert home.read(now=START + timedelta(minutes=1)).failures == ()
+    assert home.figures == [(1, "a", "1")]
+
+
+FRIDAY, SATURDAY = MONDAY + timedelta(days=4), MONDAY + timedelta(days=5)
+
+
+@pytest.mark.parametrize(
+    ("newest", "seen", "latest"),
+    [
+        ("next_session", MONDAY, MONDAY + timedelta(days=1)),
+        ("next_session", FRIDAY, MONDAY + timedelta(days=7)),
+        ("next_session", SATURDAY, MONDAY + timedelta(days=7)),
+        ("same_day", FRIDAY, FRIDAY),
+        ("same_day", SATURDAY, SATURDAY),
+    ],
+)
+@pytest.mark.parametrize("days_later", [0, 1])
+def test_figures_reach_to_the_next_session_or_the_same_day(home, newest, seen, latest, days_later):
+    home.put(page(("a", "1", latest + timedelta(days=days_later)), ("a", "2")), minute=(seen - MONDAY).days * 24 * 60)
+    assert len(home.read(made(NEWEST=newest)).failures) == days_later
+    assert home.observations.height == (0 if days_later else 2)
+
+
+@pytest.mark.parametrize(
+    ("minute", "resource", "url", "stands"),
+    [(6, "p", URL, False), (4, "p", URL, True), (6, "q", URL, True), (6, "p", "https://other.example", True)],
+)
+def test_a_refusal_stands_until_its_url_was_read_well_later(home, minute, resource, url, stands):
+    home.put(b"challenge", minute=5)
+    home.read()
+    home.put(page(("a", "1")), minute, resource, url)
+    failures = ("p/20251103T120500Z.json: a challenge page: look at it.",)
+    assert home.read().failures == (failures if stands else ())
+    assert home.read(mode="held").failures == (failures if stands else ())
+
+
+def test_refusals_are_named_in_the_order_of_their_time(home):
+    for minute in (2, 0, 1):
+        home.put(b"challenge", minute)
+    assert [failure[:17] for failure in home.read().failures] == [f"p/20251103T120{n}00" for n in range(3)]
+
+
+def test_a_refused_page_is_read_once_the_parser_has_learned(home):
+    home.put(page(("a", "1")))
+    home.put(b"challenge", minute=1)
+    home.put(page(("a", "1")), minute=2)
+    assert home.read().added == 1
+    learned = made(parse=lambda content: parse(page(("a", "9")) if content == b"challenge" else content))
+    assert home.read(learned) == Reading("made", "replay", NOW, captures=3, added=2)
+    assert home.figures == [(0, "a", "1"), (1, "a", "9"), (2, "a", "1")]
+
+
+def test_a_page_that_contradicts_what_is_held_is_refused(home):
+    source = made(compare=never_falls)
+    home.put(page(("a", "5")))
+    home.read(source)
+    home.put(page(("a", "4"), ("b", "9")), minute=1)
+    home.put(page(("a", "6"), ("b", "1")), minute=2)
+    home.put(page(("a", "5"), ("b", "2")), minute=3)
+    assert home.read(source).failures == ("p/20251103T120300Z.json: a figure fell: look at it.",)
+    assert home.figures == [(0, "a", "5"), (2, "a", "6"), (2, "b", "1")]
+
+
+def test_a_page_is_compared_with_the_newest_state_only(home):
+    for minute, text in enumerate(["5", None, "3"]):
+        home.put(page(("a", text)), minute)
+    assert home.read(made(compare=never_falls)).failures == ()
+
+
+def test_pages_of_one_second_are_compared_in_the_order_of_their_sha256(home):
+    lower, *_, greater = sorted(map(str, range(1, 9)), key=lambda text: hashlib.sha256(page(("a", text))).hexdigest())
+    home.put(page(("a", greater)), resource="p")
+    home.put(page(("a", lower)), resource="q")
+    compared = []
+    home.read(made(compare=lambda page, held: compared.append(page["raw_text"].item())))
+    assert compared == [lower, greater]
+
+
+def test_a_comparison_that_breaks_down_fails_its_page_only(home):
+    home.put(page(("a", "1")))
+    [failure] = home.read(made(compare=lambda page, held: 1 / 0)).failures
+    assert "it could not be read (ZeroDivisionError: division by zero): report the page." in failure
+
+
+def test_a_late_page_that_is_refused_makes_nothing_be_read_again(home):
+    parsed = []
+    source = made(parse=lambda content: parsed.append(content) or parse(content))
+    home.put(page(("a", "1")), minute=5)
+    home.read(source)
+    parsed.clear()
+    home.put(b"challenge")
+    home.read(source)
+    assert set(parsed) == {b"challenge"}
+
+
+def spoil_bytes(home, capture):
+    home.path(capture).write_bytes(b"[]")
+
+
+def spoil_meta(home, capture):
+    home.path(capture, ".meta.json").write_text("{")
+
+
+@pytest.mark.parametrize("spoil", [spoil_bytes, spoil_meta])
+def test_what_was_read_from_bytes_that_are_damaged_since_stays(home, spoil):
+    capture = home.put(page(("a", "5")), minute=5)
+    home.read()
+    before = home.tables
+    spoil(home, capture)
+    assert home.read().failures == ()
+    home.put(page(("a", "1")))
+    [failure] = home.read().failures
+    assert "p/20251103T120500Z" in failure
+    assert home.tables == before
+
+
+def test_damage_to_what_was_never_read_does_not_hold_back_a_late_page(home):
+    home.put(page(("a", "5")), minute=5)
+    home.read()
+    tampered(home)
+    home.put(page(("a", "1")))
+    home.read()
+    assert home.figures == [(0, "a", "1"), (5, "a", "5")]
+
+
+def test_what_was_removed_from_the_archive_is_gone_when_all_is_read_again(home):
+    capture = home.put(page(("a", "5")), minute=5)
+    home.read()
+    for ending in (".json", ".meta.json"):
+        home.path(capture, ending).unlink()
+    home.put(page(("a", "1")))
+    assert home.read().failures == ()
+    assert home.figures == [(0, "a", "1")]
+
+
+def test_sample_and_real_captures_never_mix(home):
+    assert holds_sample(home.lake) is None
+    home.put(page(("a", "1")), is_sample=True)
+    home.put(page(("a", "3")), minute=1)
+    assert home.read(mode="sample", is_sample=True).added == 1
+    assert home.figures == [(0, "a", "1")]
+    assert holds_sample(home.lake) is True
+    assert home.read().captures == 1
+    assert home.figures == [(1, "a", "3")]
+    assert home.lake.read("made", CAPTURES, {})["is_sample"].to_list() == [False]
+    assert holds_sample(home.lake) is False
+
+
+def test_leaving_the_sample_drops_its_rows_though_nothing_else_is_there(home):
+    home.put(page(("a", "1")), is_sample=True)
+    home.read(mode="sample", is_sample=True)
+    home.read(mode="held")
+    assert home.observations.schema == observation_schema(KEY)
+    assert home.figures == []
+    assert holds_sample(home.lake) is None
+
+
+def test_damage_to_the_sample_is_named_and_does_not_hold_back_the_rest(home):
+    sample = home.put(page(("a", "1")), is_sample=True)
+    home.read(mode="sample", is_sample=True)
+    spoil_meta(home, sample)
+    home.put(page(("a", "3")), minute=1)
+    [failure] = home.read().failures
+    assert "20251103T120000Z.meta.json" in failure
+    assert home.figures == [(1, "a", "3")]
+
+
+class Publisher:
+    """A fake client: contents by url; an exception is raised."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def get(self, url):
+        answer = self.answers[url]
+        if isinstance(answer, Exception):
+            raise answer
+        return Served(url, answer, START)
+
+
+def live(urls):
+    """A source that asks for the `urls` of a resource which are not held yet; `asked` keeps what it was given."""
+    asked = []
+
+    def fetch(http, resource, held, day):
+        asked.append((resource, held, day))
+        yield from (http.get(url) for url in urls[resource] if url not in held)
+
+    return made(fetch=fetch, asked=asked)
+
+
+def test_a_resource_that_fails_is_named_and_the_others_are_filed(home):
+    source = live({"p": ["p1", "p2"], "q": ["q1"]})
+    http = Publisher(p1=page(("a", "1")), p2=FetchFailed("p2 answered 403: come back later."), q1=page(("b", "1")))
+    failures = fetch_live(source, home.archive, home.lake, http, MONDAY)
+    assert failures == ["made/p: p2 answered 403: come back later."]
+    found, _ = home.archive.captures("made")
+    assert sorted((capture.resource, capture.url, capture.file, capture.origin) for capture in found) == [
+        ("p", "p1", "20251103T120000Z.json", "served"),
+        ("q", "q1", "20251103T120000Z.json", "served"),
+    ]
+    reading = home.read(source, mode="live", gathered=failures)
+    assert (reading.added, reading.failures) == (2, tuple(failures))
+
+
+def test_what_was_read_well_is_held_and_not_asked_for_again(home):
+    home.put(page(("a", "1")), url="p1")
+    home.put(b"challenge", minute=1, url="p2")
+    home.put(page(("b", "1")), resource="q", url="q1")
+    source = live({"p": ["p1", "p2"], "q": ["q1"]})
+    home.read(source)
+    assert fetch_live(source, home.archive, home.lake, Publisher(p2=page(("a", "2"))), MONDAY) == []
+    assert source.asked == [("p", frozenset({"p1"}), MONDAY), ("q", frozenset({"q1"}), MONDAY)]
+
+
+def test_what_the_sample_holds_is_asked_for(home):
+    home.put(page(("a", "1")), url="p1", is_sample=True)
+    source = live({"p": [], "q": []})
+    home.read(source, mode="sample", is_sample=True)
+    fetch_live(source, home.archive, home.lake, Publisher(), MONDAY)
+    assert [held for _, held, _ in source.asked] == [frozenset(), frozenset()]
+
+
+def test_an_answer_that_cannot_be_filed_is_named(home):
+    spoil_meta(home, home.put(page(("a", "1"))))
+    source = live({"p": ["p1"], "q": ["q1"]})
+    answers = Publisher(p1=page(("a", "2")), q1=page(("b", "1")))
+    [failure] = fetch_live(source, home.archive, home.lake, answers, MONDAY)
+    assert failure.startswith("made/p: made/p/20251103T120000Z.meta.json is not a provenance record")
+    assert home.read(source).added == 1
+
+
+def test_failures_of_gathering_come_first(home):
+    home.put(b"challenge")
+    failures = home.read(gathered=["made/q: answered 403."]).failures
+    assert failures == ("made/q: answered 403.", "p/20251103T120000Z.json: a challenge page: look at it.")
+
+
+def test_the_last_reading_of_each_source_is_kept(home):
+    assert last_readings(home.lake) == []
+    home.put(b"challenge")
+    others = home.read(made(SOURCE="elsewhere"), mode="live")
+    home.read(mode="live")
+    newest = home.read(now=NOW + timedelta(microseconds=1))
+    assert len(newest.failures) == 1
+    assert last_readings(home.lake) == [others, newest]
+
+
+def test_a_rebuild_from_what_is_held_keeps_the_mode_of_the_last_gathering(home):
+    home.read(made(SOURCE="elsewhere"), mode="sample")
+    assert home.read(mode="held").mode == "held"
+    home.read(mode="live")
+    assert [home.read(mode="held", now=NOW + timedelta(days=n)).mode for n in (1, 2)] == ["live", "live"]
+    assert last_readings(home.lake)[-1] == Reading("made", "live", NOW + timedelta(days=2))
+
+
+def test_sessions_are_computed_when_the_lake_does_not_reach_the_end_of_next_year(tmp_path, monkeypatch):
+    asked = []
+
+    def sessions(first, last):
+        asked.append((first, last))
+        return SESSIONS.with_columns(session_date=pl.lit(last))
+
+    monkeypatch.setattr(ingestion.refresh.nyse, "sessions", sessions)
+    lake = Lake(tmp_path)
+    first = read_sessions(lake, date(2025, 11, 3))
+    assert read_sessions(lake, date(2025, 12, 31)).equals(first)
+    assert read_sessions(lake, date(2026, 1, 1))["session_date"].max() == date(2027, 12, 31)
+    assert asked == [(date(2024, 1, 1), date(2026, 12, 31)), (date(2024, 1, 1), date(2027, 12, 31))]
