@@ -45,14 +45,9 @@ def pages() -> Iterator[Page]:
     fund_days = workbook(_table("ibit_fund_daily.csv", "as_of_date", "nav_usd", "shares_outstanding"))
     index_days = index_json(_table("fear_greed.csv", "value_date", "index_value", "classification"))
     yield "farside", "btc_all", "html", Served(f"{FARSIDE}/bitcoin-etf-flow-all-data/", btc, saturday)
-    yield (
-        "farside",
-        "eth_all",
-        "html",
-        Served(f"{FARSIDE}/ethereum-etf-flow-all-data/", eth, saturday.replace(minute=1)),
-    )
-    yield "ishares", "IBIT", "xls", Served(IBIT_URL, fund_days, tuesday.replace(minute=2))
-    yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, tuesday.replace(minute=3))
+    yield "farside", "eth_all", "html", Served(f"{FARSIDE}/ethereum-etf-flow-all-data/", eth, saturday)
+    yield "ishares", "IBIT", "xls", Served(IBIT_URL, fund_days, tuesday)
+    yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, tuesday)
     yield from _bar_pages("BTCUSDT", "btc_bars.csv")
     yield from _bar_pages("ETHUSDT", "eth_bars.csv")
 

@@ -123,8 +123,8 @@ def test_the_pages_are_captures_of_when_their_figures_were_known():
         # before the next session opens, which would have to be on the page
         ("farside", "btc_all", "html", datetime(2025, 11, 8, 12)),
         ("farside", "eth_all", "html", datetime(2025, 11, 8, 12)),
-        ("ishares", "IBIT", "xls", datetime(2025, 11, 11, 12, 2)),
-        ("alternative_me", "fng", "json", datetime(2025, 11, 11, 12, 3)),
+        ("ishares", "IBIT", "xls", datetime(2025, 11, 11, 12)),
+        ("alternative_me", "fng", "json", datetime(2025, 11, 11, 12)),
     ]
     assert [url for *_, url, _ in seen[:4]] == [
         "https://farside.co.uk/bitcoin-etf-flow-all-data/",
