@@ -203,4 +203,5 @@ def _shown(url: str) -> str:
         shown = parse_url(url)._replace(auth=None, query=None, fragment=None)
     except LocationParseError:
         return "The address"
-    return shown.url if shown.host and "@" not in shown.url else "The address"
+    is_fit = shown.host and "@" not in shown.url and shown.url.isprintable()
+    return shown.url if is_fit else "The address"

@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
@@ -471,6 +471,7 @@ def test_misspelt_address_shows_nothing_of_itself(http: Http, url: str) -> None:
 
 
 @given(st.text("ab:/@?#[]\\%\n\0€"), st.text("ab:/@?#[]\\%\n\0€"))
+@example(before="a/\n?", after="")
 def test_no_spelling_shows_a_secret(before: str, after: str) -> None:
     """Asked by ftp, so that whatever host comes out of it is not."""
     error = failure(Http(), f"ftp://{before}me:{SECRET}@127.0.0.1/btc/?key={SECRET}{after}")
