@@ -25,41 +25,55 @@ CAPTURE_SCHEMA = {
 
 
 class Lake:
-    """Raw tables below one folder."""
+    """Raw tables below one folder. A table is one file of its name, or several, its parts."""
 
     def __init__(self, root: Path):
         self.root = root
 
-    def has(self, source: str, table: str) -> bool:
-        """Whether the table has been written, be it without rows."""
-        return self._path(source, table).exists()
+    def has(self, source: str, table: str, part: str | None = None) -> bool:
+        """Whether the table, or the part of it, has been written, be it without rows."""
+        return self._path(source, table, part).exists()
 
-    def read(self, source: str, table: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-        """The table's rows; none, with `schema`, where it has not been written yet."""
-        path = self._path(source, table)
+    def read(self, source: str, table: str, schema: Mapping[str, pl.DataType], part: str | None = None) -> pl.DataFrame:
+        """The rows; none, with `schema`, where nothing has been written yet."""
+        path = self._path(source, table, part)
         return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=schema)
 
-    def write(self, source: str, table: str, rows: pl.DataFrame) -> None:
-        """Replace the table; a reader sees the old rows or the new ones, never a part."""
-        path = self._path(source, table)
+    def write(self, source: str, table: str, rows: pl.DataFrame, part: str | None = None) -> None:
+        """Replace the table or the part; a reader sees the old rows or the new ones, never a half of either."""
+        path = self._path(source, table, part)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        rows.write_parquet(part, compression="zstd")
-        os.replace(part, path)
+        half = path.with_suffix(".part")
+        rows.write_parquet(half, compression="zstd")
+        os.replace(half, path)
+
+    def parts(self, source: str, table: str) -> list[str]:
+        """Names of the table's parts."""
+        return sorted(path.stem for path in (self.root / source / table).glob("*.parquet") if path.stem != table)
+
+    def remove(self, source: str, table: str, part: str) -> None:
+        """Remove a part."""
+        self._path(source, table, part).unlink(missing_ok=True)
 
     def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
         path = self.root / source / name
-        part = path.with_suffix(".part")
-        part.write_text(text)
-        os.replace(part, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_suffix(".part")
+        half.write_text(text)
+        os.replace(half, path)
+
+    def read_record(self, source: str, name: str) -> str | None:
+        """A record's text; None where there is none."""
+        path = self.root / source / name
+        return path.read_text() if path.exists() else None
 
     def files(self) -> list[Path]:
         """Every Parquet file, in a fixed order: what a build reads, for its fingerprint."""
         return sorted(self.root.glob("*/*/*.parquet"))
 
-    def _path(self, source: str, table: str) -> Path:
-        return self.root / source / table / f"{table}.parquet"
+    def _path(self, source: str, table: str, part: str | None) -> Path:
+        return self.root / source / table / f"{part or table}.parquet"
 
 
 def observation_schema(key: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:

@@ -1,0 +1,1 @@
+"""Bitcoin from a node: its block and undo files, its RPC, its snapshots."""

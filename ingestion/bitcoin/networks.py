@@ -1,0 +1,62 @@
+"""Facts of Bitcoin's networks, as Bitcoin Core's chain parameters state them."""
+
+from dataclasses import dataclass
+
+COIN = 100_000_000
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network: `magic` begins each record of its files, `genesis` is a block hash as displayed, `folder` its data
+    folder below the main network's, `overwritten` the heights whose coinbase a later one of the same txid replaced."""
+
+    name: str
+    magic: bytes
+    genesis: str
+    halving_interval: int
+    folder: str
+    overwritten: frozenset[int] = frozenset()
+
+    def subsidy(self, height: int) -> int:
+        """Satoshi that the block at `height` may create; halved every `halving_interval` blocks."""
+        return (50 * COIN) >> (height // self.halving_interval)
+
+    def is_unspendable(self, height: int) -> bool:
+        """Whether the coinbase at `height` can never be spent: the genesis one, and those overwritten before BIP30."""
+        return height == 0 or height in self.overwritten
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network(
+            "main",
+            bytes.fromhex("f9beb4d9"),
+            "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+            210_000,
+            "",
+            frozenset({91_722, 91_812}),
+        ),
+        Network(
+            "signet",
+            bytes.fromhex("0a03cf40"),
+            "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6",
+            210_000,
+            "signet",
+        ),
+        Network(
+            "testnet4",
+            bytes.fromhex("1c163f28"),
+            "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043",
+            210_000,
+            "testnet4",
+        ),
+        Network(
+            "regtest",
+            bytes.fromhex("fabfb5da"),
+            "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
+            150,
+            "regtest",
+        ),
+    )
+}

@@ -1,0 +1,59 @@
+"""A chain built and validated by Bitcoin Core's engine, and its data folder before and after a reorganisation."""
+
+import random
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from engine import Engine
+from holders import grow
+
+from ingestion.sample.regtest import Block, Chain
+
+BLOCKS = 300
+START = 1_600_000_000
+
+
+class Node(NamedTuple):
+    """A data folder, the blocks of its chain by height, and what each spent as the engine tells it."""
+
+    datadir: Path
+    blocks: list[Block]
+    spent: list[list[tuple[int, int, bool]]]
+
+
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory) -> dict[str, Node]:
+    """The same node "before" and "after" a reorganisation five blocks deep, stale siblings in both."""
+    folder = tmp_path_factory.mktemp("node")
+    chance = random.Random(7)
+    chain = Chain.begin()
+    chain.mine(START)
+    grow(chain, BLOCKS - 1, chance)
+    engine = Engine(folder / "running")
+    for block in chain.blocks[1:]:
+        engine.add(block)
+        if block.height in (50, 200, 250):
+            for n in range(2):
+                sibling = chain.fork(block.height - 1)
+                grow(sibling, 1, chance, tag=b"sibling%d" % n)
+                engine.add(sibling.tip)
+    found = {"before": _copy(folder, "before", chain, engine)}
+    other = chain.fork(BLOCKS - 5)
+    grow(other, 7, chance, tag=b"other")
+    for block in other.blocks[BLOCKS - 4 :]:
+        engine.add(block)
+    found["after"] = _copy(folder, "after", other, engine)
+    return found
+
+
+def _copy(folder: Path, name: str, chain: Chain, engine: Engine) -> Node:
+    """What a reader finds beside the running engine at this moment."""
+    shutil.copytree(folder / "running" / "blocks", folder / name / "regtest" / "blocks")
+    assert engine.hashes() == [block.hash for block in chain.blocks]
+    return Node(folder / name, chain.blocks, engine.spent())

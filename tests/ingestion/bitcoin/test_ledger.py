@@ -1,0 +1,160 @@
+"""The ledger, fed from files of made chains: however the reading is cut up, the lake says the same."""
+
+import random
+import shutil
+
+import polars as pl
+import pytest
+from holders import grow
+
+from ingestion.bitcoin import history
+from ingestion.bitcoin.files import Folder
+from ingestion.bitcoin.ledger import KEYS, TABLES, AnotherChain, Ledger
+from ingestion.bitcoin.networks import NETWORKS
+from ingestion.lake import Lake
+from ingestion.sample.regtest import Chain, write_files
+
+REGTEST = NETWORKS["regtest"]
+START = 1_600_000_000
+
+
+def folder(path, *chains: Chain) -> Folder:
+    """The files of a node that saw these chains, the blocks they share once."""
+    seen = {block.hash: block for chain in chains for block in chain.blocks}
+    shutil.rmtree(path, ignore_errors=True)
+    write_files(path / "regtest" / "blocks", [list(seen.values())], key=bytes(range(8)))
+    return Folder(path, REGTEST)
+
+
+def take_in(lake: Lake, node: Folder, confirmations: int) -> None:
+    ledger = Ledger(lake, "regtest")
+    after = ledger.last_common(lambda height: node.block_hash(height) if height <= node.tip_height else None)
+    fold_until = node.tip_height - confirmations
+    ledger.append(history.read(node, after, fold_until), after, fold_until)
+
+
+def held(lake: Lake) -> dict[str, pl.DataFrame]:
+    """What the warehouse reads: every part of each table, summed; how much of it is folded left out."""
+    found = {}
+    for table, keys in KEYS.items():
+        parts = [pl.read_parquet(path) for path in sorted((lake.root / "bitcoin" / table).glob("*.parquet"))]
+        rows = pl.concat(parts).drop("unfolded_blocks", strict=False)
+        bounds = {"first_height": pl.min("first_height"), "last_height": pl.max("last_height")}
+        sums = {name: bounds.get(name, pl.sum(name)) for name in rows.columns if name not in keys}
+        found[table] = rows.group_by(keys).agg(**sums).sort(keys).select(rows.columns)
+    return found
+
+
+def read_at_once(tmp_path, node: Folder) -> dict[str, pl.DataFrame]:
+    lake = Lake(tmp_path / "at_once")
+    shutil.rmtree(lake.root, ignore_errors=True)
+    take_in(lake, node, 0)
+    return held(lake)
+
+
+def same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> bool:
+    return all(one[table].equals(other[table]) for table in TABLES)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Chain:
+    chain = Chain.begin()
+    chain.mine(START)
+    grow(chain, 179, random.Random(3))
+    return chain
+
+
+def upto(chain: Chain, height: int) -> Chain:
+    return Chain(chain.blocks[: height + 1])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_reading_in_any_steps_is_reading_at_once(tmp_path, chain, seed):
+    chance = random.Random(seed)
+    lake = Lake(tmp_path / "lake")
+    for height in [*sorted(chance.sample(range(1, 181), 4)), 180]:
+        take_in(lake, folder(tmp_path / "node", upto(chain, height)), chance.choice([0, 5, 40, 200]))
+    assert same(held(lake), read_at_once(tmp_path, folder(tmp_path / "node", chain)))
+
+
+def test_a_second_run_reads_nothing_and_changes_nothing(tmp_path, chain):
+    node, lake = folder(tmp_path / "node", chain), Lake(tmp_path / "lake")
+    take_in(lake, node, 20)
+    before = held(lake)
+    ledger = Ledger(lake, "regtest")
+    assert ledger.last_common(lambda height: node.block_hash(height) if height <= node.tip_height else None) == 180
+    take_in(lake, node, 20)
+    assert same(held(lake), before)
+
+
+@pytest.mark.parametrize("depth", [1, 3, 7])
+def test_a_reorganisation_replaces_the_blocks_above_the_fork(tmp_path, chain, depth):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    other = chain.fork(180 - depth)
+    grow(other, depth + 1, random.Random(99), tag=b"other")
+    node = folder(tmp_path / "node", chain, other)
+    assert node.tip_height == 181
+    take_in(lake, node, 20)
+    assert same(held(lake), read_at_once(tmp_path, node))
+
+
+def test_a_chain_that_parts_below_what_is_folded_is_refused_and_nothing_changes(tmp_path, chain):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    before = held(lake)
+    other = chain.fork(150)
+    grow(other, 40, random.Random(5), tag=b"other")
+    with pytest.raises(AnotherChain, match="regtest chain differs from the one held at height 160"):
+        take_in(lake, folder(tmp_path / "node", other), 20)
+    assert same(held(lake), before)
+
+
+def test_an_interrupted_run_leaves_whole_batches_and_is_resumed(tmp_path, chain, monkeypatch):
+    monkeypatch.setattr(history, "BATCH_ROWS", 1)
+    lake = Lake(tmp_path / "lake")
+    node = folder(tmp_path / "node", chain)
+    blocks = [Chain(chain.blocks[n : n + 20]) for n in range(0, 181, 20)]
+    shutil.rmtree(tmp_path / "node")
+    write_files(tmp_path / "node" / "regtest" / "blocks", [each.blocks for each in blocks])
+    node = Folder(tmp_path / "node", REGTEST)
+
+    def killed_after(batches, count):
+        for number, batch in enumerate(batches):
+            if number == count:
+                raise KeyboardInterrupt
+            yield batch
+
+    ledger = Ledger(lake, "regtest")
+    with pytest.raises(KeyboardInterrupt):
+        ledger.append(killed_after(history.read(node, None, 160), 3), None, 160)
+    assert 0 < Ledger(lake, "regtest").record.tip_height < 180
+    take_in(lake, node, 20)
+    assert same(held(lake), read_at_once(tmp_path, node))
+
+
+def test_what_a_killed_run_left_half_written_is_never_read(tmp_path, chain):
+    node, lake = folder(tmp_path / "node", chain), Lake(tmp_path / "lake")
+    take_in(lake, node, 20)
+    before = held(lake)
+    for table in TABLES:
+        part = Ledger(lake, "regtest").record.parts[table][0]
+        lake.write("bitcoin", table, lake.read("bitcoin", table, TABLES[table], part), "regtest-2020-09.999")
+    assert not same(held(lake), before)
+    Ledger(lake, "regtest")
+    assert same(held(lake), before)
+
+
+def test_another_network_is_left_alone(tmp_path, chain):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    before = held(lake)
+    Ledger(lake, "main")
+    assert same(held(lake), before)
+
+
+def test_a_chain_can_be_dropped_as_a_whole(tmp_path, chain):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    Ledger(lake, "regtest").forget()
+    assert all(rows.is_empty() for rows in held(lake).values())

@@ -1,0 +1,133 @@
+"""Blocks of the main network, where they are at hand, counted a second time by a plain parser."""
+
+import gzip
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingestion.bitcoin import fold
+from ingestion.bitcoin.networks import COIN, NETWORKS
+from ingestion.sample import regtest
+
+BLOCKS = Path(__file__).parents[4] / "shared" / "data" / "bitcoin"
+HEIGHTS = [277_647, 413_567, 540_107, 574_200, 702_861]
+MAIN = NETWORKS["main"]
+
+pytestmark = pytest.mark.skipif(not BLOCKS.is_dir(), reason="no recorded blocks in ../shared/data/bitcoin")
+
+
+class Stream(io.BytesIO):
+    """Bytes read in the order of Bitcoin's wire format."""
+
+    def number(self, width):
+        return int.from_bytes(self.read(width), "little")
+
+    def size(self):
+        first = self.number(1)
+        return first if first < 253 else self.number({253: 2, 254: 4, 255: 8}[first])
+
+    def run(self):
+        return self.read(self.size())
+
+    def varint(self):
+        value = 0
+        while (byte := self.number(1)) & 0x80:
+            value = (value << 7 | byte & 0x7F) + 1
+        return value << 7 | byte
+
+    def transaction(self):
+        """((txid, index) of each input, (satoshi, script) of each output)."""
+        self.read(4)
+        count = self.size()
+        has_witness = count == 0
+        if has_witness:
+            assert self.number(1) == 1
+            count = self.size()
+        inputs = []
+        for _ in range(count):
+            inputs.append((self.read(32), self.number(4)))
+            self.run()
+            self.read(4)
+        outputs = [(self.number(8), self.run()) for _ in range(self.size())]
+        for _ in inputs if has_witness else ():
+            for _ in range(self.size()):
+                self.run()
+        self.read(4)
+        return inputs, outputs
+
+
+def transactions(raw):
+    stream = Stream(raw[80:])
+    found = [stream.transaction() for _ in range(stream.size())]
+    assert stream.read() == b""
+    return found
+
+
+def raw_block(height):
+    return (BLOCKS / f"{height}.raw").read_bytes()
+
+
+def read(raw):
+    outputs = np.zeros((2, 4), dtype=np.int64)
+    return fold.read_block(np.frombuffer(raw, dtype=np.uint8), outputs), outputs.tolist()
+
+
+def undo_277647():
+    """The undo record of block 277,647, from the coins it spent as btcd keeps them: without Core's version byte."""
+    stream = Stream((BLOCKS / "277647.utxostore").read_bytes())
+    coins = {}
+    while txid := stream.read(32):
+        outpoint = txid, stream.number(4)
+        coin = Stream(stream.read(stream.number(4)))
+        code = coin.varint()
+        coins[outpoint] = regtest.varint(code) + b"\x00" + coin.read()
+    block = transactions(raw_block(277_647))
+    spending = [[coins[each] for each in inputs] for inputs, _ in block[1:]]
+    parts = [regtest.compact_size(len(each)) + b"".join(each) for each in spending]
+    return regtest.compact_size(len(parts)) + b"".join(parts)
+
+
+@pytest.mark.parametrize("height", HEIGHTS)
+def test_a_block_is_counted_exactly(height):
+    raw = raw_block(height)
+    coinbase, *others = transactions(raw)
+    outputs = [coinbase[1], [output for _, each in others for output in each]]
+    lost = [[output for output in each if regtest.is_unspendable(output[1])] for each in outputs]
+    assert read(raw) == (
+        (1 + len(others), sum(len(inputs) for inputs, _ in others)),
+        [
+            [len(each), sum(sats for sats, _ in each), len(dead), sum(sats for sats, _ in dead)]
+            for each, dead in zip(outputs, lost, strict=True)
+        ],
+    )
+
+
+def test_the_sums_of_block_277647_are_exact_to_the_satoshi():
+    undo = undo_277647()
+    days = np.arange(277_648, dtype=np.int32)
+    cells = np.zeros((277_648, 2, 2), dtype=np.int64)
+    totals = np.zeros(3, dtype=np.int64)
+    record = np.frombuffer(undo, dtype=np.uint8)
+    assert fold.fold_undo(record, 0, len(record), 277_647, days, cells, totals) == fold.OK
+    (transactions_read, inputs), outputs = read(raw_block(277_647))
+    assert totals.tolist() == [transactions_read - 1, 732, 175_466_312_176]
+    assert inputs == 732
+    assert MAIN.subsidy(277_647) == 25 * COIN
+    assert outputs[fold.COINBASE][fold.OUTPUT_SATS] + outputs[fold.TRANSFER][fold.OUTPUT_SATS] == 177_966_312_176
+    assert fold.belongs(np.frombuffer(raw_block(277_647), dtype=np.uint8), record, 0, len(record), 25 * COIN)
+
+
+def test_the_coins_of_block_277647_are_those_of_its_json():
+    undo = np.frombuffer(undo_277647(), dtype=np.uint8)
+    cells = np.zeros((277_648, 2, 2), dtype=np.int64)
+    fold.fold_undo(undo, 0, len(undo), 277_647, np.arange(277_648, dtype=np.int32), cells, np.zeros(3, dtype=np.int64))
+    block = json.loads(gzip.decompress((BLOCKS / "277647.v3.json.gz").read_bytes()), parse_float=Decimal)["result"]
+    expected = np.zeros_like(cells)
+    for each in (each["prevout"] for transaction in block["tx"][1:] for each in transaction["vin"]):
+        cell = expected[each["height"], 0 if each["generated"] else 1]
+        cell += (int(each["value"] * COIN), 1)
+    assert (cells == expected).all()

@@ -1,0 +1,114 @@
+"""The same chain by every road into the lake: files, a running node, a snapshot, and one after the other."""
+
+import random
+import shutil
+
+import polars as pl
+import pytest
+from holders import grow
+from test_ledger import folder, held, same
+from test_rpc import Core, by_rpc, know
+from test_snapshot import written
+
+from ingestion.bitcoin import ingest
+from ingestion.errors import WrongUse
+from ingestion.lake import Lake
+from ingestion.sample.regtest import Chain
+
+START = 1_600_000_000
+CONFIRMATIONS = 10
+
+
+@pytest.fixture(scope="module")
+def chain() -> Chain:
+    chain = Chain.begin()
+    chain.mine(START)
+    grow(chain, 149, random.Random(11))
+    return know(chain)
+
+
+@pytest.fixture
+def by_files(tmp_path, chain) -> dict[str, pl.DataFrame]:
+    folder(tmp_path / "all", chain)
+    lake = Lake(tmp_path / "by_files")
+    ingest.from_files(lake, tmp_path / "all", "regtest", CONFIRMATIONS)
+    return held(lake)
+
+
+def test_history_from_files_and_the_rest_from_a_node(tmp_path, chain, by_files):
+    lake = Lake(tmp_path / "lake")
+    folder(tmp_path / "some", Chain(chain.blocks[:101]))
+    assert ingest.from_files(lake, tmp_path / "some", "regtest", CONFIRMATIONS).blocks == 101
+    core = Core(chain)
+    taken = ingest.from_node(lake, by_rpc(core), CONFIRMATIONS)
+    core.close()
+    assert (taken.blocks, taken.tip_height) == (50, 150)
+    assert same(held(lake), by_files)
+
+
+def test_a_node_alone(tmp_path, chain, by_files):
+    lake = Lake(tmp_path / "lake")
+    core = Core(chain)
+    assert ingest.from_node(lake, by_rpc(core), CONFIRMATIONS).blocks == 151
+    assert ingest.from_node(lake, by_rpc(core), CONFIRMATIONS).blocks == 0
+    core.close()
+    assert same(held(lake), by_files)
+
+
+def test_a_node_that_reorganised_since_the_files_were_read(tmp_path, chain):
+    other = chain.fork(147)
+    grow(other, 5, random.Random(12), tag=b"other")
+    know(other)
+    lake = Lake(tmp_path / "lake")
+    folder(tmp_path / "before", chain)
+    ingest.from_files(lake, tmp_path / "before", "regtest", CONFIRMATIONS)
+    core = Core(other)
+    ingest.from_node(lake, by_rpc(core), CONFIRMATIONS)
+    core.close()
+    folder(tmp_path / "after", other)
+    expected = Lake(tmp_path / "expected")
+    ingest.from_files(expected, tmp_path / "after", "regtest", CONFIRMATIONS)
+    assert same(held(lake), held(expected))
+
+
+def test_a_snapshot_and_the_files_from_there_on(tmp_path, chain, by_files):
+    lake = Lake(tmp_path / "lake")
+    start = chain.fork(90)
+    (tmp_path / "utxo.dat").write_bytes(written(start.tip.hash, start.unspent))
+    node = folder(tmp_path / "node", chain)
+    ingest.from_snapshot(lake, tmp_path / "utxo.dat", node)
+    ingest.from_files(lake, tmp_path / "node", "regtest", CONFIRMATIONS)
+
+    def remaining(tables: dict[str, pl.DataFrame]) -> dict:
+        created = tables["coin_created"].group_by("birth_date", "kind").agg(pl.sum("amount_sats", "coins"))
+        spent = tables["coin_flow"].group_by("birth_date", "kind").agg(pl.sum("amount_sats", "coins"))
+        joined = created.join(spent, on=["birth_date", "kind"], how="left", suffix="_spent").fill_null(0)
+        return {
+            (day, kind): (amount - gone, coins - gone_coins)
+            for day, kind, amount, coins, gone, gone_coins in joined.iter_rows()
+            if coins > gone_coins
+        }
+
+    assert remaining(held(lake)) == remaining(by_files)
+    with pytest.raises(WrongUse, match="holds the regtest chain up to height 150"):
+        ingest.from_snapshot(lake, tmp_path / "utxo.dat", node)
+
+
+def test_a_snapshot_that_is_not_there(tmp_path, chain):
+    node = folder(tmp_path / "node", chain)
+    with pytest.raises(WrongUse, match=r"utxo.dat is not a file: name one that"):
+        ingest.from_snapshot(Lake(tmp_path / "lake"), tmp_path / "utxo.dat", node)
+
+
+def test_an_unknown_network_is_named(tmp_path):
+    with pytest.raises(WrongUse, match="choose one of main, signet, testnet4, regtest"):
+        ingest.from_files(Lake(tmp_path), tmp_path, "testnet3", CONFIRMATIONS)
+
+
+def test_the_samples_chain_gives_way_to_a_users_own(tmp_path, chain, by_files):
+    lake = Lake(tmp_path / "lake")
+    ingest.from_sample(lake)
+    shutil.rmtree(tmp_path / "node", ignore_errors=True)
+    folder(tmp_path / "node", chain)
+    ingest.from_files(lake, tmp_path / "node", "regtest", CONFIRMATIONS)
+    assert same(held(lake), by_files)
