@@ -1,7 +1,8 @@
 """One module per publisher, each with three plain functions and a few facts:
 
     SOURCE, TABLE       its raw table is `<source>/<table>` in the lake, in Dagster and in dbt
-    RESOURCES, EXT      what can be fetched, and the ending its files get in the archive
+    RESOURCES, EXT      what can be fetched, and the ending its files get in the archive; a source of files that users
+                        bring has no RESOURCES and no `fetch`, and its `resource` is the name given to the file
     KEY                 the columns that name a cell, with their Polars types
     NEWEST              "next_session" or "same_day": the latest value date a page may carry
 

@@ -1,0 +1,88 @@
+"""A CSV of daily figures: a header, then one line per day that begins with the day, as 2025-11-04.
+
+The shape in which users bring a series of their own, and in which some publishers serve theirs. What is wrong is said
+in one sentence with column and day; whoever reads the file puts its name before it.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from ingestion.errors import PageRefused
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
+
+
+class Line(NamedTuple):
+    """One line, as it stands in the file: the day, and the text of each figure."""
+
+    day: str
+    texts: tuple[str, ...]
+
+
+class Figures(NamedTuple):
+    """The figures of one day, as they stand in the file and as numbers of at least 0."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[Decimal, ...]
+
+
+def parse(content: bytes, columns: Sequence[str]) -> list[Line]:
+    """The lines below the header, in the file's order; a byte order mark, CRLF and blank lines do no harm.
+
+    Raises:
+        PageRefused: not text in UTF-8, another header than `columns`, a line with more or fewer fields, or no line.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+        lines = [[field.strip() for field in line] for line in csv.reader(io.StringIO(text, newline=""))]
+    except (UnicodeDecodeError, csv.Error):
+        raise refused("it is no CSV in UTF-8") from None
+    header, *lines = [line for line in lines if any(line)] or [[]]
+    if header != [*columns]:
+        raise refused(f"its first line is {','.join(header)[:80]!r} where {','.join(columns)!r} is due")
+    if not lines:
+        raise refused("it has no day")
+    for day, *texts in lines:
+        if len(texts) != len(columns) - 1:
+            raise refused(f"the line of {day[:40]!r} has {len(texts) + 1} fields where {len(columns)} are due")
+    return [Line(day, tuple(texts)) for day, *texts in lines]
+
+
+def figures(lines: Iterable[Line], columns: Sequence[str]) -> dict[date, Figures]:
+    """The figures of each day; a day that stands there twice with the same numbers counts once.
+
+    Raises:
+        PageRefused: a date or number that does not parse, a negative number, or a day twice with different numbers.
+    """
+    days: dict[date, Figures] = {}
+    for line in lines:
+        day = _date(line.day)
+        named = zip(columns[1:], line.texts, strict=True)
+        found = Figures(line.texts, tuple(_number(text, f"{name} on {day}") for name, text in named))
+        if days.setdefault(day, found).numbers != found.numbers:
+            raise refused(f"{day} stands there twice with different figures")
+    return days
+
+
+def refused(what: str) -> PageRefused:
+    """The error that says what is wrong with the file, and what to do."""
+    return PageRefused(f"{what}: have the file put right, then ingest it again.")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text if DAY.fullmatch(text) else "")
+    except ValueError:
+        raise refused(f"{text[:40]!r} stands where a day like 2025-11-04 is due") from None
+
+
+def _number(text: str, where: str) -> Decimal:
+    if not NUMBER.fullmatch(text):
+        raise refused(f"{where} is {text[:40]!r} where a number of at least 0 is due")
+    return Decimal(text)

@@ -1,0 +1,67 @@
+"""Long- and short-term holders' supply of Bitcoin per day, as the Bitcoin Research Kit computes it (bitview.space).
+
+What: two series of its public interface as one CSV, in satoshi at the last block of each UTC day, from 2009 on. Long
+is a coin unspent for 150 days (3,600 hours) or more: definition age_150d_step.
+Terms: no key; the software is MIT-licensed; no terms for the data were found, so fetching is opt-in.
+Limits: the whole history is asked for each time, without the newest day, which is not over.
+Exercised: on made bytes only, after the interface's own description and source (server 0.11, client 0.12.2); never on
+recorded bytes, and not live.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+import polars as pl
+
+from ingestion import daily_csv, holder_supply
+from ingestion.archive import Served
+from ingestion.daily_csv import Line
+
+SOURCE = "bitview"
+TABLE = "supply"
+RESOURCES = ("lth_sth_supply",)
+EXT = "csv"
+KEY = holder_supply.KEY
+NEWEST = "same_day"
+
+SERIES = "bitview"
+COLUMNS = ("date", "lth_supply_sats", "sth_supply_sats")
+SATS = 100_000_000
+# The CSV names its columns and has the day in it. The JSON has neither: its columns come in the order asked for, and
+# client and server number days differently (0 is 2009-01-03 in the one, 2009-01-01 in the other).
+URL = f"https://bitview.space/api/series/bulk?series={','.join(COLUMNS)}&index=day1&end=-1&format=csv"
+
+
+def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
+    """The whole history as it is now; one address serves every day, so `held` and `day` change nothing.
+
+    Raises:
+        FetchFailed: the publisher could not be reached or answered with an error.
+    """
+    yield http.get(URL)
+
+
+def parse(content: bytes) -> list[Line]:
+    """The days in the order served; those before the first block, which have no figure, are left out.
+
+    Raises:
+        PageRefused: not a CSV with these columns, or without a figure.
+    """
+    lines = [line for line in daily_csv.parse(content, COLUMNS) if any(line.texts)]
+    if not lines:
+        raise daily_csv.refused("it has no figure")
+    return lines
+
+
+def frame(rows: list[Line], resource: str) -> pl.DataFrame:
+    """Cells `lth_native` and `sth_native` (coins, from satoshi) of each day.
+
+    Raises:
+        PageRefused: a date or number that does not parse, satoshi that are not whole, a day twice with different
+            numbers, or long-term supply below short-term supply after 2013.
+    """
+    days = daily_csv.figures(rows, COLUMNS)
+    for day, (texts, numbers) in days.items():
+        if any(number != number.to_integral_value() for number in numbers):
+            raise daily_csv.refused(f"the supply on {day} is {' and '.join(texts)} where whole satoshi are due")
+    return holder_supply.cells(SERIES, days, SATS)

@@ -1,0 +1,67 @@
+"""Long- and short-term holders' supply of Bitcoin per day, from a CSV that a user brings.
+
+What: columns date, lth_btc, sth_btc (coins at the end of the UTC day); the name it is given is the series' name.
+Terms: the user's own file; it stays on the user's machine.
+Limits: which coins count as long-term is the publisher's definition. A user may name it; the choice is filed in the
+capture's provenance (`note`), and the newest one of a series holds. Else the seed `holder_series` knows it, or the
+series is `as_published`.
+Exercised: on a recorded series of 5,250 days, and on made files.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from ingestion import daily_csv, holder_supply
+from ingestion.archive import Capture
+from ingestion.daily_csv import Line
+
+SOURCE = "holder_series"
+TABLE = "supply"
+RESOURCES = ()
+EXT = "csv"
+KEY = holder_supply.KEY
+NEWEST = "same_day"
+
+COLUMNS = ("date", "lth_btc", "sth_btc")
+NAMES_TAKEN = ("derived", "bitview")
+"""Series that are not a user's: what flowhouse derives from the chain itself, and a publisher's."""
+
+DEFINITIONS = "definitions"
+DEFINITIONS_SCHEMA = {"series": pl.String, "observed_at": pl.Datetime("us"), "definition_id": pl.String}
+AS_PUBLISHED = "as_published"
+NOTE = "definition: "
+
+
+def parse(content: bytes) -> list[Line]:
+    """The lines of the file, as they stand there.
+
+    Raises:
+        PageRefused: not a CSV in UTF-8 with these columns, or without a day.
+    """
+    return daily_csv.parse(content, COLUMNS)
+
+
+def frame(rows: list[Line], resource: str) -> pl.DataFrame:
+    """Cells `lth_native` and `sth_native` (coins) of each day of the series named `resource`.
+
+    Raises:
+        PageRefused: a date or number that does not parse, a negative number, a day twice with different numbers, or
+            long-term supply below short-term supply after 2013.
+    """
+    return holder_supply.cells(resource, daily_csv.figures(rows, COLUMNS))
+
+
+def note(definition_id: str | None) -> str:
+    """What a capture's provenance says of the definition its user chose; nothing where none was."""
+    return f"{NOTE}{definition_id}" if definition_id else ""
+
+
+def definitions(captures: Iterable[Capture]) -> pl.DataFrame:
+    """The definitions that users chose, one row per capture that names one: `DEFINITIONS_SCHEMA`."""
+    rows = [
+        (capture.resource, capture.fetched_at, capture.note.removeprefix(NOTE))
+        for capture in captures
+        if capture.note.startswith(NOTE)
+    ]
+    return pl.DataFrame(sorted(rows), schema=DEFINITIONS_SCHEMA, orient="row")

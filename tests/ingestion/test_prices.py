@@ -1,0 +1,60 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.errors import PageRefused
+from ingestion.sources import prices
+
+DAY = date(2010, 7, 17)
+
+
+def cells(*lines, resource="mine"):
+    return prices.frame(prices.parse("\n".join(["date,close", *lines]).encode()), resource)
+
+
+def test_a_line_becomes_a_close():
+    found = cells("2010-07-17,0.04951")
+    assert found.schema == prices.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.rows() == [("BTC", "mine", DAY, "close_usd", "0.04951", 0.04951)]
+
+
+@given(st.dates(DAY, date(2100, 1, 1)), st.decimals("0.00000001", 10**9, places=8))
+def test_any_price_above_0_comes_back_exactly(day, close):
+    assert cells(f"{day},{close:f}").row(0)[2:] == (day, "close_usd", f"{close:f}", float(close))
+
+
+@pytest.mark.parametrize(("venue", "asset"), [("mine", "BTC"), ("mine", "ETH"), ("a-b_c", "SOL")])
+def test_the_folder_names_venue_and_asset(venue, asset):
+    assert cells("2010-07-17,1", resource=prices.resource(venue, asset)).row(0)[:2] == (asset, venue)
+
+
+def test_the_folder_of_bitcoin_is_the_venue():
+    assert prices.resource("mine", "BTC") == "mine"
+
+
+@pytest.mark.parametrize("close", ["0", "0.00", "0e5"])
+def test_a_price_of_0_is_refused(close):
+    with pytest.raises(PageRefused, match="close on 2010-07-18 is 0 where a price above 0 is due"):
+        cells("2010-07-17,1", f"2010-07-18,{close}")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("2010-07-18,-1", "close on 2010-07-18 is '-1'"),
+        ("2010-07-18,", "close on 2010-07-18 is ''"),
+        ("18 Jul 2010,1", "'18 Jul 2010' stands where a day"),
+        ("2010-07-17,2", "2010-07-17 stands there twice with different figures"),
+    ],
+)
+def test_what_does_not_parse_is_refused_by_day(line, sentence):
+    with pytest.raises(PageRefused, match=sentence):
+        cells("2010-07-17,1", line)
+
+
+def test_another_header_is_refused():
+    with pytest.raises(PageRefused, match="where 'date,close' is due"):
+        prices.parse(b"Date,Close\n2010-07-17,1\n")
