@@ -1,7 +1,7 @@
 """Publishers' pages generated from tables of facts: their shapes, our own markup, the same bytes every time.
 
-`flow_page`, `workbook`, `bars_zip` and `index_json` take any rows, so that a test can make the page it needs;
-`pages` makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not reported.
+`flow_page`, `workbook`, `bars_zip`, `index_json` and `supply_csv` take any rows, so that a test can make the page it
+needs; `pages` makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not reported.
 """
 
 import csv
@@ -50,6 +50,8 @@ def pages() -> Iterator[Page]:
     yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, tuesday)
     yield from _bar_pages("BTCUSDT", "btc_bars.csv")
     yield from _bar_pages("ETHUSDT", "eth_bars.csv")
+    supply = supply_csv(_table("holder_supply.csv", "value_date", "long_term_native", "short_term_native"))
+    yield "holder_series", "published_utxo", "csv", Served("", supply, tuesday)
 
 
 def flow_page(columns: list[str], rows: list[FlowRow], short_header: list[tuple[str, str]] | None = None) -> bytes:
@@ -122,6 +124,11 @@ def index_json(rows: Iterable[tuple[date, str, str]]) -> bytes:
         for day, value, classification in sorted(rows, reverse=True)
     ]
     return json.dumps({"name": "Fear and Greed Index", "data": data, "metadata": {"error": None}}).encode()
+
+
+def supply_csv(rows: Iterable[tuple[date, str, str]]) -> bytes:
+    """A series of holders' supply from (day, long-term, short-term) in coins, in the shape users bring their own."""
+    return "".join(f"{day},{lth},{sth}\r\n" for day, lth, sth in [("date", "lth_btc", "sth_btc"), *rows]).encode()
 
 
 def _bar_pages(symbol: str, table: str) -> Iterator[Page]:
