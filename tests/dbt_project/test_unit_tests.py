@@ -12,19 +12,35 @@ import polars as pl
 import pytest
 
 from ingestion.lake import observation_schema
-from ingestion.sources import alternative_me, binance_vision, farside, ishares, nyse
+from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, nyse, prices
 from orchestration.resources import DBT_PROJECT, Home
 
 FACTS = {"funds", "fund_events", "etf_filings", "market_sessions"}
 """Marts of what a person reviews and of the calendar: they have rows whatever publishers say."""
+
+CHAIN_KEY = {"asset": pl.String, "network": pl.String}
+AMOUNT = {"kind": pl.String, "amount_sats": pl.Int64, "coins": pl.Int64}
+COUNTS = (
+    "blocks transactions spends outputs fees_sats subsidy_sats unclaimed_sats unspendable_sats coinbase_sats"
+    " unfolded_blocks first_height last_height"
+)
+CHAIN = {
+    "coin_flow": CHAIN_KEY | {"spend_date": pl.Date, "birth_date": pl.Date} | AMOUNT,
+    "coin_created": CHAIN_KEY | {"birth_date": pl.Date} | AMOUNT,
+    "blocks_daily": CHAIN_KEY | {"value_date": pl.Date} | dict.fromkeys(COUNTS.split(), pl.Int64),
+}
+"""Columns of the chain's raw tables."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Home:
     """A home whose sources have no rows, built with every unit test and data test."""
     home = Home(tmp_path_factory.mktemp("home"))
-    for source in (farside, ishares, binance_vision, alternative_me):
+    for source in (farside, ishares, binance_vision, alternative_me, holder_series, bitview, prices):
         home.lake.write(source.SOURCE, source.TABLE, pl.DataFrame(schema=observation_schema(source.KEY)))
+    home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
+    for table, schema in CHAIN.items():
+        home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
     home.lake.write(nyse.SOURCE, nyse.TABLE, nyse.sessions(date(2025, 3, 3), date(2025, 3, 14)))
     home.write_control()
     where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}

@@ -1,0 +1,48 @@
+with spans as (
+    select
+        asset,
+        network,
+        min(value_date) as first_date,
+        max(value_date) as last_date,
+        min(first_height) = 0 as is_from_genesis
+    from {{ ref('stg_bitcoin__blocks_daily') }}
+    group by asset, network
+),
+
+numbered as (
+    select
+        spans.*,
+        {{ each_from_zero(days_between('first_date', 'last_date')) }} as day_number
+    from spans
+),
+
+days as (
+    select
+        *,
+        {{ add_days('first_date', 'day_number') }} as value_date
+    from numbered
+),
+
+unfolded as (
+    select distinct
+        asset,
+        network,
+        value_date
+    from {{ ref('stg_bitcoin__blocks_daily') }}
+    where unfolded_blocks > 0
+)
+
+select
+    days.asset,
+    days.network,
+    days.value_date,
+    days.day_number,
+    days.first_date,
+    days.last_date,
+    -- A snapshot's day began before it, so flows are known from the next day on.
+    days.is_from_genesis or days.day_number > 0 as has_flows,
+    days.is_from_genesis,
+    days.value_date < days.last_date and unfolded.value_date is null as is_final
+from days
+left join unfolded
+    on days.asset = unfolded.asset and days.network = unfolded.network and days.value_date = unfolded.value_date

@@ -1,0 +1,137 @@
+with sales as (
+    select
+        flow.asset,
+        flow.network,
+        flow.spend_date,
+        ages.weight_age_days,
+        case when flow.unpriced_sats > 0 then 1 else 0 end as is_unpriced,
+        cast(flow.spent_sats as double) / 1e8 as sold_native,
+        flow.cost_usd,
+        flow.profit_usd,
+        flow.loss_usd
+    from {{ ref('int_onchain__spent_value') }} as flow
+    inner join {{ ref('int_onchain__ages') }} as ages on flow.class_age_days = ages.age_days
+    where flow.is_sale and flow.spent_sats > 0
+),
+
+sold as (
+    select
+        sales.asset,
+        sales.network,
+        weights.definition_id,
+        sales.spend_date as value_date,
+        max(sales.is_unpriced) as is_unpriced,
+        sum(sales.sold_native * weights.weight) / 1e9 as sold_native,
+        sum(sales.cost_usd * weights.weight) / 1e9 as cost_usd,
+        sum(sales.profit_usd * weights.weight) / 1e9 as profit_usd,
+        sum(sales.loss_usd * weights.weight) / 1e9 as loss_usd
+    from sales
+    inner join {{ ref('int_onchain__weights') }} as weights on sales.weight_age_days = weights.age_days
+    where weights.weight > 0
+    group by sales.asset, sales.network, weights.definition_id, sales.spend_date
+),
+
+derived as (
+    select
+        cohorts.asset,
+        cohorts.network,
+        'derived' as series,
+        cohorts.definition_id,
+        cohorts.value_date,
+        cohorts.is_final,
+        {{ native_from_weighted('cohorts.held') }} as lth_native,
+        case when cohorts.has_flows then {{ native_from_weighted('cohorts.matured') }} end as matured_native,
+        case when cohorts.has_flows then {{ native_from_weighted('cohorts.spent') }} end as spent_native,
+        case
+            when not cohorts.has_flows then null
+            when cohorts.spent = 0 then 0
+            else cast(cohorts.spent as double) / 1e17 * closes.close_usd
+        end as spent_usd,
+        -- Nothing sold is nothing gained; one coin without a price leaves all unknown.
+        case
+            when not cohorts.has_flows then 'unknown'
+            when sold.value_date is null then 'none'
+            when sold.is_unpriced = 1 or closes.close_usd is null then 'unknown'
+            else 'known'
+        end as sales,
+        sold.profit_usd,
+        sold.loss_usd,
+        sold.sold_native * closes.close_usd / nullif(sold.cost_usd, 0) as sopr
+    from {{ ref('int_onchain__cohorts_daily') }} as cohorts
+    inner join {{ ref('int_onchain__closes') }} as closes
+        on
+            cohorts.asset = closes.asset
+            and cohorts.network = closes.network
+            and cohorts.value_date = closes.value_date
+    left join sold
+        on
+            cohorts.asset = sold.asset
+            and cohorts.network = sold.network
+            and cohorts.definition_id = sold.definition_id
+            and cohorts.value_date = sold.value_date
+),
+
+flows as (
+    select
+        asset,
+        network,
+        series,
+        definition_id,
+        value_date,
+        is_final,
+        lth_native,
+        matured_native,
+        spent_native,
+        matured_native - spent_native as net_change_native,
+        spent_usd,
+        case sales when 'known' then profit_usd when 'none' then 0 end as realized_profit_usd,
+        case sales when 'known' then loss_usd when 'none' then 0 end as realized_loss_usd,
+        case sales when 'known' then sopr end as sopr
+    from derived
+    union all
+    select
+        asset,
+        network,
+        series,
+        definition_id,
+        value_date,
+        is_final,
+        lth_native,
+        null as matured_native,
+        null as spent_native,
+        case
+            when
+                lag(value_date) over (partition by asset, network, series order by value_date)
+                = {{ add_days('value_date', -1) }}
+                then lth_native - lag(lth_native) over (partition by asset, network, series order by value_date)
+        end as net_change_native,
+        null as spent_usd,
+        null as realized_profit_usd,
+        null as realized_loss_usd,
+        null as sopr
+    from {{ ref('int_onchain__published_supply') }}
+)
+
+select
+    flows.asset,
+    flows.network,
+    flows.series,
+    flows.definition_id,
+    flows.value_date,
+    flows.matured_native,
+    flows.spent_native,
+    flows.net_change_native,
+    flows.lth_native - earlier.lth_native as net_change_30d_native,
+    flows.spent_usd,
+    flows.realized_profit_usd,
+    flows.realized_loss_usd,
+    flows.sopr,
+    flows.is_final
+from flows
+left join flows as earlier
+    on
+        flows.asset = earlier.asset
+        and flows.network = earlier.network
+        and flows.series = earlier.series
+        and flows.definition_id = earlier.definition_id
+        and {{ add_days('flows.value_date', -30) }} = earlier.value_date

@@ -1,0 +1,11 @@
+-- As of a time T, the days that were over by then count, for all their blocks came before T.
+select
+    asset,
+    network,
+    spend_date,
+    birth_date,
+    kind,
+    amount_sats,
+    coins
+from {{ raw('bitcoin', 'coin_flow') }}
+where spend_date < cast({{ known_until() }} as date)

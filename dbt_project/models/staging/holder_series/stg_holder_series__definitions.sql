@@ -1,0 +1,6 @@
+select
+    series,
+    observed_at,
+    definition_id
+from {{ raw('holder_series', 'definitions') }}
+where observed_at <= {{ known_until() }}

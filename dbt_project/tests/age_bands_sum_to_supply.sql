@@ -1,0 +1,16 @@
+{{ config(meta={'dagster': {'ref': {'name': 'onchain_age_bands_daily'}}}) }}
+
+select
+    supply.asset,
+    supply.network,
+    supply.value_date,
+    supply.supply_native,
+    sum(bands.supply_native) as bands_native
+from {{ ref('onchain_value_daily') }} as supply
+left join {{ ref('onchain_age_bands_daily') }} as bands
+    on supply.asset = bands.asset and supply.network = bands.network and supply.value_date = bands.value_date
+group by supply.asset, supply.network, supply.value_date, supply.supply_native
+having
+    sum(bands.supply_native) <> supply.supply_native
+    or min(bands.supply_native) < 0
+    or count(bands.age_band) <> {{ age_bands() | length }}

@@ -1,0 +1,78 @@
+{{ config(meta={'dagster': {'ref': {'name': 'onchain_value_daily'}}}) }}
+
+-- Supply summed over the days before the last one = coin days destroyed + what remains on the last day times its age.
+with latest as (
+    select
+        asset,
+        network,
+        max(value_date) as value_date
+    from {{ ref('int_onchain__days') }}
+    where is_from_genesis
+    group by asset, network
+),
+
+held as (
+    select
+        latest.asset,
+        latest.network,
+        sum(case when supply.value_date < latest.value_date then supply.supply_native else 0 end) as held_native
+    from latest
+    left join {{ ref('onchain_value_daily') }} as supply
+        on latest.asset = supply.asset and latest.network = supply.network
+    group by latest.asset, latest.network
+),
+
+destroyed as (
+    select
+        asset,
+        network,
+        {{ native_from_sats('sum(destroyed_sat_days)') }} as destroyed_native
+    from {{ ref('int_onchain__supply_daily') }}
+    group by asset, network
+),
+
+remaining as (
+    select
+        changes.asset,
+        changes.network,
+        changes.birth_date,
+        sum(changes.amount_native) as amount_native
+    from (
+        select
+            asset,
+            network,
+            birth_date,
+            amount_native
+        from {{ ref('onchain_coin_created') }}
+        union all
+        select
+            asset,
+            network,
+            birth_date,
+            -amount_native as amount_native
+        from {{ ref('onchain_coin_flow') }}
+    ) as changes
+    group by changes.asset, changes.network, changes.birth_date
+),
+
+aged as (
+    select
+        remaining.asset,
+        remaining.network,
+        sum(
+            remaining.amount_native
+            * cast({{ days_between('remaining.birth_date', 'latest.value_date') }} as decimal(10, 0))
+        ) as aged_native
+    from remaining
+    inner join latest on remaining.asset = latest.asset and remaining.network = latest.network
+    group by remaining.asset, remaining.network
+)
+
+select
+    held.*,
+    destroyed.destroyed_native,
+    aged.aged_native
+from held
+left join destroyed on held.asset = destroyed.asset and held.network = destroyed.network
+left join aged on held.asset = aged.asset and held.network = aged.network
+where held.held_native <> coalesce(destroyed.destroyed_native + aged.aged_native, -1)

@@ -1,0 +1,15 @@
+{{ config(meta={'dagster': {'ref': {'name': 'onchain_cost_basis'}}}) }}
+
+select
+    supply.asset,
+    supply.network,
+    supply.value_date,
+    supply.supply_native,
+    supply.unpriced_native
+from {{ ref('onchain_value_daily') }} as supply
+inner join {{ ref('onchain_cost_basis') }} as buckets
+    on supply.asset = buckets.asset and supply.network = buckets.network and supply.value_date = buckets.value_date
+group by supply.asset, supply.network, supply.value_date, supply.supply_native, supply.unpriced_native
+having
+    sum(buckets.supply_native) <> supply.supply_native
+    or sum(case when buckets.price_bucket_usd = -1 then buckets.supply_native else 0 end) <> supply.unpriced_native

@@ -1,0 +1,63 @@
+{{ config(meta={'dagster': {'ref': {'name': 'onchain_holder_supply_daily'}}}) }}
+
+-- The running sum of every day against one sum over what remains of each day's coins.
+with latest as (
+    select
+        asset,
+        network,
+        max(value_date) as value_date
+    from {{ ref('onchain_holder_supply_daily') }}
+    where series = 'derived'
+    group by asset, network
+),
+
+remaining as (
+    select
+        asset,
+        network,
+        birth_date,
+        sum(amount_native) as amount_native
+    from (
+        select
+            asset,
+            network,
+            birth_date,
+            amount_native
+        from {{ ref('onchain_coin_created') }}
+        union all
+        select
+            asset,
+            network,
+            birth_date,
+            -amount_native as amount_native
+        from {{ ref('onchain_coin_flow') }}
+    ) as changes
+    group by asset, network, birth_date
+),
+
+expected as (
+    select
+        latest.asset,
+        latest.network,
+        latest.value_date,
+        weights.definition_id,
+        sum(remaining.amount_native * weights.weight) as weighted
+    from latest
+    inner join remaining on latest.asset = remaining.asset and latest.network = remaining.network
+    inner join {{ ref('int_onchain__ages') }} as ages
+        on {{ days_between('remaining.birth_date', 'latest.value_date') }} = ages.age_days
+    inner join {{ ref('int_onchain__weights') }} as weights on ages.weight_age_days = weights.age_days
+    group by latest.asset, latest.network, latest.value_date, weights.definition_id
+)
+
+select
+    expected.*,
+    supply.lth_native
+from expected
+inner join {{ ref('onchain_holder_supply_daily') }} as supply
+    on
+        expected.asset = supply.asset
+        and expected.network = supply.network
+        and expected.definition_id = supply.definition_id
+        and expected.value_date = supply.value_date
+where supply.series = 'derived' and abs(supply.lth_native * 1000000000 - expected.weighted) > 5

@@ -1,0 +1,29 @@
+{{ config(meta={'dagster': {'ref': {'name': 'onchain_lth_flows_daily'}}}) }}
+
+-- And it is the change of long-term supply: exactly by a step, within the rounding of three figures otherwise.
+with supply as (
+    select
+        *,
+        lag(lth_native, 1, 0) over (partition by asset, network, definition_id order by value_date) as lth_before
+    from {{ ref('onchain_holder_supply_daily') }}
+    where series = 'derived'
+)
+
+select
+    flows.*,
+    supply.lth_native - supply.lth_before as lth_change_native
+from {{ ref('onchain_lth_flows_daily') }} as flows
+inner join supply
+    on
+        flows.asset = supply.asset
+        and flows.network = supply.network
+        and flows.definition_id = supply.definition_id
+        and flows.value_date = supply.value_date
+inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
+where
+    flows.series = 'derived'
+    and (
+        flows.net_change_native <> flows.matured_native - flows.spent_native
+        or abs(flows.net_change_native - (supply.lth_native - supply.lth_before))
+        > case definitions.kind when 'step' then 0 else 0.00000002 end
+    )

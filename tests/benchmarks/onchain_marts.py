@@ -1,0 +1,119 @@
+"""What the on-chain marts cost over a full history: model times in sum, and peak memory of the run of dbt.
+
+The chain is synthetic, as large as Bitcoin's: 6,150 days, 12.7 M cells of the coin flow matrix (two days in three are
+spent from on a day). Targets: 20 s and 2 GB, dbt's own start apart.
+
+    python tests/benchmarks/onchain_marts.py
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ingestion.lake import observation_schema
+from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
+from orchestration.resources import DBT_PROJECT, Home
+
+DAYS = 6150
+FIRST = date(2009, 1, 3)
+SHARE_OF_CELLS = 0.67
+BLOCKS_A_DAY = 144
+CHAIN = {"asset": pl.lit("BTC"), "network": pl.lit("main")}
+
+
+def days(numbers: np.ndarray) -> pl.Series:
+    """UTC days from numbers, the first block's day being 0."""
+    return pl.Series(numbers.astype(np.int32) + (FIRST - date(1970, 1, 1)).days).cast(pl.Date)
+
+
+def write_chain(home: Home) -> int:
+    """A chain's three tables; returns the number of cells."""
+    rng = np.random.default_rng(1)
+    spend, birth = np.tril_indices(DAYS)
+    is_cell = rng.random(spend.size) < SHARE_OF_CELLS
+    spend, birth = spend[is_cell], birth[is_cell]
+    amount = rng.integers(1, 10**8, spend.size)
+    flow = pl.DataFrame({"spend_date": days(spend), "birth_date": days(birth), "amount_sats": amount})
+    flow = flow.with_columns(kind=pl.lit("transfer"), coins=pl.lit(9, pl.Int64), **CHAIN)
+    home.lake.write("bitcoin", "coin_flow", flow)
+
+    number = np.arange(DAYS)
+    created = np.bincount(birth, amount, DAYS).astype(np.int64) + 10**9
+    frame = pl.DataFrame({"birth_date": days(number), "amount_sats": created})
+    home.lake.write(
+        "bitcoin",
+        "coin_created",
+        frame.with_columns(kind=pl.lit("transfer"), coins=pl.lit(99, pl.Int64), **CHAIN),
+    )
+    issued = created - np.bincount(spend, amount, DAYS).astype(np.int64)
+    counts = ("transactions", "spends", "outputs", "fees_sats", "unclaimed_sats", "unspendable_sats", "coinbase_sats")
+    blocks = pl.DataFrame(
+        {"value_date": days(number), "subsidy_sats": issued, "first_height": number * BLOCKS_A_DAY}
+    ).with_columns(
+        last_height=pl.col("first_height") + BLOCKS_A_DAY - 1,
+        blocks=pl.lit(BLOCKS_A_DAY, pl.Int64),
+        unfolded_blocks=pl.lit(0, pl.Int64),
+        **{count: pl.lit(0, pl.Int64) for count in counts},
+        **CHAIN,
+    )
+    home.lake.write("bitcoin", "blocks_daily", blocks)
+    return spend.size
+
+
+def write_rest(home: Home) -> None:
+    """A close for every day, and the other raw tables without rows."""
+    closes = pl.DataFrame({"value_date": days(np.arange(DAYS)), "value": np.geomspace(0.05, 110_000, DAYS).round(4)})
+    schema = observation_schema(prices.KEY)
+    closes = closes.with_columns(
+        asset=pl.lit("BTC"),
+        venue=pl.lit("own"),
+        metric=pl.lit("close_usd"),
+        observed_at=pl.lit(datetime(2026, 1, 1), pl.Datetime("us")),
+        raw_text=pl.col("value").cast(pl.String),
+        archive_sha256=pl.lit("0"),
+    )
+    home.lake.write("prices", "closes", closes.select(list(schema)))
+    for source in (binance_vision, alternative_me, holder_series, bitview):
+        home.lake.write(source.SOURCE, source.TABLE, pl.DataFrame(schema=observation_schema(source.KEY)))
+    home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
+    home.write_control()
+
+
+def build(home: Home) -> None:
+    """One run of dbt: the on-chain marts, what they are made of and their tests, one by one so that times add up."""
+    where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", "--project-dir", DBT_PROJECT]
+    command += ["--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target, "--log-path", home.dbt_target]
+    command += ["--select", "+path:models/marts/onchain", "--threads", "1"]
+    subprocess.run(command, env=os.environ | where, check=True, stdout=subprocess.DEVNULL)
+
+
+def seconds(home: Home) -> dict[str, float]:
+    """Execution time of each node of the last run."""
+    results = json.loads((home.dbt_target / "run_results.json").read_bytes())["results"]
+    return {result["unique_id"]: result["execution_time"] for result in results}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        cells = write_chain(home)
+        write_rest(home)
+        build(home)
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken = seconds(home)
+    models = {name: time for name, time in taken.items() if name.startswith("model.")}
+    tests = {name: time for name, time in taken.items() if name.startswith("test.")}
+    for name, time in sorted((models | tests).items(), key=lambda item: -item[1])[:20]:
+        print(f"  {name.split('.')[2]:<66} {time:5.1f} s")
+    print(f"{cells:,} cells of {DAYS:,} days: models {sum(models.values()):.1f} s in sum (target 20)")
+    print(f"their tests {sum(tests.values()):.1f} s, all of dbt {usage.ru_utime + usage.ru_stime:.1f} s of CPU")
+    print(f"peak memory {usage.ru_maxrss / 1e6:.2f} GB (target 2)")
