@@ -1,5 +1,6 @@
 """The assets around dbt: raw tables, keyed as in the lake, on the one side and the published folder on the other."""
 
+from collections.abc import Iterator
 from types import ModuleType
 
 from dagster import (
@@ -8,13 +9,16 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     AssetsDefinition,
+    AssetSpec,
     MaterializeResult,
     ResourceParam,
     asset,
+    multi_asset,
 )
 
+from ingestion.bitcoin import ledger
 from ingestion.refresh import last_readings
-from ingestion.sources import nyse
+from ingestion.sources import holder_series, nyse
 from orchestration import publish, sources
 from orchestration.resources import Gathering, Home, Settings, now
 from orchestration.sources import Told
@@ -49,10 +53,34 @@ def source_asset(source: ModuleType) -> AssetsDefinition:
     return ingest
 
 
+@multi_asset(
+    name="bitcoin_chain",
+    specs=[AssetSpec([ledger.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in ledger.TABLES],
+)
+def chain(home: ResourceParam[Home], gathering: ResourceParam[Gathering]) -> Iterator[MaterializeResult]:
+    """What coins were spent and created on a chain, by day; nodes are read by `flowhouse ingest bitcoin`."""
+    with home.lock():
+        sources.update_chain(home, gathering)
+    for table in ledger.TABLES:
+        yield MaterializeResult(asset_key=[ledger.SOURCE, table])
+
+
 @asset(key=[nyse.SOURCE, nyse.TABLE], group_name="sources", kinds={"parquet"}, description=nyse.__doc__)
 def sessions(home: ResourceParam[Home]) -> None:
     with home.lock():
         sources.update_sessions(home)
+
+
+@asset(
+    key=[holder_series.SOURCE, holder_series.DEFINITIONS],
+    deps=[[holder_series.SOURCE, holder_series.TABLE]],
+    group_name="sources",
+    kinds={"parquet"},
+)
+def series_definitions(home: ResourceParam[Home]) -> None:
+    """The definitions that users chose for their own series, from the provenance of their files."""
+    with home.lock():
+        sources.update_definitions(home)
 
 
 @asset(key=["flowhouse", "control"], group_name="sources", kinds={"parquet"})
@@ -62,7 +90,7 @@ def control(home: ResourceParam[Home]) -> None:
         home.write_control()
 
 
-raw_tables = [*map(source_asset, sources.SOURCES), sessions, control]
+raw_tables = [*map(source_asset, sources.SOURCES), chain, series_definitions, sessions, control]
 
 
 def publishing(models: AssetsDefinition) -> AssetsDefinition:

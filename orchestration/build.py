@@ -1,14 +1,14 @@
-"""One build: sources, then dbt and publishing where anything is new. Dagster runs both parts in this process."""
+"""One build: sources, then dbt and publishing where anything is new, which Dagster runs in this process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.refresh import Reading
-from orchestration import publish
+from orchestration import publish, sources
 from orchestration.errors import BuildBroken
 from orchestration.resources import Gathering, Home, Settings
-from orchestration.sources import Told, check
+from orchestration.sources import Told
 
 SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """What Dagster would log is said by `told` and `step`, and by the error that ends a build."""
@@ -40,24 +40,18 @@ def build(home: Home, gathering: Gathering, settings: Settings, told: Told, step
         BuildBroken: the structure broke; what was published stays as it was.
     """
     with home.lock():
-        check(home, gathering)
-        readings: list[Reading] = []
-
-        def hear(reading: Reading) -> None:
-            readings.append(reading)
-            told(reading)
-
-        resources = {"home": home, "gathering": gathering, "settings": settings, "told": hear, "step": step}
-        from orchestration.assets import publishing, raw_tables  # Dagster takes 2.6 s of CPU to import
-
-        _run(raw_tables, resources)
+        readings = tuple(sources.update_all(home, gathering, told))
+        home.write_control()
         if publish.is_current(home):
-            return Outcome(publish.latest(home), False, tuple(readings))
-        from orchestration.dbt import models  # and with dbt 4 s more, which a build with nothing new saves
+            return Outcome(publish.latest(home), False, readings)
+        # Dagster and dbt take 6 s of CPU to import, which a build with nothing new saves.
+        from orchestration.assets import publishing
+        from orchestration.dbt import models
 
         warehouse_models = models(home)
+        resources = {"home": home, "settings": settings, "step": step}
         _run([warehouse_models, publishing(warehouse_models)], resources)
-        return Outcome(publish.latest(home), True, tuple(readings))
+        return Outcome(publish.latest(home), True, readings)
 
 
 def _run(assets: Sequence, resources: dict) -> None:

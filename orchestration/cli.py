@@ -4,20 +4,31 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from filelock import Timeout
 
 from ingestion.errors import IngestionError, WrongUse
+from orchestration.console import (
+    DONE,
+    FAILED,
+    WRONG_USAGE,
+    build_progress,
+    gathering,
+    gathering_options,
+    home_option,
+    open_home,
+    print_table,
+    say_failures,
+    say_if_leaving_sample,
+    to_json,
+)
 from orchestration.errors import BuildBroken
-from orchestration.resources import Gathering, Home, Settings, now
+from orchestration.ingest import ingest
+from orchestration.resources import Home, Settings, now
 
-DONE, FAILED, WRONG_USAGE, SOURCE_FAILED = 0, 1, 2, 3
 PORT = 3000
 
 
@@ -57,21 +68,7 @@ def main(debug: bool) -> None:
     """Who sells Bitcoin and its peers, who buys, and can I check it?"""
 
 
-home_option = click.option(
-    "--home", "root", type=click.Path(path_type=Path), help="Home folder (FLOWHOUSE_HOME, default ./data)."
-)
-
-
-def gathering_options(command):
-    """The three ways to gather captures, of which at most one may be given."""
-    options = (
-        click.option("--sample", is_flag=True, help="Read the bundled sample."),
-        click.option("--replay", type=click.Path(path_type=Path), help="Read an archive folder."),
-        click.option("--live", is_flag=True, help="Ask the publishers."),
-    )
-    for option in options:
-        command = option(command)
-    return command
+main.add_command(ingest)
 
 
 @main.command()
@@ -92,51 +89,18 @@ def build(
     """
     from orchestration.build import build as run
 
-    settings = Settings.read()
     if as_of and as_of > now():
         raise WrongUse(f"--as-of {as_of.isoformat()}Z lies in the future: give a time that has passed.")
-    home = Home(_root(root, settings), as_of)
-    gathering = _gathering(sample, replay, live, settings)
-    _say_if_leaving_sample(home, gathering)
-    with _progress(quiet) as (told, step):
-        outcome = run(home, gathering, settings, told, step)
+    home, how = open_home(root, as_of), gathering(sample, replay, live)
+    say_if_leaving_sample(home, how)
+    with build_progress(quiet) as (told, step):
+        outcome = run(home, how, Settings.read(), told, step)
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
     _say_headlines(home)
     _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
-    sys.exit(_say_failures(outcome.failures))
-
-
-@main.command()
-@click.argument("source")
-@gathering_options
-@home_option
-def ingest(source: str, sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
-    """Bring one SOURCE up to date; without --live, --replay or --sample, read again what the home's archive holds.
-
-    \b
-    flowhouse ingest farside --live
-    flowhouse ingest binance_vision --replay ~/archive
-    flowhouse ingest nyse
-    """
-    from orchestration import sources
-
-    settings = Settings.read()
-    home = Home(_root(root, settings))
-    by_name = {module.SOURCE: module for module in sources.SOURCES}
-    if source == "nyse":
-        with home.lock():
-            click.echo(f"nyse: {sources.update_sessions(home):,} sessions")
-        return
-    if source not in by_name:
-        raise WrongUse(f"There is no source '{source}': choose one of {', '.join([*by_name, 'nyse'])}.")
-    gathering = _gathering(sample, replay, live, settings)
-    with home.lock():
-        _say_if_leaving_sample(home, gathering)
-        reading = sources.update(by_name[source], home, gathering)
-    click.echo(_reading_line(reading))
-    sys.exit(_say_failures(reading.failures))
+    sys.exit(say_failures(outcome.failures))
 
 
 @main.command()
@@ -154,7 +118,7 @@ def sql(query: str, form: str, root: Path | None) -> None:
 
     from orchestration import publish
 
-    with duckdb.connect(str(publish.warehouse(Home(_root(root, Settings.read())))), read_only=True) as con:
+    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
         con.execute("use marts")
         try:
             result = con.sql(query)
@@ -164,9 +128,9 @@ def sql(query: str, form: str, root: Path | None) -> None:
     if form == "csv":
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
     elif form == "json":
-        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=_to_json))
+        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=to_json))
     else:
-        _print_table(columns, rows)
+        print_table(columns, rows)
 
 
 @main.command()
@@ -175,9 +139,9 @@ def status(root: Path | None) -> None:
     """Say per source what was last seen and what is due; exits 1 when something is stale or failed."""
     from orchestration import checks
 
-    home = Home(_root(root, Settings.read()))
+    home = open_home(root)
     states = checks.source_states(home, now())
-    _print_table(
+    print_table(
         ["source", "mode", "last capture", "last observation", "newest day", "complete", "next due", "state"],
         [(s.source, s.mode, s.captured_at, s.observed_at, s.newest, s.is_complete, s.due_at, s.state) for s in states],
     )
@@ -195,10 +159,9 @@ def doctor(live: bool, root: Path | None) -> None:
     """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done."""
     from orchestration import checks
 
-    settings = Settings.read()
-    home = Home(_root(root, settings))
+    home = open_home(root)
     is_well = True
-    for finding in [*checks.machine(home), *(checks.publishers(settings, now().date()) if live else [])]:
+    for finding in [*checks.machine(home), *(checks.publishers(Settings.read(), now().date()) if live else [])]:
         is_well &= finding.is_well
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.sentence}")
     sys.exit(DONE if is_well else FAILED)
@@ -210,7 +173,7 @@ def doctor(live: bool, root: Path | None) -> None:
 @home_option
 def serve(port: int, live: bool, root: Path | None) -> None:
     """Open Dagster's web UI and scheduler, on this machine only."""
-    environment = Home(_root(root, Settings.read())).dagster_environment("live" if live else "held")
+    environment = open_home(root).dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
@@ -222,37 +185,6 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, Timeout):
         return "Another flowhouse is at work in this home: wait for it."
     return f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report what it says."
-
-
-def _root(root: Path | None, settings: Settings) -> Path:
-    return root or settings.home
-
-
-def _gathering(sample: bool, replay: Path | None, live: bool, settings: Settings) -> Gathering:
-    if sample + live + (replay is not None) > 1:
-        raise WrongUse("--sample, --replay and --live exclude each other: give one of them.")
-    mode = "sample" if sample else "live" if live else "replay" if replay else "held"
-    return Gathering(mode, replay, settings.contact)
-
-
-def _say_if_leaving_sample(home: Home, gathering: Gathering) -> None:
-    from orchestration import sources
-
-    if sources.check(home, gathering):
-        click.echo("This home held the bundled sample; its rows are left out from now on.")
-
-
-def _reading_line(reading) -> str:
-    state = f", {len(reading.failures)} failed" if reading.failures else ""
-    counts = f"{reading.captures:>6,} captures read, {reading.added:>7,} observations added"
-    return f"{reading.source:<16} {counts}{state}"
-
-
-def _say_failures(failures) -> int:
-    """Name each failure of a source; returns the exit code."""
-    for failure in failures:
-        click.echo(f"failed: {failure}", err=True)
-    return SOURCE_FAILED if failures else DONE
 
 
 def _say_findings(home: Home) -> None:
@@ -276,55 +208,4 @@ def _say_headlines(home: Home) -> None:
             result = con.sql(query)
             columns, rows = result.columns, result.fetchall()
             click.echo(f"\n{title}")
-            _print_table(columns, rows)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator:
-    """Two listeners, for sources and for dbt's nodes: a progress bar on a terminal, elsewhere a line per source."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    if quiet or not sys.stdout.isatty():
-        yield lambda reading: click.echo(_reading_line(reading)), lambda name, number, of: None
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(), transient=True) as bar:
-        task = bar.add_task("reading sources, preparing dbt", total=None)
-        yield (
-            lambda reading: bar.console.print(_reading_line(reading), highlight=False),
-            lambda name, number, of: bar.update(task, completed=number, total=of, description=name),
-        )
-
-
-def _print_table(columns: list[str], rows: list[tuple]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(_to_text, row))
-    for column, values in zip(table.columns, zip(*rows, strict=True), strict=False):
-        if any(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in values):
-            column.justify = "right"
-    # Off a terminal lines are as long as they need be: whoever reads them may cut or grep them.
-    Console(width=None if sys.stdout.isatty() else 400).print(table)
-
-
-def _to_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    if isinstance(value, float | Decimal):
-        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.6g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _to_json(value: object) -> object:
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, date) else str(value)
+            print_table(columns, rows)

@@ -29,4 +29,19 @@ QUERIES = {
         order by week_start_date desc, asset
         limit 4
     """,
+    "Long-term holders, whole weeks: coins spent, and the change of their supply": """
+        select
+            cast(date_trunc('week', value_date) as date) as week,
+            network || case when network = 'regtest' then ', simulated' else '' end as network,
+            series,
+            definition_id as definition,
+            sum(spent_native) as "BTC spent",
+            sum(net_change_native) as "BTC net change"
+        from marts.onchain_lth_flows_daily
+        where definition_id = 'age_155d_step'
+        group by all
+        having count(*) = 7
+        order by week desc, network, series
+        limit 6
+    """,
 }

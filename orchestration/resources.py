@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 from filelock import BaseFileLock, FileLock
 
-from ingestion.archive import Archive
+from ingestion.archive import Archive, Served
 from ingestion.errors import WrongUse
 from ingestion.lake import Lake
 
@@ -26,12 +26,17 @@ class Settings:
         contact: mail address or web page that publishers see in the User-Agent; may be empty.
         keep_builds: how many published builds are kept; one under a day old is kept in any case.
         mode: how a scheduled run gathers captures: live, or held (nothing is fetched).
+        confirmations: blocks on top of a block before it is folded into its day, at most 1,000.
+        rpc_user, rpc_password: of a Bitcoin node, where there is no cookie.
     """
 
     home: Path = Path("data")
     contact: str = ""
     keep_builds: int = 7
     mode: str = "held"
+    confirmations: int = 1000
+    rpc_user: str = ""
+    rpc_password: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -44,10 +49,21 @@ class Settings:
         keep = given["keep_builds"] or str(cls.keep_builds)
         if not keep.isdigit() or int(keep) < 1:
             raise WrongUse(f"FLOWHOUSE_KEEP_BUILDS is '{keep}': set it to a whole number of at least 1.")
+        confirmations = given["confirmations"] or str(cls.confirmations)
+        if not confirmations.isdigit() or not 1 <= int(confirmations) <= cls.confirmations:
+            raise WrongUse(f"FLOWHOUSE_CONFIRMATIONS is '{confirmations}': set it to a whole number from 1 to 1000.")
         mode = given["mode"] or cls.mode
         if mode not in ("live", "held"):
             raise WrongUse(f"FLOWHOUSE_MODE is '{mode}': set it to live or held.")
-        return cls(Path(given["home"] or cls.home), given["contact"], int(keep), mode)
+        return cls(
+            Path(given["home"] or cls.home),
+            given["contact"],
+            int(keep),
+            mode,
+            int(confirmations),
+            given["rpc_user"],
+            given["rpc_password"],
+        )
 
 
 @dataclass(frozen=True)
@@ -133,12 +149,22 @@ class Home:
 
 
 @dataclass(frozen=True)
+class OwnFile:
+    """A user's own file, to be filed below the folder `resource` of its source."""
+
+    resource: str
+    served: Served
+    note: str
+
+
+@dataclass(frozen=True)
 class Gathering:
-    """How captures are gathered: `mode` is live, replay (of the folder `replay`), sample or held."""
+    """How captures are gathered: `mode` is live, replay (of the folder `replay`), file (`own`), sample or held."""
 
     mode: str
     replay: Path | None = None
     contact: str = ""
+    own: OwnFile | None = None
 
 
 def now() -> datetime:

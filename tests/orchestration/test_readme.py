@@ -9,8 +9,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 QUERIES = re.findall(r"```sql\n(.*?)```", README, re.S)
 
 
-def test_there_are_five_queries_worth_having():
-    assert len(QUERIES) == 5
+def test_there_are_six_queries_worth_having():
+    assert len(QUERIES) == 6
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -1,0 +1,225 @@
+"""`flowhouse ingest SOURCE`: one source alone, each with the options it knows."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import click
+
+from ingestion.errors import WrongUse
+from orchestration.console import (
+    chain_progress,
+    gathering,
+    gathering_options,
+    home_option,
+    open_home,
+    reading_line,
+    say_failures,
+    say_if_leaving_sample,
+)
+from orchestration.resources import Gathering, Home, OwnFile, Settings
+
+if TYPE_CHECKING:
+    from ingestion.bitcoin.networks import Network
+    from ingestion.bitcoin.rpc import Node
+    from ingestion.bitcoin.snapshot import Chain
+
+PUBLISHERS = ("farside", "ishares", "binance_vision", "alternative_me", "bitview")
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
+ASSET = r"[A-Z0-9]{2,10}"
+
+file_option = click.option("--file", type=click.Path(path_type=Path), help="Read your own CSV.")
+
+
+@click.group()
+def ingest() -> None:
+    """Bring one source up to date.
+
+    \b
+    flowhouse ingest farside --live
+    flowhouse ingest bitcoin --datadir ~/.bitcoin --network main
+    flowhouse ingest bitcoin --rpc http://127.0.0.1:8332
+    flowhouse ingest holder_series --file supply.csv --name mine --definition age_155d_step
+    flowhouse ingest prices --file closes.csv --name mine
+    """
+
+
+def _publisher(name: str) -> None:
+    @ingest.command(name=name, short_help=f"What {name} publishes.")
+    @gathering_options
+    @home_option
+    def command(sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
+        """Read what is new; with none of the options, read again what the home's archive holds."""
+        _update(name, open_home(root), gathering(sample, replay, live))
+
+
+for publisher in PUBLISHERS:
+    _publisher(publisher)
+
+
+@ingest.command()
+@home_option
+def nyse(root: Path | None) -> None:
+    """Sessions of the New York Stock Exchange, computed."""
+    from orchestration import sources
+
+    home = open_home(root)
+    with home.lock():
+        click.echo(f"nyse: {sources.update_sessions(home):,} sessions")
+
+
+@ingest.command("holder_series")
+@gathering_options
+@file_option
+@click.option("--name", help="What your series is called.")
+@click.option("--definition", help="What long-term means in your series: a definition's id.")
+@home_option
+def holder_series(
+    sample: bool,
+    replay: Path | None,
+    live: bool,
+    file: Path | None,
+    name: str | None,
+    definition: str | None,
+    root: Path | None,
+) -> None:
+    """Your own series of long- and short-term supply: a CSV with the columns date, lth_btc, sth_btc."""
+    from ingestion.sources import holder_series as source
+    from orchestration import sources
+
+    if definition and definition not in sources.known_definitions():
+        raise WrongUse(
+            f"There is no definition '{definition}': choose one of {', '.join(sources.known_definitions())}."
+        )
+    if definition and not file:
+        raise WrongUse("A definition goes with a file: give --file F and --name N too.")
+    own = _own_file(source, file, name, lambda known: known, source.note(definition))
+    _update("holder_series", open_home(root), gathering(sample, replay, live, own))
+
+
+@ingest.command()
+@gathering_options
+@file_option
+@click.option("--name", help="What your venue is called.")
+@click.option("--asset", default="BTC", show_default=True, help="What the prices are of.")
+@home_option
+def prices(
+    sample: bool,
+    replay: Path | None,
+    live: bool,
+    file: Path | None,
+    name: str | None,
+    asset: str,
+    root: Path | None,
+) -> None:
+    """Your own daily closes, back to 2010 if you like: a CSV with the columns date, close."""
+    from ingestion.sources import prices as source
+
+    if not re.fullmatch(ASSET, asset):
+        raise WrongUse(f"'{asset}' is no asset: write it in capitals, such as BTC or ETH.")
+    own = _own_file(source, file, name, lambda known: source.resource(known, asset))
+    _update("prices", open_home(root), gathering(sample, replay, live, own))
+
+
+@ingest.command()
+@click.option("--datadir", type=click.Path(path_type=Path), help="A node's data folder; the node may be running.")
+@click.option("--rpc", help="Address of a node's JSON-RPC, without user and password.")
+@click.option("--rest", help="Address of a node's REST interface.")
+@click.option("--cookie", type=click.Path(path_type=Path), help="The node's .cookie file, for --rpc.")
+@click.option("--snapshot", type=click.Path(path_type=Path), help="Start from a UTXO snapshot of that node.")
+@click.option("--network", default="main", show_default=True, help="main, signet, testnet4 or regtest.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@home_option
+def bitcoin(
+    datadir: Path | None,
+    rpc: str | None,
+    rest: str | None,
+    cookie: Path | None,
+    snapshot: Path | None,
+    network: str,
+    quiet: bool,
+    root: Path | None,
+) -> None:
+    """A chain, from a node's files or from the node itself; run it again for what is new.
+
+    \b
+    flowhouse ingest bitcoin --datadir ~/.bitcoin
+    flowhouse ingest bitcoin --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
+    flowhouse ingest bitcoin --snapshot utxo.dat --datadir ~/.bitcoin
+
+    For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment.
+    """
+    from ingestion.bitcoin import ingest as chain
+    from ingestion.bitcoin.networks import NETWORKS
+
+    if (datadir is not None) + (rpc is not None) + (rest is not None) != 1:
+        raise WrongUse("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
+    chain.check_network(network)
+    home, settings = open_home(root), Settings.read()
+    with home.lock(), chain_progress(quiet) as told:
+        _leave_sample(home)
+        node = None if datadir else _node(rpc, rest, NETWORKS[network], cookie, settings)
+        if snapshot:
+            taken = chain.from_snapshot(home.lake, snapshot, _headers(datadir, node, NETWORKS[network]))
+        elif datadir:
+            taken = chain.from_files(home.lake, datadir, network, settings.confirmations, progress=told)
+        else:
+            taken = chain.from_node(home.lake, node, settings.confirmations, told)
+    click.echo(f"bitcoin {taken.network}: {taken.blocks:,} blocks read, height {taken.tip_height:,}")
+
+
+def _node(rpc: str | None, rest: str | None, network: "Network", cookie: Path | None, settings: Settings) -> "Node":
+    from ingestion.bitcoin.rpc import Rest, Rpc
+
+    if rest:
+        return Rest(rest, network)
+    return Rpc(rpc, network, cookie, settings.rpc_user, settings.rpc_password)
+
+
+def _headers(datadir: Path | None, node: "Node | None", network: "Network") -> "Chain":
+    """The chain that a snapshot is held against."""
+    from ingestion.bitcoin.files import Folder
+    from ingestion.bitcoin.rpc import Chain
+
+    return Folder(datadir, network) if datadir else Chain(node)
+
+
+def _update(name: str, home: Home, how: Gathering) -> None:
+    from orchestration import sources
+
+    source = next(module for module in sources.SOURCES if name == module.SOURCE)
+    with home.lock():
+        say_if_leaving_sample(home, how)
+        reading = sources.update(source, home, how)
+        sources.update_definitions(home)
+    click.echo(reading_line(reading))
+    sys.exit(say_failures(reading.failures))
+
+
+def _leave_sample(home: Home) -> None:
+    from orchestration import sources
+
+    if sources.holds_any_sample(home):
+        click.echo("This home held the bundled sample; its rows are left out from now on.")
+        sources.leave_sample(home)
+
+
+def _own_file(source: ModuleType, file: Path | None, name: str | None, resource, note: str = "") -> OwnFile | None:
+    """The user's own file as the options describe it; None where none of them is given.
+
+    Raises:
+        WrongUse: the options do not fit each other, or the file cannot be read.
+        PageRefused: the file cannot be trusted.
+    """
+    from orchestration import sources
+
+    if not file and not name:
+        return None
+    if not (file and name):
+        raise WrongUse("Your own file needs a name: give both --file F and --name N.")
+    if not re.fullmatch(NAME, name) or name in source.NAMES_TAKEN:
+        taken = " and ".join(source.NAMES_TAKEN)
+        raise WrongUse(f"'{name}' cannot be its name: take letters, digits, - and _, other than {taken}.")
+    return sources.own_file(source, file, resource(name), note)
