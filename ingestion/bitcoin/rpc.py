@@ -9,6 +9,7 @@ this is the way to follow the chain day by day, not to its history, which `histo
 """
 
 import time
+from abc import ABC, abstractmethod
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -119,7 +120,7 @@ def sats(values: list[float]) -> np.ndarray:
     return np.rint(np.array(values, dtype=np.float64) * COIN).astype(np.int64)
 
 
-class Node:
+class Node(ABC):
     """A running node on one network; `Rpc` or `Rest`. May be used from several threads."""
 
     def __init__(
@@ -155,9 +156,9 @@ class Node:
         info = self._info()
         return info.blocks, info.bestblockhash
 
+    @abstractmethod
     def hash_at(self, height: int) -> str | None:
         """Hash of the block at `height`, as displayed; None above the tip."""
-        raise NotImplementedError
 
     def headers(self, first: int, last: int) -> Iterator[Header]:
         """Headers of the blocks from `first` to `last`, several requests in flight.
@@ -194,14 +195,17 @@ class Node:
             )
         return block
 
+    @abstractmethod
     def _info(self) -> "_Info":
-        raise NotImplementedError
+        """What the node says of its chain."""
 
+    @abstractmethod
     def _headers(self, start: int, count: int) -> list[bytes]:
-        raise NotImplementedError
+        """Headers of the blocks from `start` on, 80 bytes each."""
 
+    @abstractmethod
     def _block(self, height: int, block_hash: str) -> Block:
-        raise NotImplementedError
+        """The block, as the node tells it."""
 
 
 class Rpc(Node):
