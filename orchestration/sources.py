@@ -7,7 +7,7 @@ from types import ModuleType
 
 from ingestion.archive import Archive, Served
 from ingestion.bitcoin import ingest
-from ingestion.bitcoin.ledger import Ledger
+from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, WrongUse
 from ingestion.http import Http
@@ -34,7 +34,7 @@ def check(home: Home, gathering: Gathering) -> bool:
     Raises:
         WrongUse: the sample is asked for in a home that holds real captures, or the folder to replay is not there.
     """
-    chains = [Ledger(home.lake, network).record for network in NETWORKS]
+    chains = [read_record(home.lake, network) for network in NETWORKS]
     has_own_chain = any(chain.tip_height is not None and not chain.is_sample for chain in chains)
     if gathering.mode == "sample" and (holds_sample(home.lake) is False or has_own_chain):
         raise WrongUse(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
@@ -45,7 +45,7 @@ def check(home: Home, gathering: Gathering) -> bool:
 
 def holds_any_sample(home: Home) -> bool:
     """Whether the home holds pages or the chain of the bundled sample."""
-    return bool(holds_sample(home.lake)) or Ledger(home.lake, ingest.SAMPLE_NETWORK).record.is_sample
+    return bool(holds_sample(home.lake)) or read_record(home.lake, ingest.SAMPLE_NETWORK).is_sample
 
 
 def update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:

@@ -54,15 +54,21 @@ class Record:
     parts: dict[str, list[str]] = field(default_factory=dict)
 
 
+def read_record(lake: Lake, network: str) -> Record:
+    """What the lake says it holds of a network's chain; looks only, so it needs no lock."""
+    text = lake.read_record(SOURCE, f"{network}.json")
+    return Record(**json.loads(text)) if text else Record()
+
+
 class Ledger:
     """One network's blocks in a lake."""
 
     def __init__(self, lake: Lake, network: str):
-        """Open it, and remove what an interrupted run left behind."""
+        """Open it to write, under the home's lock: what an interrupted run left behind is removed."""
         self._lake = lake
         self._network = network
-        text = lake.read_record(SOURCE, f"{network}.json")
-        self.record = Record(**json.loads(text)) if text else Record()
+        self.record = read_record(lake, network)
+        self.record.generation += 1  # no part that counts is ever written again under its name
         for table, schema in TABLES.items():
             if not lake.has(SOURCE, table):
                 lake.write(SOURCE, table, pl.DataFrame(schema=schema))

@@ -112,6 +112,13 @@ def test_a_publish_that_breaks_leaves_the_last_one(home):
     assert publish.latest(home) == first.resolve()
 
 
+def test_what_a_broken_publish_left_is_removed_by_the_next(home):
+    left_over = home.published / ".20260104T060000Z-broken.part"
+    (left_over / "parquet").mkdir(parents=True)
+    published(home)
+    assert not left_over.exists()
+
+
 def test_old_builds_are_removed_beyond_those_kept(home):
     for day in range(5):
         newest = published(home, AT + timedelta(days=2 * day), keep=2)

@@ -26,6 +26,19 @@ def test_a_number_of_builds_that_is_none_is_refused(setting):
         Settings.read(setting)
 
 
+@pytest.mark.parametrize("confirmations", ["0", "1001", "some"])
+def test_confirmations_that_would_fold_too_soon_or_too_late_are_refused(confirmations):
+    with pytest.raises(WrongUse, match="set it to a whole number from 1 to 1000"):
+        Settings.read({"FLOWHOUSE_CONFIRMATIONS": confirmations})
+    assert Settings.read({"FLOWHOUSE_CONFIRMATIONS": "6"}).confirmations == 6
+
+
+def test_a_password_is_never_shown():
+    settings = Settings.read({"FLOWHOUSE_RPC_USER": "ann", "FLOWHOUSE_RPC_PASSWORD": "s3cr3t"})
+    assert settings.rpc_password == "s3cr3t"
+    assert "s3cr3t" not in repr(settings)
+
+
 def test_a_mode_that_cannot_be_scheduled_is_refused():
     with pytest.raises(WrongUse, match="set it to live or held"):
         Settings.read({"FLOWHOUSE_MODE": "replay"})

@@ -9,7 +9,7 @@ from holders import grow
 
 from ingestion.bitcoin import history
 from ingestion.bitcoin.files import Folder
-from ingestion.bitcoin.ledger import KEYS, TABLES, AnotherChain, Ledger
+from ingestion.bitcoin.ledger import KEYS, TABLES, AnotherChain, Ledger, read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.lake import Lake
 from ingestion.sample.regtest import Chain, write_files
@@ -143,6 +143,27 @@ def test_what_a_killed_run_left_half_written_is_never_read(tmp_path, chain):
     assert not same(held(lake), before)
     Ledger(lake, "regtest")
     assert same(held(lake), before)
+
+
+def test_a_run_killed_before_its_commit_changes_nothing_that_counts(tmp_path, chain, monkeypatch):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", upto(chain, 100)), 20)
+    # ten blocks more: some of those held one by one are folded, the others stay
+    node = folder(tmp_path / "node", upto(chain, 110))
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "write_record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            take_in(lake, node, 20)
+    take_in(lake, node, 20)
+    assert same(held(lake), read_at_once(tmp_path, node))
+
+
+def test_looking_at_the_record_removes_nothing_of_a_run_at_work(tmp_path, chain):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    lake.write("bitcoin", "coin_flow", held(lake)["coin_flow"], "regtest-2020-09.999")
+    assert read_record(lake, "regtest").tip_height == 180
+    assert lake.has("bitcoin", "coin_flow", "regtest-2020-09.999")
 
 
 def test_another_network_is_left_alone(tmp_path, chain):
