@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from orchestration.console import (
     gathering,
     gathering_options,
     home_option,
+    node_options,
     open_home,
     print_table,
     say_failures,
@@ -136,7 +138,7 @@ def sql(query: str, form: str, root: Path | None) -> None:
 @main.command()
 @home_option
 def status(root: Path | None) -> None:
-    """Say per source what was last seen and what is due; exits 1 when something is stale or failed."""
+    """Say what was last seen of each source and chain, and what is due; exits 1 when something is stale or failed."""
     from orchestration import checks
 
     home = open_home(root)
@@ -145,6 +147,11 @@ def status(root: Path | None) -> None:
         ["source", "mode", "last capture", "last observation", "newest day", "complete", "next due", "state"],
         [(s.source, s.mode, s.captured_at, s.observed_at, s.newest, s.is_complete, s.due_at, s.state) for s in states],
     )
+    if chains := checks.chain_states(home):
+        print_table(
+            ["chain", "road", "first height", "height", "newest day", "folded up to"],
+            [(c.network, c.road, c.first_height, c.height, c.newest, c.folded_height) for c in chains],
+        )
     for state in states:
         for failure in state.failures:
             click.echo(f"{state.source}: {failure}", err=True)
@@ -154,14 +161,34 @@ def status(root: Path | None) -> None:
 
 @main.command()
 @click.option("--live", is_flag=True, help="Ask each publisher for a page and say what came.")
+@node_options
 @home_option
-def doctor(live: bool, root: Path | None) -> None:
-    """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done."""
-    from orchestration import checks
+def doctor(
+    live: bool,
+    datadir: Path | None,
+    rpc: str | None,
+    rest: str | None,
+    cookie: Path | None,
+    network: str,
+    root: Path | None,
+) -> None:
+    """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done.
 
-    home = open_home(root)
+    \b
+    flowhouse doctor --live
+    flowhouse doctor --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
+    """
+    from orchestration import checks
+    from orchestration.nodes import Place
+
+    home, settings = open_home(root), Settings.read()
+    looked_at = [checks.machine(home)]
+    if datadir or rpc or rest:
+        looked_at.append(checks.node(home, Place(network, datadir, rpc, rest, cookie), settings))
+    if live:
+        looked_at.append(checks.publishers(settings, now().date()))
     is_well = True
-    for finding in [*checks.machine(home), *(checks.publishers(Settings.read(), now().date()) if live else [])]:
+    for finding in chain.from_iterable(looked_at):
         is_well &= finding.is_well
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.sentence}")
     sys.exit(DONE if is_well else FAILED)
