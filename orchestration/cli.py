@@ -1,7 +1,5 @@
 """`flowhouse …`: what a person or a scheduler types. Heavy imports wait until a command needs them."""
 
-import csv
-import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -17,15 +15,16 @@ from orchestration.console import (
     FAILED,
     WRONG_USAGE,
     build_progress,
+    format_option,
     gathering,
     gathering_options,
     home_option,
     node_options,
     open_home,
+    print_rows,
     print_table,
     say_failures,
     say_if_leaving_sample,
-    to_json,
 )
 from orchestration.errors import BuildBroken
 from orchestration.ingest import ingest
@@ -107,7 +106,7 @@ def build(
 
 @main.command()
 @click.argument("query")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@format_option
 @home_option
 def sql(query: str, form: str, root: Path | None) -> None:
     """Run QUERY on the published warehouse, read-only.
@@ -127,12 +126,31 @@ def sql(query: str, form: str, root: Path | None) -> None:
             columns, rows = ([], []) if result is None else (result.columns, result.fetchall())
         except duckdb.Error as error:
             raise WrongUse(f"The query does not run: {' '.join(str(error).split())}") from None
-    if form == "csv":
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
-    elif form == "json":
-        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=to_json))
-    else:
-        print_table(columns, rows)
+    print_rows(columns, rows, form)
+
+
+@main.command()
+@click.argument("claim", required=False)
+@format_option
+@home_option
+def claims(claim: str | None, form: str, root: Path | None) -> None:
+    """Published statements and what the warehouse says to them; with CLAIM, each way it was checked.
+
+    \b
+    flowhouse claims
+    flowhouse claims A36
+    flowhouse claims --format csv
+    """
+    import duckdb
+
+    from orchestration import headlines, publish
+
+    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
+        result = con.sql(headlines.CHECKS_OF_A_CLAIM, params=[claim]) if claim else con.sql(headlines.CLAIMS)
+        columns, rows = result.columns, result.fetchall()
+    if not rows:
+        raise WrongUse(f"There is no claim {claim}: `flowhouse claims` lists them.")
+    print_rows(columns, rows, form)
 
 
 @main.command()

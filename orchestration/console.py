@@ -1,5 +1,7 @@
 """What commands share: their options, and how they speak on a terminal and off it."""
 
+import csv
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,10 @@ DONE, FAILED, WRONG_USAGE, SOURCE_FAILED = 0, 1, 2, 3
 
 home_option = click.option(
     "--home", "root", type=click.Path(path_type=Path), help="Home folder (FLOWHOUSE_HOME, default ./data)."
+)
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 
 
@@ -123,13 +129,23 @@ def build_progress(quiet: bool) -> Iterator:
         )
 
 
+def print_rows(columns: list[str], rows: list[tuple], form: str) -> None:
+    """Rows in the format that was asked for: table, csv or json."""
+    if form == "csv":
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+    elif form == "json":
+        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=_to_json))
+    else:
+        print_table(columns, rows)
+
+
 def print_table(columns: list[str], rows: list[tuple]) -> None:
-    """A table that fits the terminal, numbers to the right."""
+    """A table that fits the terminal, numbers to the right; what is too wide goes on below, so no digit is cut off."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(_to_text, row))
     for column, values in zip(table.columns, zip(*rows, strict=True), strict=False):
@@ -151,7 +167,7 @@ def _to_text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def to_json(value: object) -> object:
+def _to_json(value: object) -> object:
     """What JSON has no type for: decimals as numbers, days and times in ISO 8601."""
     if isinstance(value, Decimal):
         return float(value)

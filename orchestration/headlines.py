@@ -1,4 +1,4 @@
-"""The answers a build ends with: queries on the published marts."""
+"""Answers as queries on the published marts: those a build ends with, and the claims ledger."""
 
 QUERIES = {
     "IBIT, last complete weeks: the same shares by the date of the trade and by the date of the count": """
@@ -59,3 +59,33 @@ QUERIES = {
         limit 6
     """,
 }
+
+CLAIMS = """
+    select
+        claim_id as claim,
+        quote,
+        observed_value as observed,
+        unit,
+        verdict,
+        rows_used as rows,
+        rows_expected as "of",
+        as_of as "as of"
+    from marts.claims
+    order by claim_id
+"""
+
+CHECKS_OF_A_CLAIM = """
+    select
+        check_id as "check",
+        coalesce(convention, reason) as convention,
+        "window",
+        observed_value as observed,
+        unit,
+        verdict,
+        rows_used as rows,
+        rows_expected as "of",
+        as_of as "as of"
+    from marts.claim_checks
+    where lower(claim_id) = lower(?)
+    order by check_id
+"""

@@ -263,7 +263,7 @@ def test_a_mart_says_what_one_row_is_and_what_names_it(mart):
 
 
 def test_an_intermediate_model_is_read_by_two_models_and_says_what_one_row_is():
-    """The measures of claims are read by one, which unites them: they are apart so that each kind of fact is one file."""
+    """The measures of claims are read by one, which unites them: they are apart so that a kind of fact is a file."""
     readers = [refs(path) for path in INTERMEDIATE + MARTS]
     for model in INTERMEDIATE:
         assert sum(model.stem in found for found in readers) >= 1 + (model.parent.name != "claims"), model.stem
