@@ -55,6 +55,10 @@ def update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
     """
     if check(home, gathering):
         leave_sample(home)
+    return _update(source, home, gathering)
+
+
+def _update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
     is_sample = gathering.mode == "sample" or (gathering.mode == "held" and bool(holds_sample(home.lake)))
     failures = list(_gather(source, home, gathering))
     # nobody can be asked for a user's own series, so it is neither live nor ever stale
@@ -64,10 +68,11 @@ def update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
 
 def update_all(home: Home, gathering: Gathering, told: Told) -> Iterator[Reading]:
     """Bring every raw table up to date, as the assets do one by one."""
-    check(home, gathering)
+    if check(home, gathering):
+        leave_sample(home)
     update_chain(home, gathering)
     for source in SOURCES:
-        reading = update(source, home, gathering)
+        reading = _update(source, home, gathering)
         told(reading)
         yield reading
     update_definitions(home)

@@ -1,7 +1,8 @@
 """Coins a second from a node's undo files to the coin flow matrix, beside py-bitcoinkernel's own Python loop.
 
 The files are generated: 8 M spends in 4,000 blocks, births spread over 6,000 days, XOR on. The engine reads a chain of
-40 thousand spends that it validated first. Prints the best of three runs of each and its ratio to the engine's.
+40 thousand spends that it validated first. Prints the best of three runs of each and its ratio to the engine's; and
+before, the peak memory of a process that reads 2, 8 and 32 files with a quarter of the spends each.
 """
 
 import random
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
@@ -39,6 +41,7 @@ DAY = 86_400
 START = 1_300_000_000
 DAYS = 6_000
 FILES, BLOCKS, COINS = 8, 500, 2_000
+LENGTHS = (2, 8, 32)
 KINDS_OF_SCRIPT = [
     b"\x76\xa9\x14" + bytes(20) + b"\x88\xac",
     b"\xa9\x14" + bytes(20) + b"\x87",
@@ -59,10 +62,10 @@ class Records:
     undo: bytes
 
 
-def generate(folder: Path) -> int:
+def generate(folder: Path, files: int = FILES, coins_a_block: int = COINS) -> int:
     """Write the files of a chain with many spends; gives their number.
 
-    One block a day without spends comes first, then blocks of 2,000 one-coin transactions every ten minutes.
+    One block a day without spends comes first, then blocks of one-coin transactions every ten minutes.
     """
     chance = random.Random(1)
     coins = [
@@ -71,14 +74,14 @@ def generate(folder: Path) -> int:
     ]
     pool = [b"\x01" + coin.undo() for coin in coins]
     blocks = [genesis()]
-    for n in range(DAYS + FILES * BLOCKS):
-        spends = COINS if n >= DAYS else 0
+    for n in range(DAYS + files * BLOCKS):
+        spends = coins_a_block if n >= DAYS else 0
         at = START + min(n, DAYS) * DAY + max(n - DAYS, 0) * 600
         undo = compact_size(spends) + b"".join(chance.choices(pool, k=spends))
         blocks.append(records(blocks[-1], at, undo))
-    edges = [0, *(DAYS + 1 + BLOCKS * n for n in range(1, FILES + 1))]
+    edges = [0, *(DAYS + 1 + BLOCKS * n for n in range(1, files + 1))]
     write_files(folder / "blocks", [blocks[a:b] for a, b in pairwise(edges)], key=KEY)
-    return FILES * BLOCKS * COINS
+    return files * BLOCKS * coins_a_block
 
 
 def records(parent, at: int, undo: bytes) -> Records:
@@ -112,6 +115,18 @@ def matrix(folder: Path, workers: int) -> int:
     return sum(batch.coin_flow["coins"].sum() for batch in batches)
 
 
+def peak_megabytes(folder: Path, coins: int) -> float:
+    """Memory of this process, which has done nothing else, after reading the folder with two threads."""
+    assert matrix(folder, 2) == coins
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def apart(function: Callable, *arguments: object) -> object:
+    """What a function gives in a new process, whose memory is its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 def seconds(run: Callable[[], int], expected: int) -> tuple[float, float]:
     """(elapsed, CPU) of the fastest of three runs, which must each find `expected` coins."""
     found = []
@@ -123,10 +138,13 @@ def seconds(run: Callable[[], int], expected: int) -> tuple[float, float]:
 
 
 def main() -> None:
+    # First, for a process begins with the peak of the one that began it.
+    for files in LENGTHS:
+        with tempfile.TemporaryDirectory() as home:
+            coins = apart(generate, Path(home), files, COINS // 4)
+            print(f"peak memory of {files:>2} files {apart(peak_megabytes, Path(home), coins):5.0f} MB")
     with tempfile.TemporaryDirectory() as home:
-        # A process of its own, so that its memory is not counted.
-        with ProcessPoolExecutor(1) as pool:
-            coins = pool.submit(generate, Path(home, "generated")).result()
+        coins = apart(generate, Path(home, "generated"))
         engine, spent = validate(Path(home, "engine"))
         rates = [("py-bitcoinkernel, Python loop", spent, *seconds(lambda: sum(map(len, engine.spent())), spent))]
         for workers in (1, 2):
