@@ -12,8 +12,8 @@ from ingestion.bitcoin import fold
 from ingestion.bitcoin.files import DamagedFile, Folder, MissingUndo
 from ingestion.bitcoin.rows import ASSET, BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 
-# Rows held back before a batch is given out; 2 M rows are about 100 MB.
-BATCH_ROWS = 2_000_000
+# Rows held back before a batch is given out; half a million take about 150 MB while they are put together.
+BATCH_ROWS = 500_000
 
 _OUTPUTS = [f"{kind}_{what}" for kind in KINDS for what in ("outputs", "output_sats", "dead", "dead_sats")]
 TOTALS = ["height", "transactions", "spends", "spent_sats", *_OUTPUTS]
