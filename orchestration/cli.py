@@ -101,6 +101,7 @@ def build(
     _say_headlines(home)
     _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
+    click.echo(f"Report:    {outcome.folder / 'report.html'}")
     sys.exit(say_failures(outcome.failures))
 
 

@@ -1,6 +1,6 @@
 """The published folder: a build under its id, and one atomic swap of `latest`.
 
-published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, manifest.json}
+published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, charts/<name>.png, manifest.json}
 published/latest           a symbolic link, or latest.txt where links are refused
 published/as_of/<T>/       the same files for a build as of an earlier time
 """
@@ -22,10 +22,12 @@ from ingestion.refresh import Reading, holds_sample
 from orchestration.resources import DBT_PROJECT, Home
 
 MANIFEST = "manifest.json"
+REPORT = "report.html"
 WAREHOUSE = "warehouse.duckdb"
 STORAGE_VERSION = "v1.0.0"
 """Files of this version are opened by every DuckDB client since 1.0."""
 KEPT_FOR = timedelta(days=1)
+CODE = {".py", ".j2", ".css", ".js"}
 PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
 
 
@@ -38,7 +40,8 @@ def fingerprint(home: Home) -> str:
     """A digest of all a build depends on: lake, dbt project, versions, publishing code, and as of when it is."""
     digest = hashlib.sha256(json.dumps([versions(), home.name]).encode())
     here = Path(__file__).parent
-    inputs = ((home.lake.root, home.lake.files()), (DBT_PROJECT, _project_files()), (here, sorted(here.glob("*.py"))))
+    code = sorted(path for path in here.rglob("*") if path.suffix in CODE)
+    inputs = ((home.lake.root, home.lake.files()), (DBT_PROJECT, _project_files()), (here, code))
     for folder, files in inputs:
         for path in files:
             digest.update(path.relative_to(folder).as_posix().encode())
@@ -110,6 +113,7 @@ def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_bu
         "marts": marts,
     }
     (part / MANIFEST).write_text(json.dumps(content, indent=1))
+    _write_report(part, content)
     if home.as_of:
         return _replace(part, home.published / "as_of" / home.name)
     folder = home.published / build_id
@@ -152,6 +156,16 @@ def _write_marts(build_file: Path, folder: Path) -> tuple[dict[str, dict], list[
         counted = con.sql("select kind, count(*) from build.marts.etf_findings group by kind order by kind").fetchall()
         con.execute("detach warehouse")
     return marts, [{"kind": kind, "rows": rows} for kind, rows in counted]
+
+
+def _write_report(folder: Path, content: dict) -> None:
+    from orchestration.report import render  # 0.1 s of CPU, which commands that only read save
+
+    report = render(folder / WAREHOUSE, content)
+    (folder / REPORT).write_text(report.html, encoding="utf-8")
+    (folder / "charts").mkdir()
+    for name, image in report.charts.items():
+        (folder / "charts" / f"{name}.png").write_bytes(image)
 
 
 def _column(con: duckdb.DuckDBPyConnection, query: str) -> list[str]:

@@ -81,6 +81,14 @@ def test_the_manifest_says_what_went_in_and_what_came_out(home):
     assert {"duckdb", "dbt-core", "flowhouse"} <= manifest["versions"].keys()
 
 
+def test_the_report_stands_beside_what_it_is_made_of(home):
+    past = Home(home.root, datetime(2025, 11, 20, 2, 15))
+    past.build.mkdir()
+    past.build_file.write_bytes(home.build_file.read_bytes())
+    assert "as held at" in (published(home) / "report.html").read_text()
+    assert 'known at\n<time datetime="2025-11-20T02:15:00+00:00">' in (published(past) / "report.html").read_text()
+
+
 def test_the_same_build_gives_the_same_checksums(home):
     first, second = published(home), published(home, AT + timedelta(hours=1))
     manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (first, second)]
@@ -158,6 +166,12 @@ def test_a_build_as_of_a_time_stands_beside_the_current_one(home):
 def test_nothing_published_is_said_in_one_sentence(tmp_path):
     with pytest.raises(WrongUse, match="run `flowhouse build` first"):
         publish.warehouse(Home(tmp_path))
+
+
+def test_the_fingerprint_follows_the_report(home, monkeypatch):
+    before = publish.fingerprint(home)
+    monkeypatch.setattr(publish, "CODE", publish.CODE - {".css"})
+    assert publish.fingerprint(home) != before
 
 
 def test_the_fingerprint_follows_the_lake_and_the_time(home):

@@ -1,0 +1,105 @@
+"""From a Vega-Lite specification to SVG and PNG, drawn by vl-convert in this process: no browser, no network.
+
+Colours are CSS variables, so that one drawing follows the page from light to dark; a PNG has the light ones. Every
+drawing is WIDTH wide: as text it stays legible on a phone and two stand side by side on a desk, which saves drawing
+each chart twice (0.1 s of CPU per drawing, after 0.7 s for the first).
+"""
+
+import re
+from html import escape
+
+import vl_convert
+
+WIDTH = 400
+PNG_SCALE = 2
+LIGHT = {
+    "paper": "#ffffff",
+    "ink": "#1b1f24",
+    "muted": "#57606a",
+    "line": "#d8dee4",
+    "in": "#0b6aa8",
+    "out": "#c2500c",
+    "none": "#f1f3f5",
+    "in-1": "#dcebf7",
+    "in-2": "#a9cfec",
+    "in-3": "#6fb1e0",
+    "out-1": "#fbe6d6",
+    "out-2": "#f5bf94",
+    "out-3": "#ee9a57",
+    "age-1": "#f2d43c",
+    "age-2": "#cdb85c",
+    "age-3": "#a59c74",
+    "age-4": "#7c7b78",
+    "age-5": "#575d6d",
+    "age-6": "#213a6b",
+}
+DARK = {
+    "paper": "#0f1419",
+    "ink": "#e6edf3",
+    "muted": "#9aa7b4",
+    "line": "#2d3640",
+    "in": "#58a6e8",
+    "out": "#f0883e",
+    "none": "#1a2129",
+    "in-1": "#14293b",
+    "in-2": "#1d4568",
+    "in-3": "#296496",
+    "out-1": "#38230f",
+    "out-2": "#623a14",
+    "out-3": "#8f5217",
+    "age-1": "#f7de5a",
+    "age-2": "#d6c561",
+    "age-3": "#b0a56f",
+    "age-4": "#8b8b85",
+    "age-5": "#6f7f9c",
+    "age-6": "#4a7bd0",
+}
+"""Blue takes in, orange lets go: the pair that colour-blind readers tell apart best. Text on either meets AA."""
+
+CONFIG = {
+    "background": None,
+    "font": "sans-serif",
+    "view": {"stroke": None},
+    "text": {"color": "var(--ink)", "fontSize": 12},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 6,
+        "gridColor": "var(--line)",
+    },
+    "axisX": {"grid": False},
+    "axisY": {"tickCount": 5},
+    "legend": {
+        "labelColor": "var(--ink)",
+        "labelFontSize": 12,
+        "title": None,
+        "orient": "top",
+        "symbolType": "square",
+        "labelLimit": 0,
+    },
+}
+
+
+def svg(spec: dict) -> str:
+    """A specification as SVG whose colours are CSS variables."""
+    frame = {"width": WIDTH, "height": 240, "autosize": {"type": "fit", "contains": "padding"}, "config": CONFIG}
+    return vl_convert.vegalite_to_svg(frame | spec, allowed_base_urls=[])
+
+
+def png(drawing: str, title: str) -> bytes:
+    """A drawing in light colours, on paper and under its title, of which what follows a colon stands below."""
+    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups())
+    what, _, details = map(escape, title.partition(": "))
+    framed = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 24}" height="{height + 68}" font-family="sans-serif">'
+        f'<rect width="100%" height="100%" fill="var(--paper)"/>'
+        f'<text x="12" y="24" font-size="15" font-weight="bold" fill="var(--ink)">{what}</text>'
+        f'<text x="12" y="42" font-size="12" fill="var(--muted)">{details}</text>'
+        f'<g transform="translate(12,56)">{drawing}</g></svg>'
+    )
+    return vl_convert.svg_to_png(re.sub(r"var\(--([\w-]+)\)", lambda name: LIGHT[name[1]], framed), scale=PNG_SCALE)

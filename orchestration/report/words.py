@@ -1,0 +1,30 @@
+"""How the report writes a value: thousands separators, a true minus sign, and a dash for what is not known."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+
+
+def day(value: date) -> str:
+    """A day such as 3 Nov 2025."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def amount(value: float | Decimal) -> str:
+    """A number: to two places below 1,000 unless it counts something, else whole."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 or isinstance(value, int) else f"{value:,.2f}"
+    return text.replace("-", MINUS)
+
+
+def cell(value: object) -> str:
+    """Any value of a query as text."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{day(value)}, {value:%H:%M} UTC"
+    if isinstance(value, date):
+        return day(value)
+    return amount(value) if isinstance(value, int | float | Decimal) else str(value)
