@@ -5,7 +5,7 @@ RUN := .venv/bin
 FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_resources.py \
         tests/orchestration/test_publish.py tests/test_walls.py
 
-.PHONY: build test check lint test-duckdb2 bench serve clean
+.PHONY: build test check lint test-duckdb2 bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -32,6 +32,9 @@ bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a 
 	$(RUN)/python tests/benchmarks/bitcoin_rpc.py
 	$(RUN)/python tests/benchmarks/bitcoin_ledger.py
 	$(RUN)/python tests/benchmarks/onchain_marts.py
+
+picture: build ## take the README's picture of the sample's report
+	$(RUN)/python tests/orchestration/picture.py data/published/latest/report.html
 
 serve: .venv/ready ## open Dagster's web UI on this machine
 	$(RUN)/flowhouse serve
