@@ -1,7 +1,5 @@
 """`flowhouse …`: what a person or a scheduler types. Heavy imports wait until a command needs them."""
 
-import csv
-import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -16,20 +14,32 @@ from orchestration.console import (
     FAILED,
     WRONG_USAGE,
     build_progress,
+    format_option,
     gathering,
     gathering_options,
     home_option,
     open_home,
+    print_rows,
     print_table,
     say_failures,
     say_if_leaving_sample,
-    to_json,
 )
 from orchestration.errors import BuildBroken
 from orchestration.ingest import ingest
 from orchestration.resources import Home, Settings, now
 
 PORT = 3000
+STATUS_COLUMNS = {
+    "source": "source",
+    "mode": "mode",
+    "last capture": "captured_at",
+    "last observation": "observed_at",
+    "newest day": "newest",
+    "complete": "is_complete",
+    "next due": "due_at",
+    "state": "state",
+}
+"""Headings for people, and the names that programs see."""
 
 
 class Moment(click.ParamType):
@@ -65,7 +75,13 @@ class Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback instead of one sentence.")
 @click.version_option(package_name="flowhouse")
 def main(debug: bool) -> None:
-    """Who sells Bitcoin and its peers, who buys, and can I check it?"""
+    """Who sells Bitcoin and its peers, who buys, and can I check it?
+
+    \b
+    flowhouse build --sample
+    flowhouse sql "from etf_market_flows_weekly"
+    flowhouse COMMAND --help
+    """
 
 
 main.add_command(ingest)
@@ -105,7 +121,7 @@ def build(
 
 @main.command()
 @click.argument("query")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@format_option
 @home_option
 def sql(query: str, form: str, root: Path | None) -> None:
     """Run QUERY on the published warehouse, read-only.
@@ -125,30 +141,31 @@ def sql(query: str, form: str, root: Path | None) -> None:
             columns, rows = ([], []) if result is None else (result.columns, result.fetchall())
         except duckdb.Error as error:
             raise WrongUse(f"The query does not run: {' '.join(str(error).split())}") from None
-    if form == "csv":
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
-    elif form == "json":
-        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=to_json))
-    else:
-        print_table(columns, rows)
+    print_rows(columns, rows, form)
 
 
 @main.command()
+@format_option
 @home_option
-def status(root: Path | None) -> None:
-    """Say per source what was last seen and what is due; exits 1 when something is stale or failed."""
+def status(form: str, root: Path | None) -> None:
+    """Say per source what was last seen and what is due; exits 1 when something is stale or failed.
+
+    \b
+    flowhouse status
+    flowhouse status --format json
+    """
     from orchestration import checks
 
     home = open_home(root)
     states = checks.source_states(home, now())
-    print_table(
-        ["source", "mode", "last capture", "last observation", "newest day", "complete", "next due", "state"],
-        [(s.source, s.mode, s.captured_at, s.observed_at, s.newest, s.is_complete, s.due_at, s.state) for s in states],
-    )
+    names = STATUS_COLUMNS.values()
+    rows = [tuple(getattr(state, name) for name in names) for state in states]
+    print_rows(list(STATUS_COLUMNS if form == "table" else names), rows, form)
     for state in states:
         for failure in state.failures:
             click.echo(f"{state.source}: {failure}", err=True)
-    _say_findings(home)
+    if form == "table":
+        _say_findings(home)
     sys.exit(FAILED if any(state.state in ("stale", "failed") for state in states) else DONE)
 
 
@@ -156,7 +173,12 @@ def status(root: Path | None) -> None:
 @click.option("--live", is_flag=True, help="Ask each publisher for a page and say what came.")
 @home_option
 def doctor(live: bool, root: Path | None) -> None:
-    """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done."""
+    """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done.
+
+    \b
+    flowhouse doctor
+    flowhouse doctor --live
+    """
     from orchestration import checks
 
     home = open_home(root)
@@ -172,11 +194,31 @@ def doctor(live: bool, root: Path | None) -> None:
 @click.option("--live", is_flag=True, help="Scheduled runs ask the publishers; without it they read what is held.")
 @home_option
 def serve(port: int, live: bool, root: Path | None) -> None:
-    """Open Dagster's web UI and scheduler, on this machine only."""
+    """Open Dagster's web UI and scheduler, on this machine only.
+
+    \b
+    flowhouse serve
+    flowhouse serve --live --port 3001
+    """
     environment = open_home(root).dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete commands and options.
+
+    \b
+    flowhouse completion bash >> ~/.bashrc
+    flowhouse completion zsh >> ~/.zshrc
+    flowhouse completion fish > ~/.config/fish/completions/flowhouse.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    click.echo(get_completion_class(shell)(main, {}, "flowhouse", "_FLOWHOUSE_COMPLETE").source())
 
 
 def _sentence(error: Exception) -> str:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from ingestion.bitcoin.snapshot import Chain
 
 PUBLISHERS = ("farside", "ishares", "binance_vision", "alternative_me", "bitview")
+PUBLISHER_HELP = """Read what is new; with none of the options, read again what the home's archive holds.
+
+\b
+flowhouse ingest {name} --live
+flowhouse ingest {name} --replay ~/archive
+"""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
 ASSET = r"[A-Z0-9]{2,10}"
 
@@ -47,11 +53,10 @@ def ingest() -> None:
 
 
 def _publisher(name: str) -> None:
-    @ingest.command(name=name, short_help=f"What {name} publishes.")
+    @ingest.command(name=name, short_help=f"What {name} publishes.", help=PUBLISHER_HELP.format(name=name))
     @gathering_options
     @home_option
     def command(sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
-        """Read what is new; with none of the options, read again what the home's archive holds."""
         _update(name, open_home(root), gathering(sample, replay, live))
 
 
@@ -62,7 +67,11 @@ for publisher in PUBLISHERS:
 @ingest.command()
 @home_option
 def nyse(root: Path | None) -> None:
-    """Sessions of the New York Stock Exchange, computed."""
+    """Sessions of the New York Stock Exchange, computed.
+
+    \b
+    flowhouse ingest nyse
+    """
     from orchestration import sources
 
     home = open_home(root)
@@ -85,7 +94,11 @@ def holder_series(
     definition: str | None,
     root: Path | None,
 ) -> None:
-    """Your own series of long- and short-term supply: a CSV with the columns date, lth_btc, sth_btc."""
+    """Your own series of long- and short-term supply: a CSV with the columns date, lth_btc, sth_btc.
+
+    \b
+    flowhouse ingest holder_series --file supply.csv --name mine --definition age_155d_step
+    """
     from ingestion.sources import holder_series as source
     from orchestration import sources
 
@@ -114,7 +127,12 @@ def prices(
     asset: str,
     root: Path | None,
 ) -> None:
-    """Your own daily closes, back to 2010 if you like: a CSV with the columns date, close."""
+    """Your own daily closes, back to 2010 if you like: a CSV with the columns date, close.
+
+    \b
+    flowhouse ingest prices --file closes.csv --name mine
+    flowhouse ingest prices --file eth.csv --name mine --asset ETH
+    """
     from ingestion.sources import prices as source
 
     if not re.fullmatch(ASSET, asset):

@@ -113,6 +113,14 @@ def test_status_of_a_replayed_home_is_never_stale(sample_home, flowhouse):
     assert result.output.count(" empty") == 2
 
 
+def test_status_answers_programs(sample_home, flowhouse):
+    result = flowhouse("status", "--format", "csv", "--home", sample_home)
+    heading, farside, *_ = result.stdout.splitlines()
+    assert heading == "source,mode,captured_at,observed_at,newest,is_complete,due_at,state"
+    assert farside == "farside,sample,2025-11-08 12:00:00,2025-11-08 12:00:00,2025-11-07,True,,ok"
+    assert len(result.stdout.splitlines()) == 1 + len(sources.SOURCES)
+
+
 def test_status_of_a_live_home_is_stale_once_a_figure_is_overdue(sample_home, tmp_path):
     home = Home(shutil.copytree(sample_home, tmp_path / "live", symlinks=True))
     for record in home.lake.root.glob("*/reading.json"):
