@@ -103,6 +103,7 @@ def build(
     flowhouse build --live
     flowhouse build --as-of 2025-11-20T02:15:00Z
     """
+    from orchestration import browser
     from orchestration.build import build as run
 
     if as_of and as_of > now():
@@ -116,6 +117,7 @@ def build(
     _say_headlines(home)
     _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
+    click.echo(browser.where(outcome.folder))
     sys.exit(say_failures(outcome.failures))
 
 
@@ -204,6 +206,26 @@ def serve(port: int, live: bool, root: Path | None) -> None:
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
+
+
+@main.command("browser")
+@home_option
+def take_browser(root: Path | None) -> None:
+    """Take DuckDB's browser edition from npm, once: published builds then have a page that answers SQL, sql.html.
+
+    \b
+    flowhouse browser
+    flowhouse browser --home ~/warehouse
+    """
+    from orchestration import browser, publish
+
+    home = open_home(root)
+    with home.lock():
+        click.echo(f"Engine: {browser.take(home)}")
+        folder = publish.latest(home)
+        if folder:
+            browser.add_page(home, folder)
+    click.echo(browser.where(folder) if folder else "The next `flowhouse build` publishes the page.")
 
 
 @main.command()

@@ -1,6 +1,6 @@
 """The published folder: a build under its id, and one atomic swap of `latest`.
 
-published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, manifest.json}
+published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, manifest.json}, and sql.html with its engine
 published/latest           a symbolic link, or latest.txt where links are refused
 published/as_of/<T>/       the same files for a build as of an earlier time
 """
@@ -19,6 +19,7 @@ import duckdb
 
 from ingestion.errors import WrongUse
 from ingestion.refresh import Reading, holds_sample
+from orchestration import browser
 from orchestration.resources import DBT_PROJECT, Home
 
 MANIFEST = "manifest.json"
@@ -110,6 +111,7 @@ def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_bu
         "marts": marts,
     }
     (part / MANIFEST).write_text(json.dumps(content, indent=1))
+    browser.add_page(home, part)
     if home.as_of:
         return _replace(part, home.published / "as_of" / home.name)
     folder = home.published / build_id

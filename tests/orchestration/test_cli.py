@@ -71,6 +71,7 @@ def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flo
     assert result.exit_code == 0
     assert "Nothing new" in result.output
     assert "IBIT, last complete weeks" in result.output
+    assert result.output.count("run `flowhouse browser` once") == 1
     assert publish.latest(Home(sample_home)) == before
 
 
