@@ -220,6 +220,8 @@ def take_browser(root: Path | None) -> None:
     from orchestration import browser, publish
 
     home = open_home(root)
+    if not browser.engine(home).exists():
+        click.echo("Taking DuckDB-WASM from npm, 32 MB.")
     with home.lock():
         click.echo(f"Engine: {browser.take(home)}")
         folder = publish.latest(home)

@@ -151,7 +151,8 @@ def print_table(columns: Sequence[str], rows: Sequence[tuple]) -> None:
         record = Table.grid(padding=(0, 2))
         for name, value in zip(columns, row, strict=True):
             record.add_row(name, _to_text(value))
-        console.print(record, end="\n\n")
+        console.print(record)
+        console.print()
 
 
 def _to_text(value: object) -> str:

@@ -66,6 +66,8 @@ def test_a_table_that_cannot_fit_is_told_row_by_row(terminal):
     lines = lines_of(said)
     assert [line.split()[0] for line in lines if line.startswith(tuple(COLUMNS))] == COLUMNS * 2
     assert lines[0].split() == ["week", "2025-10-27"]
+    ends = [number for number, line in enumerate(lines) if line.startswith("coins")]
+    assert [lines[number + 1].strip() for number in ends] == ["", ""]
 
 
 def test_off_a_terminal_a_row_is_one_plain_line(capsys):
