@@ -1,7 +1,8 @@
 """What `status` and `doctor` look at."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from types import ModuleType
@@ -9,12 +10,15 @@ from types import ModuleType
 import duckdb
 import polars as pl
 
+from ingestion.bitcoin.ledger import Record, blocks_daily, check_chain, read_record
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
 from ingestion.http import Http
 from ingestion.lake import CAPTURE_SCHEMA, CAPTURES, observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import nyse
-from orchestration import publish
+from orchestration import nodes, publish
+from orchestration.nodes import Place
 from orchestration.resources import DBT_PROJECT, Home, Settings
 from orchestration.sources import SOURCES
 
@@ -39,6 +43,18 @@ class SourceState:
 
 
 @dataclass(frozen=True)
+class ChainState:
+    """What the lake holds of a chain: its first and last block, how far it is folded, and how it last came."""
+
+    network: str
+    road: str
+    first_height: int
+    height: int
+    newest: date
+    folded_height: int | None
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing looked at: whether it is well, and a sentence that says what it is or what to do."""
 
@@ -51,6 +67,12 @@ def source_states(home: Home, at: datetime) -> list[SourceState]:
     readings = {reading.source: reading for reading in last_readings(home.lake)}
     complete = _newest_complete(home)
     return [_source_state(home, source, readings.get(source.SOURCE), complete, at) for source in SOURCES]
+
+
+def chain_states(home: Home) -> list[ChainState]:
+    """Each chain held. Nobody says when its next block is due, so none is ever stale."""
+    records = {network: read_record(home.lake, network) for network in NETWORKS}
+    return [_chain_state(home, network, record) for network, record in records.items() if record.tip_height is not None]
 
 
 def findings(home: Home) -> str:
@@ -92,6 +114,65 @@ def publishers(settings: Settings, day: date) -> Iterator[Finding]:
                 yield Finding(False, f"{name}: nothing is published there; compare the address with the publisher's.")
             except IngestionError as error:
                 yield Finding(False, f"{name}: {error}")
+
+
+def node(home: Home, place: Place, settings: Settings) -> Iterator[Finding]:
+    """Whether a node can be read: how far it is, what it keeps, whether it is on the chain that the home holds."""
+    record = read_record(home.lake, place.network)
+    if record.is_sample:
+        record = Record()
+    try:
+        yield from _files(record, place) if place.datadir else _running(record, place, settings)
+    except IngestionError as error:
+        yield Finding(False, str(error))
+    except OSError as error:
+        yield Finding(False, f"{error.filename} cannot be read ({error.strerror}): give yourself the right to.")
+
+
+def _files(record: Record, place: Place) -> Iterator[Finding]:
+    folder = nodes.folder(place)
+    yield Finding(True, f"{place.datadir}: {place.network} chain up to height {folder.tip_height:,}")
+    lacking = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
+    todo = f"{lacking[0]} is missing: copy the rev files together with the blk files." if lacking else ""
+    yield Finding(not lacking, todo or "each of its block files has its undo file")
+    yield _held(record, place, lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
+
+
+def _running(record: Record, place: Place, settings: Settings) -> Iterator[Finding]:
+    with closing(nodes.node(place, settings)) as node:
+        state = node.state()
+        far = f"{place.network} chain up to height {state.height:,}, headers up to {state.headers:,}"
+        yield Finding(True, f"{node.shown}: {far}")
+        yield _kept(record, state.first_kept)
+        block = node.block(*node.tip())
+        coins = sum(len(each.vin) for each in block.transactions[1:])
+        yield Finding(True, f"it tells which coins a block spent: {coins:,} at height {block.height:,}")
+        yield _held(record, place, node.hash_at)
+
+
+def _kept(record: Record, first_kept: int) -> Finding:
+    following = 0 if record.tip_height is None else record.tip_height + 1
+    if first_kept <= following:
+        return Finding(True, f"it keeps the blocks from height {first_kept:,} on")
+    return Finding(
+        False,
+        f"it keeps the blocks from height {first_kept:,} on, but {following:,} is needed next: ask a node that keeps"
+        " it, or start from a UTXO snapshot.",
+    )
+
+
+def _held(record: Record, place: Place, hash_at: Callable[[int], str | None]) -> Finding:
+    check_chain(record, place.network, hash_at)
+    if record.folded_height is None:
+        return Finding(True, f"the home has folded no block of {place.network} yet")
+    return Finding(True, f"it is on the chain that the home has folded up to height {record.folded_height:,}")
+
+
+def _chain_state(home: Home, network: str, record: Record) -> ChainState:
+    blocks = blocks_daily(home.lake, record)
+    road = "sample" if record.is_sample else record.road
+    first_height, newest = blocks["first_height"].min(), blocks["value_date"].max()
+    return ChainState(network, road, first_height, record.tip_height, newest, record.folded_height)
 
 
 def _source_state(home: Home, source: ModuleType, reading, complete: dict[str, date], at: datetime) -> SourceState:

@@ -3,6 +3,7 @@
 import os
 import sys
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from orchestration.console import (
     gathering,
     gathering_options,
     home_option,
+    node_options,
     open_home,
     print_rows,
     print_table,
@@ -147,14 +149,40 @@ def sql(query: str, form: str, root: Path | None) -> None:
 
 
 @main.command()
+@click.argument("claim", required=False)
+@format_option
+@home_option
+def claims(claim: str | None, form: str, root: Path | None) -> None:
+    """Published statements and what the warehouse says to them; with CLAIM, each way it was checked.
+
+    \b
+    flowhouse claims
+    flowhouse claims A36
+    flowhouse claims --format csv
+    """
+    import duckdb
+
+    from orchestration import headlines, publish
+
+    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
+        result = con.sql(headlines.CHECKS_OF_A_CLAIM, params=[claim]) if claim else con.sql(headlines.CLAIMS)
+        columns, rows = result.columns, result.fetchall()
+    if not rows:
+        raise WrongUse(f"There is no claim {claim}: `flowhouse claims` lists them.")
+    print_rows(columns, rows, form)
+
+
+@main.command()
 @format_option
 @home_option
 def status(form: str, root: Path | None) -> None:
-    """Say per source what was last seen and what is due; exits 1 when something is stale or failed.
+    """Say what was last seen of each source and chain, and what is due; exits 1 when something is stale or failed.
 
     \b
     flowhouse status
     flowhouse status --format json
+
+    Other formats than the table hold the sources alone.
     """
     from orchestration import checks
 
@@ -163,6 +191,11 @@ def status(form: str, root: Path | None) -> None:
     names = STATUS_COLUMNS.values()
     rows = [tuple(getattr(state, name) for name in names) for state in states]
     print_rows(list(STATUS_COLUMNS if form == "table" else names), rows, form)
+    if form == "table" and (chains := checks.chain_states(home)):
+        print_table(
+            ["chain", "road", "first height", "height", "newest day", "folded up to"],
+            [(c.network, c.road, c.first_height, c.height, c.newest, c.folded_height) for c in chains],
+        )
     for state in states:
         for failure in state.failures:
             click.echo(f"{state.source}: {failure}", err=True)
@@ -173,19 +206,34 @@ def status(form: str, root: Path | None) -> None:
 
 @main.command()
 @click.option("--live", is_flag=True, help="Ask each publisher for a page and say what came.")
+@node_options
 @home_option
-def doctor(live: bool, root: Path | None) -> None:
+def doctor(
+    live: bool,
+    datadir: Path | None,
+    rpc: str | None,
+    rest: str | None,
+    cookie: Path | None,
+    network: str,
+    root: Path | None,
+) -> None:
     """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done.
 
     \b
-    flowhouse doctor
     flowhouse doctor --live
+    flowhouse doctor --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
     """
     from orchestration import checks
+    from orchestration.nodes import Place
 
-    home = open_home(root)
+    home, settings = open_home(root), Settings.read()
+    looked_at = [checks.machine(home)]
+    if datadir or rpc or rest:
+        looked_at.append(checks.node(home, Place(network, datadir, rpc, rest, cookie), settings))
+    if live:
+        looked_at.append(checks.publishers(settings, now().date()))
     is_well = True
-    for finding in [*checks.machine(home), *(checks.publishers(Settings.read(), now().date()) if live else [])]:
+    for finding in chain.from_iterable(looked_at):
         is_well &= finding.is_well
         click.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.sentence}")
     sys.exit(DONE if is_well else FAILED)

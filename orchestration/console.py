@@ -40,6 +40,20 @@ def gathering_options(command):
     return command
 
 
+def node_options(command):
+    """Where a node is: its files, its JSON-RPC or its REST interface."""
+    options = (
+        click.option("--network", default="main", show_default=True, help="main, signet, testnet4 or regtest."),
+        click.option("--cookie", type=click.Path(path_type=Path), help="The node's .cookie file, for --rpc."),
+        click.option("--rest", help="Address of a node's REST interface."),
+        click.option("--rpc", help="Address of a node's JSON-RPC, without user and password."),
+        click.option("--datadir", type=click.Path(path_type=Path), help="A node's data folder; it may be running."),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
 def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
     """The home that was asked for: the option's, else the setting's."""
     return Home(root or Settings.read().home, as_of)

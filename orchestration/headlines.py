@@ -1,4 +1,4 @@
-"""The answers a build ends with: queries on the published marts."""
+"""Answers as queries on the published marts: those a build ends with, and the claims ledger."""
 
 QUERIES = {
     "IBIT, last complete weeks: the same shares by the date of the trade and by the date of the count": """
@@ -44,4 +44,48 @@ QUERIES = {
         order by week desc, network, series
         limit 6
     """,
+    "Funds against long-term holders, BTC: what was issued and let go, and the part of it that funds took in": """
+        select
+            week_start_date as week,
+            holder_series || ', ' || definition_id as "long-term supply",
+            etf_net_flow_native as "funds took in",
+            lth_net_change_native as "holders' change",
+            issued_native as issued,
+            absorption_ratio as absorbed,
+            coalesce(missing, '') || case when has_internal_move then ' internal move' else '' end as "missing, flags"
+        from marts.demand_vs_supply_weekly
+        where asset = 'BTC' and flow_source = 'farside' and lth_net_change_native is not null
+        order by week_start_date desc, holder_series, definition_id
+        limit 6
+    """,
 }
+
+CLAIMS = """
+    select
+        claim_id as claim,
+        quote,
+        observed_value as observed,
+        unit,
+        verdict,
+        rows_used as rows,
+        rows_expected as "of",
+        as_of as "as of"
+    from marts.claims
+    order by claim_id
+"""
+
+CHECKS_OF_A_CLAIM = """
+    select
+        check_id as "check",
+        coalesce(convention, reason) as convention,
+        "window",
+        observed_value as observed,
+        unit,
+        verdict,
+        rows_used as rows,
+        rows_expected as "of",
+        as_of as "as of"
+    from marts.claim_checks
+    where lower(claim_id) = lower(?)
+    order by check_id
+"""

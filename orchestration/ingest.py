@@ -4,7 +4,6 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,17 +13,13 @@ from orchestration.console import (
     gathering,
     gathering_options,
     home_option,
+    node_options,
     open_home,
     reading_line,
     say_failures,
     say_if_leaving_sample,
 )
 from orchestration.resources import Gathering, Home, OwnFile, Settings
-
-if TYPE_CHECKING:
-    from ingestion.bitcoin.networks import Network
-    from ingestion.bitcoin.rpc import Node
-    from ingestion.bitcoin.snapshot import Chain
 
 PUBLISHERS = ("farside", "ishares", "binance_vision", "alternative_me", "bitview")
 PUBLISHER_HELP = """Read what is new; with none of the options, read again what the home's archive holds.
@@ -142,12 +137,8 @@ def prices(
 
 
 @ingest.command()
-@click.option("--datadir", type=click.Path(path_type=Path), help="A node's data folder; the node may be running.")
-@click.option("--rpc", help="Address of a node's JSON-RPC, without user and password.")
-@click.option("--rest", help="Address of a node's REST interface.")
-@click.option("--cookie", type=click.Path(path_type=Path), help="The node's .cookie file, for --rpc.")
-@click.option("--snapshot", type=click.Path(path_type=Path), help="Start from a UTXO snapshot of that node.")
-@click.option("--network", default="main", show_default=True, help="main, signet, testnet4 or regtest.")
+@node_options
+@click.option("--snapshot", type=click.Path(path_type=Path), help="Begin with a UTXO snapshot, then read on.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @home_option
 def bitcoin(
@@ -170,38 +161,20 @@ def bitcoin(
     For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment.
     """
     from ingestion.bitcoin import ingest as chain
-    from ingestion.bitcoin.networks import NETWORKS
+    from orchestration.nodes import Place, folder, headers, node
 
-    if (datadir is not None) + (rpc is not None) + (rest is not None) != 1:
-        raise WrongUse("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
-    chain.check_network(network)
+    place = Place(network, datadir, rpc, rest, cookie)
     home, settings = open_home(root), Settings.read()
     with home.lock(), chain_progress(quiet) as told:
         _leave_sample(home)
-        node = None if datadir else _node(rpc, rest, NETWORKS[network], cookie, settings)
+        running = None if datadir else node(place, settings)
         if snapshot:
-            taken = chain.from_snapshot(home.lake, snapshot, _headers(datadir, node, NETWORKS[network]))
-        elif datadir:
+            chain.from_snapshot(home.lake, snapshot, folder(place) if datadir else headers(running))
+        if datadir:
             taken = chain.from_files(home.lake, datadir, network, settings.confirmations, progress=told)
         else:
-            taken = chain.from_node(home.lake, node, settings.confirmations, told)
+            taken = chain.from_node(home.lake, running, settings.confirmations, told)
     click.echo(f"bitcoin {taken.network}: {taken.blocks:,} blocks read, height {taken.tip_height:,}")
-
-
-def _node(rpc: str | None, rest: str | None, network: "Network", cookie: Path | None, settings: Settings) -> "Node":
-    from ingestion.bitcoin.rpc import Rest, Rpc
-
-    if rest:
-        return Rest(rest, network)
-    return Rpc(rpc, network, cookie, settings.rpc_user, settings.rpc_password)
-
-
-def _headers(datadir: Path | None, node: "Node | None", network: "Network") -> "Chain":
-    """The chain that a snapshot is held against."""
-    from ingestion.bitcoin.files import Folder
-    from ingestion.bitcoin.rpc import Chain
-
-    return Folder(datadir, network) if datadir else Chain(node)
 
 
 def _update(name: str, home: Home, how: Gathering) -> None:

@@ -55,3 +55,6 @@
 
 {# The first day of a date's calendar quarter. #}
 {% macro quarter_start(date) %}{{ return("cast(date_trunc('quarter', " ~ date ~ ") as date)") }}{% endmacro %}
+
+{# A time as text, to the minute: 2025-11-03 16:00. #}
+{% macro minute_text(at) %}{{ return("substr(cast(" ~ at ~ " as " ~ dbt.type_string() ~ "), 1, 16)") }}{% endmacro %}

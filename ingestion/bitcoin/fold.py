@@ -54,7 +54,7 @@ def fold_undo(undo, start, end, height, day_of_height, cells, totals):
         if at < 0:
             return RUNS_OUT
         for _ in range(coins):
-            code, sats, at = _coin(undo, at, end)
+            code, sats, at = coin(undo, at, end, True)
             if at < 0:
                 return RUNS_OUT
             birth = code >> 1
@@ -130,7 +130,7 @@ def belongs(block, undo, start, end, subsidy):
             return False
         fee = -totals[OUTPUT_SATS]
         for _ in range(coins):
-            _, sats, place = _coin(undo, place, end)
+            _, sats, place = coin(undo, place, end, True)
             if place < 0:
                 return False
             fee += sats
@@ -167,19 +167,22 @@ def varint(data, at, end):
 
 
 @njit(nogil=True, cache=True)
-def _coin(undo, at, end):
-    """(height * 2 + is coinbase, satoshi, position after the coin); position -1 where it runs out."""
-    code, at = varint(undo, at, end)
+def coin(data, at, end, has_version):
+    """(height * 2 + is coinbase, satoshi, position after the coin); position -1 where it runs out.
+
+    Undo records have room for a version, which is no longer written; the set of unspent coins has none.
+    """
+    code, at = varint(data, at, end)
     if at < 0:
         return 0, 0, -1
-    if code > 1:  # a version once stood here
-        _, at = varint(undo, at, end)
+    if has_version and code > 1:
+        _, at = varint(data, at, end)
         if at < 0:
             return 0, 0, -1
-    amount, at = varint(undo, at, end)
+    amount, at = varint(data, at, end)
     if at < 0:
         return 0, 0, -1
-    size, at = varint(undo, at, end)
+    size, at = varint(data, at, end)
     if at < 0:
         return 0, 0, -1
     if size < 2:  # hash of a key or a script

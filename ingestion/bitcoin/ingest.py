@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.bitcoin.ledger import Ledger
+from ingestion.bitcoin.ledger import Ledger, blocks_daily
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import WrongUse
 from ingestion.lake import Lake
@@ -63,7 +63,7 @@ def from_files(
         ledger.forget()
     after = ledger.last_common(lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
     fold_until = folder.tip_height - confirmations
-    ledger.append(history.read(folder, after, fold_until, progress=progress), after, fold_until, is_sample)
+    ledger.append(history.read(folder, after, fold_until, progress=progress), after, fold_until, is_sample=is_sample)
     return Taken(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
 
 
@@ -86,8 +86,8 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
         ledger.forget()
     after = ledger.last_common(node.hash_at)
     fold_until = node.tip()[0] - confirmations
-    batches = rpc.read(node, after, fold_until, ledger.blocks_daily(), ledger.hash_at(after), progress)
-    ledger.append(batches, after, fold_until)
+    batches = rpc.read(node, after, fold_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
+    ledger.append(batches, after, fold_until, node.road)
     tip_height = ledger.record.tip_height
     return Taken(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
 
@@ -114,7 +114,7 @@ def from_snapshot(lake: Lake, path: Path, chain: Chain) -> Taken:
     if not path.is_file():
         raise WrongUse(f"{path} is not a file: name one that `bitcoin-cli dumptxoutset` wrote.")
     batch = snapshot.read(path, chain)
-    ledger.append([batch], None, batch.last_height)
+    ledger.append([batch], None, batch.last_height, "snapshot")
     return Taken(network, 0, ledger.record.tip_height)
 
 

@@ -42,6 +42,7 @@ class Record:
         folded_height, folded_hash: the last folded block; None before the first.
         tip_height, tip_hash: the last block held.
         is_sample: whether the chain is the bundled sample's.
+        road: how the last blocks came: files, rpc, rest or snapshot.
         parts: the parts that count, by table.
     """
 
@@ -51,6 +52,7 @@ class Record:
     tip_height: int | None = None
     tip_hash: str | None = None
     is_sample: bool = False
+    road: str = ""
     parts: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -58,6 +60,25 @@ def read_record(lake: Lake, network: str) -> Record:
     """What the lake says it holds of a network's chain; looks only, so it needs no lock."""
     text = lake.read_record(SOURCE, f"{network}.json")
     return Record(**json.loads(text)) if text else Record()
+
+
+def blocks_daily(lake: Lake, record: Record) -> pl.DataFrame:
+    """What is held of a chain's days, one or several rows each."""
+    parts = [lake.read(SOURCE, "blocks_daily", BLOCKS_DAILY, part) for part in record.parts.get("blocks_daily", [])]
+    return pl.concat([pl.DataFrame(schema=BLOCKS_DAILY), *parts])
+
+
+def check_chain(record: Record, network: str, hash_at: Callable[[int], str | None]) -> None:
+    """Raise AnotherChain where a node's chain and the one held part below what is folded.
+
+    Args:
+        hash_at: the node's block hash at a height, None above its tip.
+    """
+    if record.folded_height is not None and hash_at(record.folded_height) != record.folded_hash:
+        raise AnotherChain(
+            f"the node's {network} chain differs from the one held at height {record.folded_height}, which is folded:"
+            " let the node catch up, or take another --home for another chain."
+        )
 
 
 class Ledger:
@@ -86,19 +107,10 @@ class Ledger:
         record = self.record
         if record.tip_height is None:
             return None
-        if record.folded_height is not None and hash_at(record.folded_height) != record.folded_hash:
-            raise AnotherChain(
-                f"the node's {self._network} chain differs from the one held at height {record.folded_height}, which is"
-                " folded: let the node catch up, or take another --home for another chain."
-            )
+        check_chain(record, self._network, hash_at)
         blocks = self._unfolded("blocks_daily").select("height", "block_hash").sort("height", descending=True)
         held = (height for height, block_hash in blocks.iter_rows() if hash_at(height) == block_hash)
         return next(held, record.folded_height)
-
-    def blocks_daily(self) -> pl.DataFrame:
-        """What is held of the chain's days, one or several rows each."""
-        parts = [self._lake.read(SOURCE, "blocks_daily", BLOCKS_DAILY, part) for part in self._named("blocks_daily")]
-        return pl.concat([pl.DataFrame(schema=BLOCKS_DAILY), *parts])
 
     def hash_at(self, height: int | None) -> str | None:
         """Hash of a block held one by one, or of the last folded one; None for any other."""
@@ -107,34 +119,39 @@ class Ledger:
         blocks = self._unfolded("blocks_daily").filter(pl.col("height") == height)
         return blocks["block_hash"].item() if blocks.height else None
 
-    def append(self, batches: Iterable[Batch], after: int | None, fold_until: int, is_sample: bool = False) -> None:
+    def append(
+        self,
+        batches: Iterable[Batch],
+        after: int | None,
+        fold_until: int,
+        road: str = "files",
+        is_sample: bool = False,
+    ) -> None:
         """Take in the blocks above `after`, which replace what is held above it, and fold up to `fold_until`.
 
-        Each folded batch is committed as it comes, so that an interrupted run resumes behind it.
+        Each batch is committed as it comes, so that an interrupted run resumes behind it.
 
         Raises:
             whatever reading the batches raises; what was committed stays.
         """
         is_kept = pl.col("height") <= (-1 if after is None else after)
         kept = {table: self._unfolded(table).filter(is_kept) for table in TABLES}
-        self.record.is_sample = is_sample
+        self.record.road, self.record.is_sample = road, is_sample
         ripe = {table: rows.filter(pl.col("height") <= fold_until) for table, rows in kept.items()}
-        unfolded = {table: [rows.filter(pl.col("height") > fold_until)] for table, rows in kept.items()}
+        unfolded = {table: rows.filter(pl.col("height") > fold_until) for table, rows in kept.items()}
         if (ripe_blocks := ripe["blocks_daily"]).height:
             last = ripe_blocks.sort("height").row(-1, named=True)
             self._fold({table: _without_blocks(table, rows) for table, rows in ripe.items()})
             self.record.folded_height, self.record.folded_hash = last["height"], last["block_hash"]
-        self._commit({table: pl.concat(rows) for table, rows in unfolded.items()})
+        self._commit(unfolded)
         for batch in batches:
             frames = {table: getattr(batch, table) for table in TABLES}
             if batch.is_folded:
                 self._fold(frames)
                 self.record.folded_height, self.record.folded_hash = batch.last_height, batch.last_hash
-                self._commit({table: pl.concat(rows) for table, rows in unfolded.items()})
             else:
-                for table, rows in frames.items():
-                    unfolded[table].append(rows)
-        self._commit({table: pl.concat(rows) for table, rows in unfolded.items()})
+                unfolded = {table: pl.concat([unfolded[table], rows]) for table, rows in frames.items()}
+            self._commit(unfolded)
 
     def forget(self) -> None:
         """Drop the whole chain, as when a user's own replaces the sample's."""

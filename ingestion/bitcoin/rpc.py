@@ -69,6 +69,14 @@ class Header(NamedTuple):
     time: int
 
 
+class State(NamedTuple):
+    """How far a node is: heights of its last block, of its last header, and of the first block it keeps (0 for all)."""
+
+    height: int
+    headers: int
+    first_kept: int
+
+
 class Script(msgspec.Struct, gc=False):
     """A script in hexadecimal digits."""
 
@@ -123,6 +131,8 @@ def sats(values: list[float]) -> np.ndarray:
 class Node(ABC):
     """A running node on one network; `Rpc` or `Rest`. May be used from several threads."""
 
+    road: str
+
     def __init__(
         self,
         url: str,
@@ -155,6 +165,11 @@ class Node(ABC):
         """Height and hash of the last block of the node's chain."""
         info = self._info()
         return info.blocks, info.bestblockhash
+
+    def state(self) -> State:
+        """How far the node is, and what it keeps."""
+        info = self._info()
+        return State(info.blocks, info.headers, info.pruneheight)
 
     @abstractmethod
     def hash_at(self, height: int) -> str | None:
@@ -210,6 +225,8 @@ class Node(ABC):
 
 class Rpc(Node):
     """A node's JSON-RPC."""
+
+    road = "rpc"
 
     def __init__(
         self,
@@ -289,6 +306,8 @@ class Rpc(Node):
 
 class Rest(Node):
     """A node's unauthenticated REST interface."""
+
+    road = "rest"
 
     def __init__(
         self,
@@ -464,8 +483,8 @@ def read(
 ) -> Iterator[Batch]:
     """Every block above `after` up to the node's tip as it begins, as `history.read` would give them from its files.
 
-    Folded batches hold a day or more; the blocks above `fold_until` come in one at the end. Before a batch is given
-    out its last block is still on the node's chain, else what a reorganisation replaced is read again.
+    Batches hold BATCH_BLOCKS or, where they are folded, go on to the end of their day. Before a batch is given out its
+    last block is still on the node's chain, else what a reorganisation replaced is read again.
 
     Args:
         node: the node.
@@ -524,7 +543,9 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], in_fligh
 def _end(chain: Chain, first: int, fold_until: int) -> int:
     """Last height of the batch that begins at `first`."""
     if first > fold_until:
-        return chain.tip_height
+        # The newest blocks come in one, for a reorganisation to stay within what has not been given out.
+        is_last = chain.tip_height - first < 2 * BATCH_BLOCKS
+        return chain.tip_height if is_last else first + BATCH_BLOCKS - 1
     stop = min(fold_until, chain.tip_height)
     days = chain.day_of_height
     day = days[min(first + BATCH_BLOCKS - 1, stop)]
@@ -613,7 +634,9 @@ def _unsettled(node: Node, height: int) -> str:
 class _Info(msgspec.Struct):
     chain: str
     blocks: int
+    headers: int
     bestblockhash: str
+    pruneheight: int = 0
 
 
 class _Hash(msgspec.Struct):

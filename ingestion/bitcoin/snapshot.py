@@ -16,7 +16,7 @@ import polars as pl
 from numba import njit
 
 from ingestion.bitcoin.files import WrongNetwork
-from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, compact_size, decompress, varint
+from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
 from ingestion.bitcoin.history import ASSET, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.errors import IngestionError
@@ -208,7 +208,10 @@ def fold_coins(data, coins, left, height, day_of_height, cells):
                 return NO_COIN, at, done, left
             left = count
             at = place
-        code, sats, place = _coin(data, at, end)
+        _, place = compact_size(data, at, end)
+        if place < 0:
+            break
+        code, sats, place = coin(data, place, end, False)
         if place < 0:
             break
         birth = code >> 1
@@ -223,30 +226,6 @@ def fold_coins(data, coins, left, height, day_of_height, cells):
         done += 1
         left -= 1
     return OK, at, done, left
-
-
-@njit(nogil=True, cache=True)
-def _coin(data, at, end):
-    """(height * 2 + is coinbase, satoshi, position after the coin); position -1 where it runs out."""
-    _, at = compact_size(data, at, end)
-    if at < 0:
-        return 0, 0, -1
-    code, at = varint(data, at, end)
-    if at < 0:
-        return 0, 0, -1
-    amount, at = varint(data, at, end)
-    if at < 0:
-        return 0, 0, -1
-    size, at = varint(data, at, end)
-    if at < 0:
-        return 0, 0, -1
-    if size < 2:  # hash of a key or a script
-        size = 20
-    elif size < 6:  # a key, its parity in the type
-        size = 32
-    else:
-        size -= 6
-    return (code, decompress(amount), at + size) if size <= end - at else (0, 0, -1)
 
 
 def _date(name: str, chain: Chain) -> pl.Expr:

@@ -11,6 +11,8 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 STAGING = sorted((PROJECT / "models/staging").rglob("*.sql"))
 INTERMEDIATE = sorted((PROJECT / "models/intermediate").rglob("*.sql"))
 MARTS = sorted((PROJECT / "models/marts").rglob("*.sql"))
+ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("demand", "claims")]
+FACTS = [path for path in STAGING + INTERMEDIATE + MARTS if path not in ANSWERS]
 MACROS = sorted((PROJECT / "macros").rglob("*.sql"))
 TESTS = sorted((PROJECT / "tests").rglob("*.sql"))
 
@@ -77,28 +79,48 @@ CONTRACT = {
         " coin_days_destroyed dormancy_days liveliness",
     ),
     "onchain_cost_basis": ("asset network value_date price_bucket_usd", "supply_native"),
+    "demand_vs_supply_weekly": (
+        "asset week_start_date flow_source dating_convention holder_series definition_id",
+        "etf_net_flow_native lth_net_change_native lth_spent_native issued_native absorption_ratio"
+        " absorption_ratio_gross is_complete missing has_internal_move",
+    ),
     "onchain_blocks_daily": (
         "asset network value_date",
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
         " unspendable_native",
+    ),
+    "claims": (
+        "claim_id",
+        "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
+        " rows_expected evidence verdict as_of",
+    ),
+    "claim_checks": (
+        "claim_id check_id",
+        "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
+        " rows_expected evidence verdict as_of",
     ),
 }
 """What users may rely on: the key of each mart, and its other columns. More columns may stand beside them."""
 
 UNITS = ("_usd", "_native", "_sats", "_pct", "_bps", "_days")
 WITHOUT_UNIT = {
+    "absorption_ratio",
+    "absorption_ratio_gross",
     "coin_days_destroyed",
     "hours_to_complete",
     "liveliness",
     "mvrv",
     "native_per_share",
     "nupl",
+    "observed_value",
     "ratio",
     "shares_outstanding",
     "sopr",
+    "target",
+    "tolerance",
     "value",
 }
-"""Measures whose name begins with their unit, has none, or takes it from another column (`metric`)."""
+"""Measures whose name begins with their unit, has none, or takes it from another column (`metric`, `unit`)."""
 
 BANNED = {
     "qualify": r"\bqualify\b",
@@ -150,6 +172,17 @@ def expanded(sql: str) -> str:
 
 def refs(path: Path) -> set[str]:
     return set(re.findall(r"\bref\('(\w+)'\)", expanded(code(path))))
+
+
+def depths(models: list[Path]) -> dict[str, int]:
+    """How many of these models stand one on the other up to each of them."""
+    paths = {path.stem: path for path in models}
+
+    @cache
+    def depth(name: str) -> int:
+        return 1 + max(map(depth, refs(paths[name])), default=0) if name in paths else 0
+
+    return {name: depth(name) for name in paths}
 
 
 def read_yaml(path: Path) -> dict:
@@ -210,14 +243,16 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
     """Five are staging, observations, daily flows, weeks (or reconciliation), markets (or findings). Each link beyond
     the daily flows is a mart that people read by itself, so reading it is the only way to agree with it; a sixth
     would be a step that nobody reads."""
-    paths = {path.stem: path for path in STAGING + INTERMEDIATE + MARTS}
+    assert not {name for name, depth in depths(FACTS).items() if depth > 5}
 
-    @cache
-    def depth(name: str) -> int:
-        return 1 + max(map(depth, refs(paths[name])), default=0) if name in paths else 0
 
-    too_long = {name: depth(name) for name in paths if depth(name) > 5}
-    assert not too_long
+def test_answers_read_marts_and_are_at_most_three_long():
+    """Demand against supply and claims compare what other marts say, so they stand on those and on seeds alone."""
+    marts = {path.stem for path in MARTS}
+    seeds = {path.stem for path in (PROJECT / "seeds").glob("*.csv")}
+    answers = {path.stem for path in ANSWERS}
+    assert not {name for path in ANSWERS for name in refs(path) - marts - seeds - answers}
+    assert not {name for name, depth in depths(ANSWERS).items() if depth > 3}
 
 
 @pytest.mark.parametrize("mart", MARTS, ids=stem)
@@ -228,9 +263,10 @@ def test_a_mart_says_what_one_row_is_and_what_names_it(mart):
 
 
 def test_an_intermediate_model_is_read_by_two_models_and_says_what_one_row_is():
+    """The measures of claims are read by one, which unites them: they are apart so that a kind of fact is a file."""
     readers = [refs(path) for path in INTERMEDIATE + MARTS]
     for model in INTERMEDIATE:
-        assert sum(model.stem in found for found in readers) >= 2, model.stem
+        assert sum(model.stem in found for found in readers) >= 1 + (model.parent.name != "claims"), model.stem
         assert documented()[model.stem]["description"].startswith("One row per ")
 
 
@@ -278,7 +314,7 @@ def test_names_of_columns_say_type_and_unit(mart):
     for name, data_type in columns(mart).items():
         assert (data_type == "boolean") == name.startswith(("is_", "has_")), name
         assert (data_type == "timestamp") == name.endswith("_at"), name
-        assert (data_type == "date") == name.endswith("_date"), name
+        assert (data_type == "date") == (name.endswith("_date") or name == "as_of"), name
         assert (data_type == "decimal(38, 8)") == name.endswith(("_native", "_held", "native_amount")), name
         if data_type == "double":
             assert name.endswith(UNITS) or name in WITHOUT_UNIT, name

@@ -168,6 +168,59 @@ def test_the_200_day_mean_before_the_crash(ask):
     assert round(mean) == 109_726
 
 
+VERDICTS = {
+    "supported": "A03 A03b A06 A12 A12b A35b A37 A40 A41 A45 A47 B02 B03 B05 B06 B16 B22",
+    "contradicted": "A11 A13 A34 B04 B15",
+    "depends_on_definition": "A04 A05 A10 A35 A36 A46 A46b B01",
+    "not_a_data_claim": "A30 A42 A43 B13 B20 B21",
+}
+"""What the recorded bytes say to the claims that they can answer, and which claims are none."""
+
+
+def test_verdicts_of_the_claims_that_recorded_data_decide(ask):
+    decided = ask(
+        "select verdict, claim_id from marts.claims where verdict not in ('insufficient_data', 'no_public_data')"
+    )
+    assert set(decided) == {(verdict, claim) for verdict, claims in VERDICTS.items() for claim in claims.split()}
+
+
+@pytest.mark.parametrize(
+    ("claim", "check", "observed", "needed"),
+    [
+        ("A04", "open_to_low", -5_234.13, 1),
+        ("A05", "open_to_low", -8.9019, 1),
+        ("A10", "high_to_low", -4.9151, 1),
+        ("A11", "60_days", 102_000, 60),
+        ("A13", "first_high", -26.2657, 74),
+        ("A34", "us_funds", -799_000_000, 55),
+        ("A35", "printed", -403_400_000, 5),
+        ("A35b", "printed", 1, 55),
+        ("A36", "as_of_date_to_thursday", 590.28, 14),
+        ("A36", "trade_date", 2_928.73, 15),
+        ("A40", "to_2_nov", 109_725.9716, 200),
+        ("A41", "to_3_nov", -2.96, 200),
+        ("A45", "14_days", 105_306.56, 14),
+        ("A46", "2_days", -47_572.73, 2),
+        ("A46", "5_days", -36_585.32, 5),
+        ("A46b", "3_days", 55_289.26, 6),
+        ("A46b", "7_days", -105_126.77, 14),
+        ("B01", "open_to_low", -7.1669, 1),
+        ("B03", "since_june", 6, 157),
+        ("B06", "from_august", -38.3269, 96),
+        ("B15", "from_30_sep", -369_536.41, 35),
+        ("B15", "from_1_oct", -334_035.71, 34),
+        ("B16", "btc_funds", -2_091_950_000, 275),
+        ("B16", "eth_funds", -291_000_000, 225),
+        ("B22", "4_and_5_nov", 23, 2),
+    ],
+)
+def test_what_checks_of_claims_observe(ask, claim, check, observed, needed):
+    ledger = "select observed_value, rows_used, rows_expected from marts.claim_checks"
+    ((value, used, expected),) = ask(f"{ledger} where claim_id = '{claim}' and check_id = '{check}'")
+    assert value == pytest.approx(observed, rel=1e-4)
+    assert used == expected == needed
+
+
 def test_a_second_replay_adds_nothing(home, flowhouse):
     result = flowhouse("build", "--replay", ARCHIVE, "--home", home.root)
     assert result.exit_code == 0

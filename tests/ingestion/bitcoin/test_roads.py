@@ -2,15 +2,18 @@
 
 import random
 import shutil
+from contextlib import closing
 
 import polars as pl
 import pytest
 from holders import grow
 from test_ledger import folder, held, same
-from test_rpc import Core, by_rpc, know
+from test_rpc import HALF, Core, by_rpc, know
 from test_snapshot import written
 
-from ingestion.bitcoin import ingest
+from ingestion.bitcoin import ingest, rpc
+from ingestion.bitcoin.ledger import read_record
+from ingestion.bitcoin.rpc import NodeUnreachable
 from ingestion.errors import WrongUse
 from ingestion.lake import Lake
 from ingestion.sample.regtest import Chain
@@ -53,6 +56,26 @@ def test_a_node_alone(tmp_path, chain, by_files):
     assert ingest.from_node(lake, by_rpc(core), CONFIRMATIONS).blocks == 0
     core.close()
     assert same(held(lake), by_files)
+
+
+@pytest.mark.parametrize(("confirmations", "held_at_least"), [(1_000, 79), (60, 79), (CONFIRMATIONS, 59)])
+def test_a_node_that_dies_is_read_on_behind_the_last_batch(tmp_path, chain, monkeypatch, confirmations, held_at_least):
+    monkeypatch.setattr(rpc, "BATCH_BLOCKS", 20)
+    lake = Lake(tmp_path / "lake")
+    with closing(Core(chain)) as core:
+        core.interrupts = [lambda what: (HALF, b"") if core.asked.count("getblock()") > 95 else None]
+        with pytest.raises(NodeUnreachable):
+            ingest.from_node(lake, by_rpc(core), confirmations)
+        held_then = read_record(lake, "regtest").tip_height
+        assert held_at_least <= held_then < 95
+        core.interrupts = []
+        core.asked.clear()
+        assert ingest.from_node(lake, by_rpc(core), confirmations).blocks == 150 - held_then
+        assert core.asked.count("getblock()") == 150 - held_then
+    folder(tmp_path / "node", chain)
+    expected = Lake(tmp_path / "expected")
+    ingest.from_files(expected, tmp_path / "node", "regtest", confirmations)
+    assert same(held(lake), held(expected))
 
 
 def test_a_node_that_reorganised_since_the_files_were_read(tmp_path, chain):

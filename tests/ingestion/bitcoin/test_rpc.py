@@ -47,6 +47,7 @@ class Core:
         self.chain = chain
         self.network = "regtest"
         self.has_rest = True
+        self.first_kept = 0
         self.cookie = f"{USER}:{PASSWORD}"
         self.interrupts: list[Callable[[str], Reply | None]] = []
         self.asked: list[str] = []
@@ -142,7 +143,14 @@ class Core:
 
     def info(self) -> dict:
         tip = self.chain.tip
-        return {"chain": self.network, "blocks": tip.height, "headers": tip.height, "bestblockhash": shown(tip.hash)}
+        return {
+            "chain": self.network,
+            "blocks": tip.height,
+            "headers": tip.height + 1,
+            "bestblockhash": shown(tip.hash),
+            "pruned": self.first_kept > 0,
+            **({"pruneheight": self.first_kept} if self.first_kept else {}),
+        }
 
     def find(self, block_hash: str) -> Block:
         return KNOWN[block_hash]
@@ -364,6 +372,13 @@ def test_nothing_new_is_no_batch(ask):
     assert list(rpc.read(node, BLOCKS, BLOCKS)) == []
 
 
+def test_how_far_it_is_and_what_it_keeps(ask, core):
+    node = ask()
+    assert node.state() == (BLOCKS, BLOCKS + 1, 0)
+    core.first_kept = 17
+    assert node.state().first_kept == 17
+
+
 def test_tip_and_hashes(ask, chain):
     node = ask()
     assert node.tip() == (BLOCKS, shown(chain.tip.hash))
@@ -402,11 +417,12 @@ def test_block_277647_sums_to_the_satoshi():
 # What a node does while it is read.
 
 
+@pytest.mark.parametrize("fold_until", [205, BLOCKS - 23])
 @pytest.mark.parametrize("at", ["block", "headers"])
-def test_a_reorganisation_while_reading(ask, core, chain, other, tmp_path, monkeypatch, at):
+def test_a_reorganisation_while_reading(ask, core, chain, other, tmp_path, monkeypatch, at, fold_until):
     monkeypatch.setattr(rpc, "HEADERS_A_REQUEST", BLOCKS - 2)
     monkeypatch.setattr(rpc, "BATCH_BLOCKS", 20)
-    expected = list(history.read(folder(tmp_path, other), None, 205))
+    expected = list(history.read(folder(tmp_path, other), None, fold_until))
     node = ask(in_flight=1 if at == "headers" else 2)
 
     def move() -> None:
@@ -414,7 +430,7 @@ def test_a_reorganisation_while_reading(ask, core, chain, other, tmp_path, monke
 
     where, after = (ask.block, 218) if at == "block" else (ask.headers, 1)
     core.interrupts = [once(where, move, after)]
-    assert_same(list(rpc.read(node, None, 205)), expected)
+    assert_same(list(rpc.read(node, None, fold_until)), expected)
     assert core.chain is other
 
 

@@ -1,0 +1,77 @@
+-- A figure is met within 5 % of itself, a bound or a direction to the letter: facts_claims says which wording is which.
+with claims as (
+    select
+        *,
+        case when wording in ('about', 'stated') then abs(target) * 0.05 else 0 end as tolerance
+    from {{ ref('facts_claims') }}
+),
+
+checks as (
+    select * from {{ ref('facts_claim_checks') }}
+),
+
+measured as (
+    select * from {{ ref('int_claims__prices') }}
+    union all
+    select * from {{ ref('int_claims__flows') }}
+    union all
+    select * from {{ ref('int_claims__holders') }}
+    union all
+    select * from {{ ref('int_claims__sentiment') }}
+),
+
+compared as (
+    select
+        claims.claim_id,
+        measured.check_id,
+        measured.observed_value,
+        measured.rows_used,
+        measured.rows_expected,
+        measured.as_of,
+        case
+            when measured.rows_used < measured.rows_expected then null
+            when claims.operator = 'below' then measured.observed_value < claims.target
+            when claims.operator = 'above' then measured.observed_value > claims.target
+            when claims.operator = 'at_least' then measured.observed_value >= claims.target
+            when claims.operator = 'equals' then abs(measured.observed_value - claims.target) <= claims.tolerance
+        end as is_met
+    from claims
+    inner join measured on claims.claim_id = measured.claim_id
+)
+
+select
+    claims.claim_id,
+    coalesce(checks.check_id, 'none') as check_id,
+    claims.article,
+    claims.quote,
+    claims.subject,
+    checks.measure,
+    claims.operator,
+    cast(claims.target as double) as target,
+    cast(claims.tolerance as double) as tolerance,
+    claims.unit,
+    checks.source,
+    checks.definition_id,
+    checks.window_start_at,
+    checks.window_end_at,
+    {{ minute_text('checks.window_start_at') }} || ' to ' || {{ minute_text('checks.window_end_at') }}
+    || case when checks.window_zone = 'UTC' then ' UTC' else ' UTC, days of ' || checks.window_zone end
+        as {{ adapter.quote('window') }},
+    checks.convention,
+    checks.expected_verdict,
+    cast(compared.observed_value as double) as observed_value,
+    cast(coalesce(compared.rows_used, 0) as bigint) as rows_used,
+    cast(coalesce(compared.rows_expected, 0) as bigint) as rows_expected,
+    case when compared.observed_value is null then 'quoted' else 'computed' end as evidence,
+    case
+        when claims.answered_by = 'not_public' then 'no_public_data'
+        when claims.answered_by = 'not_data' then 'not_a_data_claim'
+        when compared.is_met then 'supported'
+        when not compared.is_met then 'contradicted'
+        else 'insufficient_data'
+    end as verdict,
+    compared.as_of,
+    case when compared.is_met is null then claims.reason end as reason
+from claims
+left join checks on claims.claim_id = checks.claim_id
+left join compared on checks.claim_id = compared.claim_id and checks.check_id = compared.check_id
