@@ -31,6 +31,17 @@ from orchestration.ingest import ingest
 from orchestration.resources import Home, Settings, now
 
 PORT = 3000
+STATUS_COLUMNS = {
+    "source": "source",
+    "mode": "mode",
+    "last capture": "captured_at",
+    "last observation": "observed_at",
+    "newest day": "newest",
+    "complete": "is_complete",
+    "next due": "due_at",
+    "state": "state",
+}
+"""Headings for people, and the names that programs see."""
 
 
 class Moment(click.ParamType):
@@ -66,7 +77,13 @@ class Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback instead of one sentence.")
 @click.version_option(package_name="flowhouse")
 def main(debug: bool) -> None:
-    """Who sells Bitcoin and its peers, who buys, and can I check it?"""
+    """Who sells Bitcoin and its peers, who buys, and can I check it?
+
+    \b
+    flowhouse build --sample
+    flowhouse sql "from etf_market_flows_weekly"
+    flowhouse COMMAND --help
+    """
 
 
 main.add_command(ingest)
@@ -88,6 +105,7 @@ def build(
     flowhouse build --live
     flowhouse build --as-of 2025-11-20T02:15:00Z
     """
+    from orchestration import browser
     from orchestration.build import build as run
 
     if as_of and as_of > now():
@@ -102,6 +120,7 @@ def build(
     _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
     click.echo(f"Report:    {outcome.folder / 'report.html'}")
+    click.echo(browser.where(outcome.folder))
     sys.exit(say_failures(outcome.failures))
 
 
@@ -155,18 +174,25 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
 
 
 @main.command()
+@format_option
 @home_option
-def status(root: Path | None) -> None:
-    """Say what was last seen of each source and chain, and what is due; exits 1 when something is stale or failed."""
+def status(form: str, root: Path | None) -> None:
+    """Say what was last seen of each source and chain, and what is due; exits 1 when something is stale or failed.
+
+    \b
+    flowhouse status
+    flowhouse status --format json
+
+    Other formats than the table hold the sources alone.
+    """
     from orchestration import checks
 
     home = open_home(root)
     states = checks.source_states(home, now())
-    print_table(
-        ["source", "mode", "last capture", "last observation", "newest day", "complete", "next due", "state"],
-        [(s.source, s.mode, s.captured_at, s.observed_at, s.newest, s.is_complete, s.due_at, s.state) for s in states],
-    )
-    if chains := checks.chain_states(home):
+    names = STATUS_COLUMNS.values()
+    rows = [tuple(getattr(state, name) for name in names) for state in states]
+    print_rows(list(STATUS_COLUMNS if form == "table" else names), rows, form)
+    if form == "table" and (chains := checks.chain_states(home)):
         print_table(
             ["chain", "road", "first height", "height", "newest day", "folded up to"],
             [(c.network, c.road, c.first_height, c.height, c.newest, c.folded_height) for c in chains],
@@ -174,7 +200,8 @@ def status(root: Path | None) -> None:
     for state in states:
         for failure in state.failures:
             click.echo(f"{state.source}: {failure}", err=True)
-    _say_findings(home)
+    if form == "table":
+        _say_findings(home)
     sys.exit(FAILED if any(state.state in ("stale", "failed") for state in states) else DONE)
 
 
@@ -218,11 +245,53 @@ def doctor(
 @click.option("--live", is_flag=True, help="Scheduled runs ask the publishers; without it they read what is held.")
 @home_option
 def serve(port: int, live: bool, root: Path | None) -> None:
-    """Open Dagster's web UI and scheduler, on this machine only."""
+    """Open Dagster's web UI and scheduler, on this machine only.
+
+    \b
+    flowhouse serve
+    flowhouse serve --live --port 3001
+    """
     environment = open_home(root).dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
+
+
+@main.command("browser")
+@home_option
+def take_browser(root: Path | None) -> None:
+    """Take DuckDB's browser edition from npm, once: published builds then have a page that answers SQL, sql.html.
+
+    \b
+    flowhouse browser
+    flowhouse browser --home ~/warehouse
+    """
+    from orchestration import browser, publish
+
+    home = open_home(root)
+    if not browser.engine(home).exists():
+        click.echo("Taking DuckDB-WASM from npm, 32 MB.")
+    with home.lock():
+        click.echo(f"Engine: {browser.take(home)}")
+        folder = publish.latest(home)
+        if folder:
+            browser.add_page(home, folder)
+    click.echo(browser.where(folder) if folder else "The next `flowhouse build` publishes the page.")
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete commands and options.
+
+    \b
+    flowhouse completion bash >> ~/.bashrc
+    flowhouse completion zsh >> ~/.zshrc
+    flowhouse completion fish > ~/.config/fish/completions/flowhouse.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    click.echo(get_completion_class(shell)(main, {}, "flowhouse", "_FLOWHOUSE_COMPLETE").source())
 
 
 def _sentence(error: Exception) -> str:

@@ -2,8 +2,9 @@
 
 import csv
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,10 +20,12 @@ DONE, FAILED, WRONG_USAGE, SOURCE_FAILED = 0, 1, 2, 3
 home_option = click.option(
     "--home", "root", type=click.Path(path_type=Path), help="Home folder (FLOWHOUSE_HOME, default ./data)."
 )
-
 format_option = click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What could steer a terminal: texts come from publishers."""
+UNBOUNDED = 10_000
 
 
 def gathering_options(command):
@@ -129,30 +132,41 @@ def build_progress(quiet: bool) -> Iterator:
         )
 
 
-def print_rows(columns: list[str], rows: list[tuple], form: str) -> None:
-    """Rows in the format that was asked for: table, csv or json."""
+def print_rows(columns: Sequence[str], rows: Sequence[tuple], form: str = "table") -> None:
+    """Rows as a table for people, or as CSV or JSON for programs."""
     if form == "csv":
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
     elif form == "json":
-        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=_to_json))
+        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=to_json))
     else:
         print_table(columns, rows)
 
 
-def print_table(columns: list[str], rows: list[tuple]) -> None:
-    """A table that fits the terminal, numbers to the right; what is too wide goes on below, so no digit is cut off."""
+def print_table(columns: Sequence[str], rows: Sequence[tuple]) -> None:
+    """A table that fits the terminal, numbers to the right; where it cannot fit, row by row with a line per column."""
     from rich import box
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.measure import Measurement
+    from rich.table import Table
 
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=box.SIMPLE_HEAD, pad_edge=False)
+    # Off a terminal lines are as long as they need be: whoever reads them may cut or grep them.
+    console = Console(width=None if sys.stdout.isatty() else 400, markup=False, emoji=False, highlight=False)
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(_to_text, row))
     for column, values in zip(table.columns, zip(*rows, strict=True), strict=False):
         if any(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in values):
-            column.justify = "right"
-    # Off a terminal lines are as long as they need be: whoever reads them may cut or grep them.
-    Console(width=None if sys.stdout.isatty() else 400).print(table)
+            column.justify, column.no_wrap = "right", True
+    needed = Measurement.get(console, console.options.update(max_width=UNBOUNDED), table).minimum
+    if needed <= console.width:
+        console.print(table)
+        return
+    for row in rows or [("",) * len(columns)]:
+        record = Table.grid(padding=(0, 2))
+        for name, value in zip(columns, row, strict=True):
+            record.add_row(name, _to_text(value))
+        console.print(record)
+        console.print()
 
 
 def _to_text(value: object) -> str:
@@ -164,10 +178,10 @@ def _to_text(value: object) -> str:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, float | Decimal):
         return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.6g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 
-def _to_json(value: object) -> object:
+def to_json(value: object) -> object:
     """What JSON has no type for: decimals as numbers, days and times in ISO 8601."""
     if isinstance(value, Decimal):
         return float(value)

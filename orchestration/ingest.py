@@ -19,10 +19,15 @@ from orchestration.console import (
     say_failures,
     say_if_leaving_sample,
 )
-from orchestration.nodes import Place, folder, headers, node
 from orchestration.resources import Gathering, Home, OwnFile, Settings
 
 PUBLISHERS = ("farside", "ishares", "binance_vision", "alternative_me", "bitview")
+PUBLISHER_HELP = """Read what is new; with none of the options, read again what the home's archive holds.
+
+\b
+flowhouse ingest {name} --live
+flowhouse ingest {name} --replay ~/archive
+"""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}"
 ASSET = r"[A-Z0-9]{2,10}"
 
@@ -43,11 +48,10 @@ def ingest() -> None:
 
 
 def _publisher(name: str) -> None:
-    @ingest.command(name=name, short_help=f"What {name} publishes.")
+    @ingest.command(name=name, short_help=f"What {name} publishes.", help=PUBLISHER_HELP.format(name=name))
     @gathering_options
     @home_option
     def command(sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
-        """Read what is new; with none of the options, read again what the home's archive holds."""
         _update(name, open_home(root), gathering(sample, replay, live))
 
 
@@ -58,7 +62,11 @@ for publisher in PUBLISHERS:
 @ingest.command()
 @home_option
 def nyse(root: Path | None) -> None:
-    """Sessions of the New York Stock Exchange, computed."""
+    """Sessions of the New York Stock Exchange, computed.
+
+    \b
+    flowhouse ingest nyse
+    """
     from orchestration import sources
 
     home = open_home(root)
@@ -81,7 +89,11 @@ def holder_series(
     definition: str | None,
     root: Path | None,
 ) -> None:
-    """Your own series of long- and short-term supply: a CSV with the columns date, lth_btc, sth_btc."""
+    """Your own series of long- and short-term supply: a CSV with the columns date, lth_btc, sth_btc.
+
+    \b
+    flowhouse ingest holder_series --file supply.csv --name mine --definition age_155d_step
+    """
     from ingestion.sources import holder_series as source
     from orchestration import sources
 
@@ -110,7 +122,12 @@ def prices(
     asset: str,
     root: Path | None,
 ) -> None:
-    """Your own daily closes, back to 2010 if you like: a CSV with the columns date, close."""
+    """Your own daily closes, back to 2010 if you like: a CSV with the columns date, close.
+
+    \b
+    flowhouse ingest prices --file closes.csv --name mine
+    flowhouse ingest prices --file eth.csv --name mine --asset ETH
+    """
     from ingestion.sources import prices as source
 
     if not re.fullmatch(ASSET, asset):
@@ -144,6 +161,7 @@ def bitcoin(
     For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment.
     """
     from ingestion.bitcoin import ingest as chain
+    from orchestration.nodes import Place, folder, headers, node
 
     place = Place(network, datadir, rpc, rest, cookie)
     home, settings = open_home(root), Settings.read()

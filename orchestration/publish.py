@@ -1,6 +1,7 @@
 """The published folder: a build under its id, and one atomic swap of `latest`.
 
 published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, charts/<name>.png, manifest.json}
+                     and {sql.html, duckdb-wasm.js} where the home holds the engine
 published/latest           a symbolic link, or latest.txt where links are refused
 published/as_of/<T>/       the same files for a build as of an earlier time
 """
@@ -19,6 +20,7 @@ import duckdb
 
 from ingestion.errors import WrongUse
 from ingestion.refresh import Reading, holds_sample
+from orchestration import browser
 from orchestration.resources import DBT_PROJECT, Home
 
 MANIFEST = "manifest.json"
@@ -114,6 +116,7 @@ def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_bu
     }
     (part / MANIFEST).write_text(json.dumps(content, indent=1))
     _write_report(part, content)
+    browser.add_page(home, part)
     if home.as_of:
         return _replace(part, home.published / "as_of" / home.name)
     folder = home.published / build_id

@@ -71,6 +71,7 @@ def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flo
     assert result.exit_code == 0
     assert "Nothing new" in result.output
     assert "IBIT, last complete weeks" in result.output
+    assert result.output.count("run `flowhouse browser` once") == 1
     assert publish.latest(Home(sample_home)) == before
 
 
@@ -111,6 +112,14 @@ def test_status_of_a_replayed_home_is_never_stale(sample_home, flowhouse):
     assert result.exit_code == 0
     assert result.output.count(" ok") == 5
     assert result.output.count(" empty") == 2
+
+
+def test_status_answers_programs(sample_home, flowhouse):
+    result = flowhouse("status", "--format", "csv", "--home", sample_home)
+    heading, farside, *_ = result.stdout.splitlines()
+    assert heading == "source,mode,captured_at,observed_at,newest,is_complete,due_at,state"
+    assert farside == "farside,sample,2025-11-08 12:00:00,2025-11-08 12:00:00,2025-11-07,True,,ok"
+    assert len(result.stdout.splitlines()) == 1 + len(sources.SOURCES)
 
 
 def test_status_of_a_live_home_is_stale_once_a_figure_is_overdue(sample_home, tmp_path):

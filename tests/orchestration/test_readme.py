@@ -1,19 +1,21 @@
-"""The README keeps its word: its queries run on the published sample and answer."""
+"""The README keeps its word: its queries are those of the SQL page, run on the published sample and answer."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from orchestration.queries import WORTH_HAVING
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
-QUERIES = re.findall(r"```sql\n(.*?)```", README, re.S)
 
 
-def test_there_are_six_queries_worth_having():
-    assert len(QUERIES) == 6
+def test_the_readme_shows_the_queries_worth_having():
+    shown = re.findall(r"\n\n([^\n]+)\n\n```sql\n(.*?)```", README, re.S)
+    assert shown == [(question, sql.lstrip()) for question, sql in WORTH_HAVING.items()]
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", WORTH_HAVING.values(), ids=WORTH_HAVING)
 def test_every_query_answers(sample_home, flowhouse, query):
     result = flowhouse("sql", query, "--format", "csv", "--home", sample_home)
     assert result.exit_code == 0, result.output
