@@ -1,6 +1,6 @@
 """The published folder: a build under its id, and one atomic swap of `latest`.
 
-published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, manifest.json}
+published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, docs/index.html, manifest.json}
 published/latest           a symbolic link, or latest.txt where links are refused
 published/as_of/<T>/       the same files for a build as of an earlier time
 """
@@ -97,6 +97,9 @@ def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_bu
     part = home.published / f".{build_id}.part"
     (part / "parquet").mkdir(parents=True)
     marts, findings = _write_marts(home.build_file, part)
+    if home.docs_page.exists():  # a build file made by hand has none
+        (part / "docs").mkdir()
+        shutil.copyfile(home.docs_page, part / "docs" / "index.html")
     content = {
         "build_id": build_id,
         "built_at": f"{built_at.isoformat()}Z",
