@@ -3,9 +3,9 @@
 UV := $(shell command -v uv || echo .venv/bin/uv)
 RUN := .venv/bin
 FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_resources.py \
-        tests/orchestration/test_publish.py tests/test_walls.py
+        tests/orchestration/test_publish.py tests/orchestration/test_bi.py tests/test_walls.py
 
-.PHONY: build test check lint test-duckdb2 bench picture serve clean
+.PHONY: build test check lint test-duckdb2 test-bi bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -24,8 +24,10 @@ lint: .venv/ready
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project
 
-bench: .venv/ready ## measure: builds, a node's files, a node's answers, one more block, the on-chain marts
-bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a node's answers, the on-chain marts
+test-bi: .venv/ready ## run the recipes for BI tools for real, each in an environment of its own
+	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py
+
+bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a node's answers, the ledger, the marts
 	$(RUN)/python tests/benchmarks/builds.py
 	$(RUN)/python tests/benchmarks/bitcoin_files.py
 	$(RUN)/python tests/benchmarks/bitcoin_peers.py

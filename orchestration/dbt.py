@@ -58,6 +58,16 @@ def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]
     yield from results
 
 
+def document(home: Home) -> None:
+    """Write dbt's page of models, columns and lineage: one file, which asks for nothing when it is opened.
+
+    Raises:
+        BuildBroken: the build file cannot be read.
+    """
+    # 0.3 s of CPU; 1.4 s where every model is compiled again, whose text would hold this machine's paths.
+    _invoke(home, ["docs", "generate", "--static", "--no-compile"], [])
+
+
 def models(home: Home) -> AssetsDefinition:
     """Every dbt seed and model as an asset, their tests as checks, for the project as it is now."""
     manifest = prepare(home)
@@ -78,6 +88,7 @@ def models(home: Home) -> AssetsDefinition:
             for event in run(home, params.selection_args, step):
                 message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
                 yield from message.to_default_asset_events(content, params.dagster_dbt_translator, context)
+            document(home)
 
     return warehouse_models
 

@@ -1,7 +1,7 @@
 """The published folder: a build under its id, and one atomic swap of `latest`.
 
 published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, charts/<name>.png, manifest.json}
-                     and {sql.html, duckdb-wasm.js} where the home holds the engine
+                     docs/index.html, and {sql.html, duckdb-wasm.js} where the home holds the engine
 published/latest           a symbolic link, or latest.txt where links are refused
 published/as_of/<T>/       the same files for a build as of an earlier time
 """
@@ -29,7 +29,7 @@ WAREHOUSE = "warehouse.duckdb"
 STORAGE_VERSION = "v1.0.0"
 """Files of this version are opened by every DuckDB client since 1.0."""
 KEPT_FOR = timedelta(days=1)
-CODE = {".py", ".j2", ".css", ".js"}
+CODE = {".py", ".j2", ".css", ".html", ".js"}
 PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
 
 
@@ -102,6 +102,9 @@ def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_bu
     part = home.published / f".{build_id}.part"
     (part / "parquet").mkdir(parents=True)
     marts, findings = _write_marts(home.build_file, part)
+    if home.docs_page.exists():  # a build file made by hand has none
+        (part / "docs").mkdir()
+        shutil.copyfile(home.docs_page, part / "docs" / "index.html")
     content = {
         "build_id": build_id,
         "built_at": f"{built_at.isoformat()}Z",

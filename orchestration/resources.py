@@ -114,6 +114,11 @@ class Home:
         """Where dbt keeps its manifest and its partial parse, which another build file would make void."""
         return self.build / "dbt"
 
+    @property
+    def docs_page(self) -> Path:
+        """Where dbt writes its one-file page of models and columns."""
+        return self.dbt_target / "static_index.html"
+
     def write_control(self) -> None:
         """The build's control table: one row that says until when observations count."""
         import polars as pl

@@ -1,0 +1,1 @@
+"""Recipes for tools that people look with; the README beside this explains them."""
