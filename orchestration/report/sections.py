@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 
 import duckdb
 
@@ -42,12 +43,12 @@ class Answer:
     rows: tuple[tuple, ...]
     reason: str = ""
 
-    @property
+    @cached_property
     def records(self) -> list[Row]:
         """The rows by column, in types that JSON knows."""
         return [dict(zip(self.columns, map(_plain, row), strict=True)) for row in self.rows]
 
-    @property
+    @cached_property
     def numeric(self) -> set[int]:
         """The places of the columns that hold numbers, which are set to the right."""
         return {place for row in self.rows for place, value in enumerate(row) if type(value) in (int, float, Decimal)}

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from orchestration.bi.superset import CHARTS
+from orchestration.report import charts, headlines, tables
 
 MODELS = Path(__file__).parents[2] / "dbt_project/models"
 
@@ -23,10 +24,18 @@ def test_a_chart_never_mixes_two_rows_of_its_mart(chart):
     assert primary_key(chart.mart) <= drawn | fixed
 
 
-def test_the_dashboard_is_an_exposure_of_the_marts_it_shows():
+def exposed(name: str) -> set[str]:
     exposures = yaml.safe_load((MODELS / "exposures.yml").read_text())["exposures"]
-    (dashboard,) = (exposure for exposure in exposures if exposure["name"] == "dashboard")
-    assert set(dashboard["depends_on"]) == {f"ref('{chart.mart}')" for chart in CHARTS}
+    return next(set(exposure["depends_on"]) for exposure in exposures if exposure["name"] == name)
+
+
+def test_the_dashboard_is_an_exposure_of_the_marts_it_shows():
+    assert exposed("dashboard") == {f"ref('{chart.mart}')" for chart in CHARTS}
+
+
+def test_the_report_is_an_exposure_of_the_marts_it_shows():
+    sections = (*headlines.HEADLINES, *charts.CHARTS, tables.CLAIMS, tables.FIGURE)
+    assert exposed("report") == {f"ref('{mart}')" for section in sections for mart in section.marts}
 
 
 def test_a_metric_is_guarded_on_every_key_but_its_day():
