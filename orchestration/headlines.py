@@ -51,7 +51,7 @@ QUERIES = {
             etf_net_flow_native as "funds took in",
             lth_net_change_native as "holders' change",
             issued_native as issued,
-            absorption_ratio as absorbed,
+            round(absorption_ratio, 3) as absorbed,
             coalesce(missing, '') || case when has_internal_move then ' internal move' else '' end as "missing, flags"
         from marts.demand_vs_supply_weekly
         where asset = 'BTC' and flow_source = 'farside' and lth_net_change_native is not null

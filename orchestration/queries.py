@@ -1,6 +1,14 @@
 """Queries worth having, question by question: in the README, and one click away on the SQL page."""
 
 WORTH_HAVING = {
+    "Who let go, who took in, and how much of it did funds absorb?": """
+select
+    week_start_date, holder_series, definition_id, etf_net_flow_native, lth_net_change_native, lth_spent_native,
+    issued_native, absorption_ratio, missing, has_internal_move
+from marts.demand_vs_supply_weekly
+where asset = 'BTC' and flow_source = 'farside'
+order by week_start_date desc, holder_series, definition_id;
+""",
     "What did all the funds do, week by week, and is the week complete?": """
 select week_start_date, net_flow_usd / 1e6 as usd_m, net_flow_native, funds_reported, funds_expected, is_complete
 from marts.etf_market_flows_weekly
