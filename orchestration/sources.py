@@ -10,6 +10,7 @@ from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, WrongUse
+from ingestion.evm import ledger as tokens
 from ingestion.http import Http
 from ingestion.refresh import Reading, fetch_live, holds_sample, read_sessions, refresh
 from ingestion.sample.pages import pages
@@ -66,6 +67,7 @@ def update_all(home: Home, gathering: Gathering, told: Told) -> Iterator[Reading
     """Bring every raw table up to date, as the assets do one by one."""
     check(home, gathering)
     update_chain(home, gathering)
+    update_tokens(home, gathering)
     for source in SOURCES:
         reading = update(source, home, gathering)
         told(reading)
@@ -86,6 +88,11 @@ def update_chain(home: Home, gathering: Gathering) -> None:
     ingest.tidy(home.lake)
     if gathering.mode == "sample":
         ingest.from_sample(home.lake)
+
+
+def update_tokens(home: Home, gathering: Gathering) -> None:
+    """Have the account chains' tables in order."""
+    tokens.tidy(home.lake)
 
 
 def update_sessions(home: Home) -> int:
