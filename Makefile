@@ -14,7 +14,7 @@ test: lint ## pass every test
 	$(RUN)/pytest
 
 check: lint ## lint, format, import walls, dbt layer rules, fast tests
-	$(RUN)/pytest -q $(FAST)
+	$(RUN)/pytest -q $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
 
 lint: .venv/ready
 	$(RUN)/ruff check
@@ -24,11 +24,12 @@ lint: .venv/ready
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project
 
-bench: .venv/ready ## measure: builds, a node's files, a node's answers, the on-chain marts
+bench: .venv/ready ## measure: builds, a node's files, a node's answers, the on-chain marts, token logs
 	$(RUN)/python tests/benchmarks/builds.py
 	$(RUN)/python tests/benchmarks/bitcoin_files.py
 	$(RUN)/python tests/benchmarks/bitcoin_rpc.py
 	$(RUN)/python tests/benchmarks/onchain_marts.py
+	$(RUN)/python tests/benchmarks/evm_logs.py
 
 serve: .venv/ready ## open Dagster's web UI on this machine
 	$(RUN)/flowhouse serve

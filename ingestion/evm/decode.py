@@ -1,8 +1,10 @@
 """What a node's answers to eth_getLogs say, decoded in columns: no Python object per log."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from ingestion.errors import IngestionError
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
     EVENTS,
     INTERNAL_BALANCE_CHANGED,
@@ -14,6 +16,7 @@ from ingestion.evm.rows import (
     TRANSFERS,
     UNITS,
     VAULT_CHANGES,
+    Pair,
     Watched,
 )
 
@@ -45,11 +48,12 @@ LOGS = {
 
 # decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
 _LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
+_NO_DIGIT = "[^0-9a-fA-Fx]"
+
+
+# decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
+_LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
 _ONES = 2**64 - 1
-
-
-class AnswerRefused(IngestionError):
-    """A provider answered with an error, or with something that cannot be trusted; less at a time may help."""
 
 
 def logs(body: bytes) -> pl.DataFrame:
@@ -60,28 +64,44 @@ def logs(body: bytes) -> pl.DataFrame:
             reorg removed.
     """
     try:
-        answer = pl.Series([body.decode()]).str.json_decode(_ANSWER).struct.unnest()
+        answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
     except (pl.exceptions.ComputeError, UnicodeDecodeError):
-        raise AnswerRefused("the answer is cut short or no list of logs") from None
-    if answer["error"].struct.field("message").item() is not None or answer["result"].item() is None:
-        code, message = answer["error"].item().values() if answer["error"].item() else (None, None)
-        raise AnswerRefused(f"error {code}: {message}" if message else "the answer holds neither logs nor an error")
-    told = answer.select(pl.col("result").explode(empty_as_null=False)).unnest("result")
-    found = told.select(
-        pl.col("address", "blockHash", "transactionHash").str.to_lowercase(),
-        "topics",
-        "data",
-        number("blockNumber").alias("block_number"),
-        number("blockTimestamp").alias("block_time"),
-        number("logIndex").alias("log_index"),
-        pl.col("removed").fill_null(False),
-    ).rename({"blockHash": "block_hash", "transactionHash": "transaction_hash"})
-    if (
-        found["removed"].any()
-        or found.select("block_number", "address", "topics", "data", *LOG_KEY).null_count().sum_horizontal().item()
-    ):
-        raise AnswerRefused("the answer holds logs without their block, or removed ones")
-    return found.select(*LOGS).unique(LOG_KEY, maintain_order=True)
+        raise AnswerRefused("the answer is cut short, or no list of logs") from None
+    if len(answer) != 1:
+        raise AnswerRefused("the answer is empty")
+    error, found = answer.struct.field("error").item(), answer.struct.field("result")
+    if error and error["message"] is not None:
+        raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
+    if found.item() is None:
+        raise AnswerRefused("the answer holds neither logs nor an error")
+    told = (
+        found.explode(empty_as_null=False)
+        .struct.unnest()
+        .select(
+            pl.col("address", "blockHash", "transactionHash").str.to_lowercase(),
+            "topics",
+            "data",
+            number("blockNumber").alias("block_number"),
+            number("blockTimestamp").alias("block_time"),
+            number("logIndex").alias("log_index"),
+            pl.col("removed").fill_null(False),
+        )
+        .rename({"blockHash": "block_hash", "transactionHash": "transaction_hash"})
+    )
+    needed = told.select("block_number", "address", "topics", "data", *LOG_KEY)
+    if told["removed"].any() or needed.null_count().sum_horizontal().item():
+        raise AnswerRefused("the answer holds logs without a block, or such as a reorg removed")
+    words = pl.concat([told["data"], told["topics"].explode(empty_as_null=False).rename("data")])
+    if words.str.contains(_NO_DIGIT).any():
+        raise AnswerRefused("the answer holds data that is not in hexadecimal digits")
+    return told.select(*LOGS).unique(LOG_KEY, maintain_order=True)
+
+
+def only(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
+    """The logs of these contracts and events, of which a filter lets through all combinations."""
+    wanted = pl.DataFrame(pairs, schema={"address": pl.String, "event": pl.String}, orient="row")
+    event = found["topics"].list.first().alias("event")
+    return found.with_columns(event).join(wanted, on=["address", "event"], how="semi").drop("event")
 
 
 def number(column: str) -> pl.Expr:
@@ -159,7 +179,8 @@ def liquidations(placed: pl.DataFrame) -> pl.DataFrame:
 
 def vault_changes(placed: pl.DataFrame) -> pl.DataFrame:
     """VAULT_CHANGES of InternalBalanceChanged(address indexed user, address indexed token, int256 delta), and of
-    Swap(bytes32 indexed poolId, address indexed tokenIn, address indexed tokenOut, uint256 amountIn, uint256 amountOut).
+    Swap(bytes32 indexed poolId, address indexed tokenIn, address indexed tokenOut, uint256 amountIn,
+    uint256 amountOut).
 
     `delta_units` is by how much what `user_address` keeps in the vault grew: a user's internal balance, or a pool's
     holding, where leg 0 is what a swap brought in (positive) and leg 1 what it took out (negative). A pool's address is

@@ -13,6 +13,7 @@ nothing reads, and the next one removes them.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 
 import polars as pl
 
@@ -21,8 +22,8 @@ from ingestion.lake import Lake
 
 SOURCE = "evm"
 TABLES = {**EVENTS, **STATES}
-# A month's part takes in new rows up to this many: rewriting it then costs a second and 0.3 GB, whatever the month holds.
-PART_ROWS = 1_000_000
+# A month's part takes in new rows up to this many, so that adding some costs the same whatever the month holds.
+PART_ROWS = 250_000
 _STATE_KEYS = {"balances": ["address", "token", "value_date"], "supplies": ["token", "value_date"]}
 
 
@@ -36,6 +37,7 @@ class Record:
         final_number, final_hash: the last block held that is finalized; None before the first.
         tail: hashes of the newest blocks, whose events are held block by block.
         tail_pairs: contract and topic of the events held of them.
+        first_blocks: first block of contracts that a node was asked for.
         is_sample: whether the chain is the bundled sample's.
         parts: the parts that count with their rows, by table.
     """
@@ -46,6 +48,7 @@ class Record:
     final_hash: str | None = None
     tail: list[str] = field(default_factory=list)
     tail_pairs: list[list[str]] = field(default_factory=list)
+    first_blocks: dict[str, int] = field(default_factory=dict)
     is_sample: bool = False
     parts: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -105,7 +108,7 @@ class Ledger:
         edges = sorted({edge for spans in missing.values() for start, end in spans for edge in (start, end + 1)})
         spans = [
             Span(start, end - 1, tuple(pair for pair, gaps in missing.items() if any(a <= start <= b for a, b in gaps)))
-            for start, end in zip(edges, edges[1:], strict=False)
+            for start, end in pairwise(edges)
         ]
         return [span for span in spans if span.pairs]
 
@@ -124,9 +127,15 @@ class Ledger:
                 self._merge(table, f"{self._network}-{month}", part)
         if self.record.final_number is None or last.number > self.record.final_number:
             self.record.final_number, self.record.final_hash = last.number, last.hash
-        covered = pl.concat([self.read("coverage"), _coverage(self._network, chain_id, span, last, is_final=True)])
-        self._replace("coverage", _joined(covered))
+        self._cut_tail(span.last)
+        covered = self.read("coverage")
+        finalized = [covered.filter("is_final"), _coverage(self._network, chain_id, span, last, is_final=True)]
+        self._replace("coverage", pl.concat([_joined(pl.concat(finalized)), covered.filter(~pl.col("is_final"))]))
         self._commit()
+
+    def last_block(self) -> int | None:
+        """The last block of which anything is held; None before the first."""
+        return self.read("coverage")["to_block"].max()
 
     def tail(self) -> dict[str, pl.DataFrame]:
         """The rows of blocks that were not finalized when they were read."""
@@ -169,6 +178,7 @@ class Ledger:
             if kept.height < rows.height:
                 del self._named("transfers")[part]
                 self._write("transfers", part.rsplit(".", 1)[0], kept)
+        self.record.tail_pairs = []  # so that the newest blocks are read again with the token's rows
         self._replace("coverage", self.read("coverage").filter(pl.col("contract") != token))
         self._commit()
 
@@ -178,15 +188,21 @@ class Ledger:
         self._write_record()
         tidy(self._lake)
 
-    def mark_sample(self) -> None:
-        """Say that the chain is the bundled sample's."""
-        self.record.is_sample = True
-        self._commit()
-
     def _tail(self, table: str) -> pl.DataFrame:
         named = [part for part in self._named(table) if self._is(part, "-tail")]
         parts = [self._lake.read(SOURCE, table, TABLES[table], part) for part in named]
         return pl.concat([pl.DataFrame(schema=TABLES[table]), *parts])
+
+    def _cut_tail(self, last: int) -> None:
+        """Drop what is held as not finalized of the blocks up to `last`, which have come to be."""
+        for table in EVENTS:
+            rows = self._tail(table)
+            kept = rows.filter(pl.col("block_number") > last)
+            if kept.height < rows.height:
+                self._replace(table, kept, "-tail")
+        from_block = pl.when("is_final").then("from_block").otherwise(pl.max_horizontal("from_block", last + 1))
+        covered = self.read("coverage").with_columns(from_block.alias("from_block"))
+        self._replace("coverage", covered.filter(pl.col("from_block") <= pl.col("to_block")))
 
     def _merge(self, table: str, name: str, rows: pl.DataFrame) -> None:
         """Add rows to a part of that name with room for them, else begin another."""
@@ -250,9 +266,9 @@ def _coverage(network: str, chain_id: int, span: Span, last: Block, is_final: bo
 
 
 def _joined(covered: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the same contract and topic whose blocks meet as one; those not finalized are left out."""
+    """Rows of the same contract and topic whose blocks meet, as one."""
     pair = ["contract", "topic"]
-    rows = covered.filter("is_final").sort(*pair, "from_block")
+    rows = covered.sort(*pair, "from_block")
     is_apart = pl.col("from_block") > pl.col("to_block").cum_max().shift(1).over(pair) + 1
     groups = rows.with_columns(is_apart.fill_null(True).cum_sum().alias("group"))
     return (

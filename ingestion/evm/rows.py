@@ -143,6 +143,11 @@ class Watched:
         """Tokens and contracts by address."""
         return {each.address: each for each in (*self.tokens, *self.contracts)}
 
+    def name(self, address: str) -> str:
+        """What a token or contract is called in messages."""
+        emitter = self.emitters[address]
+        return emitter.asset if isinstance(emitter, Token) else emitter.protocol
+
     @property
     def pairs(self) -> list[Pair]:
         """The events read, by contract."""
