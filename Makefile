@@ -14,7 +14,7 @@ test: lint ## pass every test
 	$(RUN)/pytest
 
 check: lint ## lint, format, import walls, dbt layer rules, fast tests
-	$(RUN)/pytest -q $(FAST)
+	$(RUN)/pytest -q $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
 
 lint: .venv/ready
 	$(RUN)/ruff check
@@ -27,13 +27,14 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in an environment of its own
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py
 
-bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a node's answers, the ledger, the marts
+bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a node's answers, the ledger, the marts, token logs
 	$(RUN)/python tests/benchmarks/builds.py
 	$(RUN)/python tests/benchmarks/bitcoin_files.py
 	$(RUN)/python tests/benchmarks/bitcoin_peers.py
 	$(RUN)/python tests/benchmarks/bitcoin_rpc.py
 	$(RUN)/python tests/benchmarks/bitcoin_ledger.py
 	$(RUN)/python tests/benchmarks/onchain_marts.py
+	$(RUN)/python tests/benchmarks/evm_logs.py
 
 picture: build ## take the README's picture of the sample's report
 	$(RUN)/python tests/orchestration/picture.py data/published/latest/report.html

@@ -39,6 +39,10 @@ class Lake:
         path = self._path(source, table, part)
         return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=schema)
 
+    def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
+        """The rows, read no further than what is made of them needs."""
+        return pl.scan_parquet(self._path(source, table, part))
+
     def write(self, source: str, table: str, rows: pl.DataFrame, part: str | None = None) -> None:
         """Replace the table or the part; a reader sees the old rows or the new ones, never a half of either."""
         path = self._path(source, table, part)
@@ -67,6 +71,10 @@ class Lake:
         """A record's text; None where there is none."""
         path = self.root / source / name
         return path.read_text() if path.exists() else None
+
+    def records(self, source: str) -> list[str]:
+        """Names of the records beside a source's tables."""
+        return sorted(path.name for path in (self.root / source).glob("*.json"))
 
     def files(self) -> list[Path]:
         """Every Parquet file, in a fixed order: what a build reads, for its fingerprint."""

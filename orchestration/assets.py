@@ -17,6 +17,7 @@ from dagster import (
 )
 
 from ingestion.bitcoin import ledger
+from ingestion.evm import ledger as tokens
 from ingestion.refresh import last_readings
 from ingestion.sources import holder_series, nyse
 from orchestration import publish, sources
@@ -65,6 +66,18 @@ def chain(home: ResourceParam[Home], gathering: ResourceParam[Gathering]) -> Ite
         yield MaterializeResult(asset_key=[ledger.SOURCE, table])
 
 
+@multi_asset(
+    name="account_chains",
+    specs=[AssetSpec([tokens.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in tokens.TABLES],
+)
+def account_chains(home: ResourceParam[Home], gathering: ResourceParam[Gathering]) -> Iterator[MaterializeResult]:
+    """Token transfers and stress events of account chains; providers are asked by `flowhouse ingest evm`."""
+    with home.lock():
+        sources.update_tokens(home, gathering)
+    for table in tokens.TABLES:
+        yield MaterializeResult(asset_key=[tokens.SOURCE, table])
+
+
 @asset(key=[nyse.SOURCE, nyse.TABLE], group_name="sources", kinds={"parquet"}, description=nyse.__doc__)
 def sessions(home: ResourceParam[Home]) -> None:
     with home.lock():
@@ -90,7 +103,7 @@ def control(home: ResourceParam[Home]) -> None:
         home.write_control()
 
 
-raw_tables = [*map(source_asset, sources.SOURCES), chain, series_definitions, sessions, control]
+raw_tables = [*map(source_asset, sources.SOURCES), chain, account_chains, series_definitions, sessions, control]
 
 
 def publishing(models: AssetsDefinition) -> AssetsDefinition:

@@ -94,8 +94,8 @@ def say_failures(failures) -> int:
 
 
 @contextmanager
-def chain_progress(quiet: bool) -> Iterator:
-    """A listener for (done, in all, coins spent): a bar with rate and remaining time on a terminal, else nothing."""
+def chain_progress(quiet: bool, counted: str = "coins spent") -> Iterator:
+    """A listener for (done, in all, counted): a bar with rate and remaining time on a terminal, else nothing."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     if quiet or not sys.stdout.isatty():
@@ -109,8 +109,8 @@ def chain_progress(quiet: bool) -> Iterator:
     )
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("reading the chain", total=None)
-        yield lambda done, total, spends: bar.update(
-            task, completed=done, total=total, description=f"{spends:,} coins spent"
+        yield lambda done, total, count: bar.update(
+            task, completed=done, total=total, description=f"{count:,} {counted}"
         )
 
 

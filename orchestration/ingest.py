@@ -2,12 +2,14 @@
 
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 
 import click
 
 from ingestion.errors import WrongUse
+from orchestration import seeds
 from orchestration.console import (
     chain_progress,
     gathering,
@@ -42,6 +44,7 @@ def ingest() -> None:
     flowhouse ingest farside --live
     flowhouse ingest bitcoin --datadir ~/.bitcoin --network main
     flowhouse ingest bitcoin --rpc http://127.0.0.1:8332
+    flowhouse ingest evm --rpc http://127.0.0.1:8545
     flowhouse ingest holder_series --file supply.csv --name mine --definition age_155d_step
     flowhouse ingest prices --file closes.csv --name mine
     """
@@ -175,6 +178,51 @@ def bitcoin(
         else:
             taken = chain.from_node(home.lake, running, settings.confirmations, told)
     click.echo(f"bitcoin {taken.network}: {taken.blocks:,} blocks read, height {taken.tip_height:,}")
+
+
+@ingest.command()
+@click.option("--rpc", help="Address of a provider; one with a key goes better into FLOWHOUSE_EVM_RPC_URL.")
+@click.option("--from-block", type=click.IntRange(0), default=0, help="First block.")
+@click.option("--to-block", type=click.IntRange(0), help="Last block; the newest without it.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the blocks of a UTC day.")
+@click.option("--network", help="The chain you expect, as the seeds name it.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@home_option
+def evm(
+    rpc: str | None,
+    from_block: int,
+    to_block: int | None,
+    day: datetime | None,
+    network: str | None,
+    quiet: bool,
+    root: Path | None,
+) -> None:
+    """Token transfers and stress events of an account chain; run it again for what is new.
+
+    \b
+    flowhouse ingest evm --rpc http://127.0.0.1:8545
+    flowhouse ingest evm --rpc http://127.0.0.1:8545 --day 2025-11-03
+
+    Which tokens and contracts is said by seeds/tokens.csv and seeds/contracts.csv.
+    """
+    from ingestion.evm import ingest as chain
+    from ingestion.evm.node import Node
+    from ingestion.evm.rpc import Provider
+
+    if day and (from_block or to_block is not None):
+        raise WrongUse("A day has its own blocks: give --day, or --from-block and --to-block.")
+    home, settings = open_home(root), Settings.read()
+    if not (rpc or settings.evm_rpc_url):
+        raise WrongUse("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
+    node = Node(Provider(rpc or settings.evm_rpc_url))
+    watched = seeds.watched(node.chain_id(), network)
+    wanted = chain.Wanted(from_block, to_block, day.date() if day else None)
+    with home.lock(), chain_progress(quiet, "events") as told:
+        _leave_sample(home)
+        taken = chain.from_node(home.lake, node, watched, wanted, told)
+    held = "nothing held" if taken.last_block is None else f"held up to block {taken.last_block:,}"
+    click.echo(f"evm {taken.network}: {taken.events:,} events read, {held}")
+    sys.exit(say_failures(taken.failures))
 
 
 def _update(name: str, home: Home, how: Gathering) -> None:

@@ -30,6 +30,7 @@ class Settings:
         mode: how a scheduled run gathers captures: live, or held (nothing is fetched).
         confirmations: blocks on top of a block before it is folded into its day, at most 1,000.
         rpc_user, rpc_password: of a Bitcoin node, where there is no cookie.
+        evm_rpc_url: address of an account chain's provider, which may hold a key.
     """
 
     home: Path = Path("data")
@@ -39,6 +40,7 @@ class Settings:
     confirmations: int = 1000
     rpc_user: str = ""
     rpc_password: str = field(default="", repr=False)
+    evm_rpc_url: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -65,6 +67,7 @@ class Settings:
             int(confirmations),
             given["rpc_user"],
             given["rpc_password"],
+            given["evm_rpc_url"],
         )
 
 

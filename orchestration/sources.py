@@ -10,6 +10,8 @@ from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, WrongUse
+from ingestion.evm import ingest as evm
+from ingestion.evm import ledger as tokens
 from ingestion.http import Http
 from ingestion.refresh import Reading, fetch_live, holds_sample, read_sessions, refresh
 from ingestion.sample.pages import pages
@@ -36,6 +38,8 @@ def check(home: Home, gathering: Gathering) -> bool:
     """
     chains = [read_record(home.lake, network) for network in NETWORKS]
     has_own_chain = any(chain.tip_height is not None and not chain.is_sample for chain in chains)
+    account_chains = [tokens.read_record(home.lake, network) for network in tokens.networks(home.lake)]
+    has_own_chain |= any(chain.chain_id is not None and not chain.is_sample for chain in account_chains)
     if gathering.mode == "sample" and (holds_sample(home.lake) is False or has_own_chain):
         raise WrongUse(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
     if gathering.replay is not None and not gathering.replay.is_dir():
@@ -44,8 +48,9 @@ def check(home: Home, gathering: Gathering) -> bool:
 
 
 def holds_any_sample(home: Home) -> bool:
-    """Whether the home holds pages or the chain of the bundled sample."""
-    return bool(holds_sample(home.lake)) or read_record(home.lake, ingest.SAMPLE_NETWORK).is_sample
+    """Whether the home holds pages or a chain of the bundled sample."""
+    records = read_record(home.lake, ingest.SAMPLE_NETWORK), tokens.read_record(home.lake, evm.SAMPLE_NETWORK)
+    return bool(holds_sample(home.lake)) or any(record.is_sample for record in records)
 
 
 def update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
@@ -71,6 +76,7 @@ def update_all(home: Home, gathering: Gathering, told: Told) -> Iterator[Reading
     if check(home, gathering):
         leave_sample(home)
     update_chain(home, gathering)
+    update_tokens(home, gathering)
     for source in SOURCES:
         reading = _update(source, home, gathering)
         told(reading)
@@ -82,6 +88,7 @@ def update_all(home: Home, gathering: Gathering, told: Told) -> Iterator[Reading
 def leave_sample(home: Home) -> None:
     """Leave the bundled sample out of every table: sample and real rows never mix."""
     ingest.leave_sample(home.lake)
+    evm.leave_sample(home.lake)
     for source in SOURCES:
         refresh(source, home.archive, home.lake, "held", is_sample=False, now=now())
 
@@ -91,6 +98,13 @@ def update_chain(home: Home, gathering: Gathering) -> None:
     ingest.tidy(home.lake)
     if gathering.mode == "sample":
         ingest.from_sample(home.lake)
+
+
+def update_tokens(home: Home, gathering: Gathering) -> None:
+    """Have the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
+    tokens.tidy(home.lake)
+    if gathering.mode == "sample":
+        evm.from_sample(home.lake)
 
 
 def update_sessions(home: Home) -> int:

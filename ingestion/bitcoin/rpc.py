@@ -11,9 +11,7 @@ this is the way to follow the chain day by day, not to its history, which `histo
 import time
 from abc import ABC, abstractmethod
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain as chained
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -30,6 +28,7 @@ from ingestion.bitcoin.fold import COINBASE, HEADER_BYTES, MAX_SATS, MAX_SCRIPT_
 from ingestion.bitcoin.history import CELLS, TOTALS, Batch, batch_of_blocks
 from ingestion.bitcoin.networks import COIN, Network
 from ingestion.errors import IngestionError, WrongUse
+from ingestion.threads import in_order
 
 # The most that /rest/headers gives at once.
 HEADERS_A_REQUEST = 2_000
@@ -41,7 +40,6 @@ LONGEST_WAIT_SECONDS = 15
 REORGANISATIONS = 5
 
 WARMING_UP, OUT_OF_RANGE = -28, -8
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -523,21 +521,6 @@ def read(
         if reorganisations == REORGANISATIONS:
             raise NodeMoved(_unsettled(node, last))
         held = {height: rows for height, rows in held.items() if height <= fork}
-
-
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], in_flight: int) -> Iterator[Result]:
-    """`function` of each item in their order, up to `in_flight` at work in threads and one waiting."""
-    waiting: deque = deque()
-    pool = ThreadPoolExecutor(in_flight)
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > in_flight:
-                yield waiting.popleft().result()
-        for future in waiting:
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _end(chain: Chain, first: int, fold_until: int) -> int:

@@ -1,0 +1,259 @@
+"""What a node's answers to eth_getLogs say, decoded in columns: no Python object per log."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ingestion.evm.errors import AnswerRefused
+from ingestion.evm.rows import (
+    EVENTS,
+    INTERNAL_BALANCE_CHANGED,
+    LIQUIDATION_CALL,
+    LIQUIDATIONS,
+    LOG_KEY,
+    SWAP,
+    TRANSFER,
+    TRANSFERS,
+    UNITS,
+    VAULT_CHANGES,
+    Pair,
+    Watched,
+)
+
+WORD = 32
+DIGITS = 2 * WORD
+_LOG = {
+    "address": pl.String,
+    "topics": pl.List(pl.String),
+    "data": pl.String,
+    "blockNumber": pl.String,
+    "blockHash": pl.String,
+    "blockTimestamp": pl.String,
+    "transactionHash": pl.String,
+    "logIndex": pl.String,
+    "removed": pl.Boolean,
+}
+_ANSWER = pl.Struct({"result": pl.List(pl.Struct(_LOG)), "error": pl.Struct({"code": pl.Int64, "message": pl.String})})
+LOGS = {
+    "address": pl.String,
+    "topics": pl.List(pl.String),
+    "data": pl.String,
+    "block_number": pl.Int64,
+    "block_hash": pl.String,
+    "block_time": pl.Int64,
+    "transaction_hash": pl.String,
+    "log_index": pl.Int64,
+}
+"""A log as told; `block_time` in seconds since 1970, null where the node does not give it."""
+
+# decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
+_LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
+_NO_DIGIT = "[^0-9a-fA-Fx]"
+
+
+# decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
+_LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
+_ONES = 2**64 - 1
+
+
+def logs(body: bytes) -> pl.DataFrame:
+    """The logs in the body of an answer to eth_getLogs, as LOGS, each once.
+
+    Raises:
+        AnswerRefused: it is cut or garbled, is an error (the sentence has the provider's words), or has logs that a
+            reorg removed.
+    """
+    try:
+        answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
+    except (pl.exceptions.ComputeError, UnicodeDecodeError):
+        raise AnswerRefused("the answer is cut short, or no list of logs") from None
+    if len(answer) != 1:
+        raise AnswerRefused("the answer is empty")
+    error, found = answer.struct.field("error").item(), answer.struct.field("result")
+    if error and error["message"] is not None:
+        raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
+    if found.item() is None:
+        raise AnswerRefused("the answer holds neither logs nor an error")
+    told = (
+        found.explode(empty_as_null=False)
+        .struct.unnest()
+        .select(
+            pl.col("address", "blockHash", "transactionHash").str.to_lowercase(),
+            "topics",
+            "data",
+            number("blockNumber").alias("block_number"),
+            number("blockTimestamp").alias("block_time"),
+            number("logIndex").alias("log_index"),
+            pl.col("removed").fill_null(False),
+        )
+        .rename({"blockHash": "block_hash", "transactionHash": "transaction_hash"})
+    )
+    needed = told.select("block_number", "address", "topics", "data", *LOG_KEY)
+    if told["removed"].any() or needed.null_count().sum_horizontal().item():
+        raise AnswerRefused("the answer holds logs without a block, or such as a reorg removed")
+    words = pl.concat([told["data"], told["topics"].explode(empty_as_null=False).rename("data")])
+    if words.str.contains(_NO_DIGIT).any():
+        raise AnswerRefused("the answer holds data that is not in hexadecimal digits")
+    return told.select(*LOGS).unique(LOG_KEY, maintain_order=True)
+
+
+def only(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
+    """The logs of these contracts and events, of which a filter lets through all combinations."""
+    wanted = pl.DataFrame(pairs, schema={"address": pl.String, "event": pl.String}, orient="row")
+    event = found["topics"].list.first().alias("event")
+    return found.with_columns(event).join(wanted, on=["address", "event"], how="semi").drop("event")
+
+
+def number(column: str) -> pl.Expr:
+    """A number written in hexadecimal digits after 0x; null where it is none."""
+    return pl.col(column).str.strip_prefix("0x").str.to_integer(base=16, strict=False)
+
+
+def rows(found: pl.DataFrame, watched: Watched, is_final: bool) -> dict[str, pl.DataFrame]:
+    """The rows of EVENTS that logs give; logs of nobody watched give none.
+
+    Args:
+        found: LOGS without a null block_time.
+        is_final: whether their blocks are finalized.
+    """
+    placed = found.with_columns(
+        pl.lit(watched.network).alias("network"),
+        pl.lit(watched.chain_id, pl.Int64).alias("chain_id"),
+        pl.from_epoch("block_time", "s").dt.date().alias("value_date"),
+        pl.lit(is_final).alias("is_final"),
+        pl.col("topics").list.first().alias("event"),
+        pl.col("topics").list.len().alias("shape"),
+        (pl.col("data").str.len_bytes() - 2).alias("digits"),
+    )
+    tokens = [token.address for token in watched.tokens]
+    contracts = pl.DataFrame(
+        [(each.address, each.protocol) for each in watched.contracts],
+        schema={"address": pl.String, "protocol": pl.String},
+        orient="row",
+    )
+    calls = placed.join(contracts, on="address")
+    return {
+        "transfers": transfers(placed.filter(pl.col("address").is_in(tokens))),
+        "liquidations": liquidations(calls),
+        "vault_changes": vault_changes(calls),
+    }
+
+
+def transfers(placed: pl.DataFrame) -> pl.DataFrame:
+    """TRANSFERS of logs in the shape of ERC-20 (3 topics, one word of data) and of contracts older than it (1 topic,
+    3 words). Four topics are an ERC-721 transfer, whose last is a token's number and no amount."""
+    events = placed.filter(pl.col("event") == TRANSFER)
+    standard = events.filter(pl.col("shape") == 3, pl.col("digits") == DIGITS).with_columns(
+        _address_topic(1).alias("from_address"), _address_topic(2).alias("to_address"), _word(0).alias("value")
+    )
+    old = events.filter(pl.col("shape") == 1, pl.col("digits") == 3 * DIGITS).with_columns(
+        _address_word(0).alias("from_address"), _address_word(1).alias("to_address"), _word(2).alias("value")
+    )
+    return (
+        pl.concat([standard, old])
+        .with_columns(pl.col("value").str.decode("hex").alias("value_bytes"))
+        .with_columns(_unsigned("value_bytes").alias("amount_units"))
+        .with_columns(pl.col("amount_units").is_null().alias("is_overflow"), pl.col("address").alias("token"))
+        .select(*TRANSFERS)
+    )
+
+
+def liquidations(placed: pl.DataFrame) -> pl.DataFrame:
+    """LIQUIDATIONS of LiquidationCall(address indexed collateralAsset, address indexed debtAsset, address indexed user,
+    uint256 debtToCover, uint256 liquidatedCollateralAmount, address liquidator, bool receiveAToken)."""
+    return (
+        placed.filter(pl.col("event") == LIQUIDATION_CALL, pl.col("shape") == 4, pl.col("digits") == 4 * DIGITS)
+        .with_columns(_word(n).str.decode("hex").alias(name) for n, name in enumerate(("debt", "collateral")))
+        .with_columns(
+            pl.col("address").alias("contract"),
+            _address_topic(1).alias("collateral_token"),
+            _address_topic(2).alias("debt_token"),
+            _address_topic(3).alias("user_address"),
+            _address_word(2).alias("liquidator_address"),
+            _unsigned("collateral").alias("collateral_units"),
+            _unsigned("debt").alias("debt_units"),
+        )
+        .select(*LIQUIDATIONS)
+    )
+
+
+def vault_changes(placed: pl.DataFrame) -> pl.DataFrame:
+    """VAULT_CHANGES of InternalBalanceChanged(address indexed user, address indexed token, int256 delta), and of
+    Swap(bytes32 indexed poolId, address indexed tokenIn, address indexed tokenOut, uint256 amountIn,
+    uint256 amountOut).
+
+    `delta_units` is by how much what `user_address` keeps in the vault grew: a user's internal balance, or a pool's
+    holding, where leg 0 is what a swap brought in (positive) and leg 1 what it took out (negative). A pool's address is
+    the first 20 bytes of its id.
+    """
+    internal = (
+        placed.filter(pl.col("event") == INTERNAL_BALANCE_CHANGED, pl.col("shape") == 3, pl.col("digits") == DIGITS)
+        .with_columns(_word(0).str.decode("hex").alias("delta"))
+        .with_columns(
+            pl.lit(0, pl.Int64).alias("leg"),
+            pl.lit("internal_balance").alias("kind"),
+            _address_topic(1).alias("user_address"),
+            _address_topic(2).alias("token"),
+            _signed("delta").alias("delta_units"),
+        )
+    )
+    swaps = placed.filter(pl.col("event") == SWAP, pl.col("shape") == 4, pl.col("digits") == 2 * DIGITS)
+    legs = [
+        swaps.with_columns(_word(leg).str.decode("hex").alias("delta")).with_columns(
+            pl.lit(leg, pl.Int64).alias("leg"),
+            pl.lit("swap").alias("kind"),
+            pl.col("topics").list.get(1).str.slice(0, 42).str.to_lowercase().alias("user_address"),
+            _address_topic(2 + leg).alias("token"),
+            (_unsigned("delta") * sign).cast(UNITS).alias("delta_units"),
+        )
+        for leg, sign in ((0, 1), (1, -1))
+    ]
+    changes = pl.concat([internal, *legs]).with_columns(pl.col("address").alias("vault"))
+    return changes.select(*VAULT_CHANGES)
+
+
+def no_rows() -> dict[str, pl.DataFrame]:
+    """EVENTS' tables without rows."""
+    return {table: pl.DataFrame(schema=schema) for table, schema in EVENTS.items()}
+
+
+def _word(n: int) -> pl.Expr:
+    """The digits of the n-th word of the data."""
+    return pl.col("data").str.slice(2 + n * DIGITS, DIGITS)
+
+
+def _address_topic(n: int) -> pl.Expr:
+    """An address, the last 20 bytes of a topic."""
+    return "0x" + pl.col("topics").list.get(n).str.slice(26).str.to_lowercase()
+
+
+def _address_word(n: int) -> pl.Expr:
+    return "0x" + _word(n).str.slice(24).str.to_lowercase()
+
+
+def _quarters(column: str) -> list[pl.Expr]:
+    """A word's four 64-bit numbers, the highest first."""
+    return [pl.col(column).bin.slice(8 * n, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big") for n in range(4)]
+
+
+def _unsigned(column: str) -> pl.Expr:
+    """A uint256 as UNITS; null where it has more than 38 digits."""
+    top, upper, high, low = _quarters(column)
+    is_small = (high < _LIMIT_HIGH) | ((high == _LIMIT_HIGH) & (low < _LIMIT_LOW))
+    return _units(high, low, (top == 0) & (upper == 0) & is_small)
+
+
+def _signed(column: str) -> pl.Expr:
+    """An int256, in two's complement, as UNITS; null where it has more than 38 digits."""
+    negated = [~each for each in _quarters(column)]  # -x is ~x + 1
+    top, upper, high, low = negated
+    is_small = (high < _LIMIT_HIGH) | ((high == _LIMIT_HIGH) & (low < _LIMIT_LOW - 1))
+    below = _units(high, low, (top == 0) & (upper == 0) & is_small)
+    is_negative = _quarters(column)[0] >= 2**63
+    return pl.when(is_negative).then((-below - 1).cast(UNITS)).otherwise(_unsigned(column))
+
+
+def _units(high: pl.Expr, low: pl.Expr, is_small: pl.Expr) -> pl.Expr:
+    """128 bits as UNITS, null where they are not small enough."""
+    high = pl.when(is_small).then(high).cast(pl.Int128)
+    return (high * 2**64 + low.cast(pl.Int128)).cast(UNITS)

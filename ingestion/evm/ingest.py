@@ -1,0 +1,296 @@
+"""Account chains brought up to date in the lake: from a provider, or from the bundled sample."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from ingestion.errors import WrongUse
+from ingestion.evm import decode, ranges
+from ingestion.evm.errors import AnotherChain, AnswerRefused, NodeMoved, NodeRefused, WrongChain
+from ingestion.evm.ledger import Ledger, read_record
+from ingestion.evm.node import FINALIZED, LATEST, Header, Node, need
+from ingestion.evm.reconcile import reconcile
+from ingestion.evm.rows import EVENTS, Pair, Span, Watched
+from ingestion.lake import Lake
+from ingestion.threads import in_order
+
+# Rows are stored when there are so many, or after so many answers.
+BATCH_ROWS, BATCH_ANSWERS = 100_000, 200
+REORGANISATIONS = 5
+SAMPLE_NETWORK = "anvil"
+
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an update came to: events read now, the last block held, and a sentence for each thing that failed."""
+
+    network: str
+    events: int
+    last_block: int | None
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which blocks are wanted: from `first` to `last` (None for the newest), or those of a UTC day."""
+
+    first: int = 0
+    last: int | None = None
+    day: date | None = None
+
+
+def from_node(
+    lake: Lake,
+    node: Node,
+    watched: Watched,
+    wanted: Wanted | None = None,
+    progress: Progress | None = None,
+    is_sample: bool = False,
+) -> Taken:
+    """Read what is not held yet of the events of `watched`, and ask for its balances.
+
+    Finalized blocks are read in ranges and stored as they come, so that an interrupted run resumes behind them; the
+    blocks above are read one by one, by hash, and replace what is held above. Last, tokens are held against the node's
+    own totalSupply and balances at the last finalized block.
+
+    Args:
+        node: an `rpc.Provider`'s.
+        watched: the chain's tokens, contracts and addresses.
+        wanted: which blocks; all up to the newest where it is None.
+        progress: told (blocks done, blocks in all, events in them).
+        is_sample: whether the chain is the bundled sample's.
+
+    Raises:
+        WrongChain: the node is of another chain.
+        AnotherChain: its chain leaves the lake's below what is finalized.
+        IngestionError: as `rpc` and `ranges` name it; what was stored stays.
+    """
+    wanted = wanted or Wanted()
+    check_chain(node, watched)
+    ledger = Ledger(lake, watched.network)
+    if ledger.record.is_sample and not is_sample:
+        ledger.forget()
+    ledger.record.is_sample = is_sample
+    _check_common(node, ledger)
+    finalized = _finalized(node, ledger)
+    first, last = _bounds(node, wanted, finalized)
+    first_blocks, failures = _first_blocks(node, ledger, watched, finalized)
+    pairs = [pair for pair in watched.pairs if pair[0] in first_blocks]
+    events = _read_finalized(node, ledger, watched, ledger.gaps(pairs, first_blocks, first, last), progress)
+    if wanted.day is None and (wanted.last is None or wanted.last > finalized.number):
+        events += _read_tail(node, ledger, watched, tuple(pairs), finalized, wanted.last)
+    if ledger.record.final_number is not None:
+        failures += reconcile(node, ledger, watched, first_blocks)
+    return Taken(watched.network, events, ledger.last_block(), tuple(failures))
+
+
+def from_sample(lake: Lake) -> None:
+    """Read the sample's chain, unless the lake holds it already."""
+    if read_record(lake, SAMPLE_NETWORK).is_sample:
+        return
+    from ingestion.sample import tokens
+
+    from_node(lake, Node(tokens.Provider(tokens.chain())), tokens.WATCHED, is_sample=True)
+
+
+def leave_sample(lake: Lake) -> None:
+    """Drop the sample's chain: it stands in no home with real captures."""
+    if read_record(lake, SAMPLE_NETWORK).is_sample:
+        Ledger(lake, SAMPLE_NETWORK).forget()
+
+
+def check_chain(node: Node, watched: Watched) -> None:
+    """Raise WrongChain where the node's chain is not the one whose contracts are watched."""
+    if (found := node.chain_id()) != watched.chain_id:
+        raise WrongChain(
+            f"{node.shown} serves the chain with id {found}, not {watched.network} ({watched.chain_id}): name another"
+            " address, or another --network."
+        )
+
+
+def _check_common(node: Node, ledger: Ledger) -> None:
+    """Raise AnotherChain where the last finalized block held is not on the node's chain."""
+    number, held = ledger.record.final_number, ledger.record.final_hash
+    if number is None:
+        return
+    header = node.header(number)
+    if header is None or header.hash != held:
+        raise AnotherChain(
+            f"{node.shown} does not have the block that is held at {number:,}, which was finalized: let the node catch"
+            " up, or take another --home for another chain."
+        )
+
+
+def _finalized(node: Node, ledger: Ledger) -> Header:
+    """The last finalized block; one that was held as such stays so where another node is behind it."""
+    header = need(node.header(FINALIZED), node, FINALIZED)
+    held = ledger.record.final_number
+    return header if held is None or held <= header.number else need(node.header(held), node, held)
+
+
+def _bounds(node: Node, wanted: Wanted, finalized: Header) -> tuple[int, int]:
+    """First and last of the finalized blocks that are wanted.
+
+    Raises:
+        WrongUse: the day is not over, or began after the last finalized block.
+    """
+    last = finalized.number if wanted.last is None else min(wanted.last, finalized.number)
+    if wanted.day is None:
+        return wanted.first, last
+    start = datetime(wanted.day.year, wanted.day.month, wanted.day.day, tzinfo=UTC)
+    end = start + timedelta(days=1)
+    if end.timestamp() > finalized.time:
+        raise WrongUse(f"{wanted.day} is not finalized yet: come back later, or leave out --day.")
+    return _first_at(node, start, finalized.number), _first_at(node, end, finalized.number) - 1
+
+
+def _first_at(node: Node, moment: datetime, last: int) -> int:
+    """The first block at or after a moment that one up to `last` is after."""
+    return _lowest(lambda number: need(node.header(number), node, number).time >= moment.timestamp(), last)
+
+
+def _lowest(is_there: Callable[[int], bool], last: int) -> int:
+    """The lowest number for which something is so that stays so, as it is at `last`."""
+    low, high = 0, last
+    while low < high:
+        middle = (low + high) // 2
+        if is_there(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _first_blocks(node: Node, ledger: Ledger, watched: Watched, finalized: Header) -> tuple[dict[str, int], list[str]]:
+    """The first block of each contract that there is, and a sentence for each that cannot be read."""
+    addresses = list(watched.emitters)
+    found, failures = {}, []
+    for address, has_code in zip(addresses, node.have_code(addresses, LATEST), strict=True):
+        name = f"{watched.name(address)} ({address})"
+        first = watched.emitters[address].first_block
+        if not has_code:
+            failures.append(f"{name} is no contract of {watched.network}: correct its address in the seeds.")
+            continue
+        try:
+            first = ledger.record.first_blocks.get(address) if first is None else first
+            found[address] = _created(node, address, finalized.number) if first is None else first
+            ledger.record.first_blocks[address] = found[address]
+        except AnswerRefused as error:
+            failures.append(
+                f"{name} has no first_block in the seeds, and the node cannot tell ({error}): state it there, or ask an"
+                " archive node."
+            )
+    return found, failures
+
+
+def _created(node: Node, address: str, last: int) -> int:
+    """The block that created a contract; the one after `last` where it is newer.
+
+    Raises:
+        AnswerRefused: the node does not keep the state of old blocks.
+    """
+    return _lowest(lambda number: number > last or node.have_code([address], number)[0], last + 1)
+
+
+def _read_finalized(node: Node, ledger: Ledger, watched: Watched, spans: list[Span], progress: Progress | None) -> int:
+    """Read spans of finalized blocks into the ledger; how many events they hold."""
+    width, has_checked = ranges.Width(), False
+    blocks = sum(span.last + 1 - span.first for span in spans)
+    done = events = 0
+    for span in spans:
+        for piece, found in _batches(ranges.read(node, span, width), span):
+            if found.height and not has_checked:
+                has_checked = _check_blooms(node, found)
+            last = need(node.header(piece.last), node, piece.last)
+            ledger.add(piece, last.block, decode.rows(found, watched, is_final=True), watched.chain_id)
+            done += piece.last + 1 - piece.first
+            events += found.height
+            if progress:
+                progress(done, blocks, events)
+    return events
+
+
+def _check_blooms(node: Node, found: pl.DataFrame) -> bool:
+    """Say that the chain's blooms tell what logs its blocks hold, by one that is there.
+
+    Raises:
+        NodeRefused: they do not, as on some chains that leave them empty; silence then proves nothing.
+    """
+    number, address, topics = found.select("block_number", "address", "topics").row(0)
+    if not need(node.header(number), node, number).may_hold([(address, topics[0])]):
+        raise NodeRefused(
+            f"{node.shown} gives a log of block {number:,} that the block's bloom denies: this chain, or this provider,"
+            " fills no blooms, so that logs left out would not be noticed; ask another."
+        )
+    return True
+
+
+def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterator[tuple[Span, pl.DataFrame]]:
+    """Answers put together to what is worth storing."""
+    first, held = span.first, []
+    for last, found in answers:
+        held.append(found)
+        is_enough = sum(each.height for each in held) >= BATCH_ROWS or len(held) >= BATCH_ANSWERS
+        if is_enough or last == span.last:
+            yield Span(first, last, span.pairs), pl.concat(held)
+            first, held = last + 1, []
+
+
+def _read_tail(
+    node: Node, ledger: Ledger, watched: Watched, pairs: tuple[Pair, ...], finalized: Header, last: int | None
+) -> int:
+    """Replace what is held above the last finalized block by what is there now; how many events were read.
+
+    Raises:
+        NodeMoved: the chain changes all the time.
+    """
+    reason = "the chain changed"
+    for _ in range(REORGANISATIONS):
+        headers = _linked(node, finalized, last)
+        if headers is None:
+            continue
+        try:
+            rows, read = _of_blocks(node, ledger, watched, pairs, headers)
+        except AnswerRefused as error:
+            reason = str(error)  # a block that a reorg took away is an error to ask for
+            continue
+        if headers and node.header(headers[-1].number) != headers[-1]:
+            continue
+        span = Span(finalized.number + 1, headers[-1].number, pairs) if headers and pairs else None
+        ledger.replace_tail(span, [header.block for header in headers], rows, watched.chain_id)
+        return read
+    raise NodeMoved(
+        f"The newest blocks of {node.shown} could not be read in {REORGANISATIONS} attempts ({reason}): come back"
+        " later."
+    )
+
+
+def _linked(node: Node, finalized: Header, last: int | None) -> list[Header] | None:
+    """The headers above the last finalized block, each the parent of the next; None where a reorg broke in."""
+    tip = need(node.header(LATEST), node, LATEST).number
+    headers, parent = [], finalized.hash
+    for header in node.headers(range(finalized.number + 1, min(tip, tip if last is None else last) + 1)):
+        if header is None or header.parent != parent:
+            return None
+        headers.append(header)
+        parent = header.hash
+    return headers
+
+
+def _of_blocks(
+    node: Node, ledger: Ledger, watched: Watched, pairs: tuple[Pair, ...], headers: list[Header]
+) -> tuple[Mapping[str, pl.DataFrame], int]:
+    """The rows of blocks: those held of the same hash, and what the others' logs give; and how many logs those are."""
+    record = ledger.record
+    is_as_before = sorted(map(list, pairs)) == sorted(record.tail_pairs)
+    known = {header.hash for header in headers} & set(record.tail if is_as_before else [])
+    asked = [header for header in headers if header.hash not in known and header.may_hold(pairs)]
+    answers = list(in_order(lambda header: node.logs_of(header, pairs), asked, node.in_flight))
+    found = pl.concat([pl.DataFrame(schema=decode.LOGS), *answers])
+    new, held = decode.rows(found, watched, is_final=False), ledger.tail()
+    is_known = pl.col("block_hash").is_in(list(known))
+    return {table: pl.concat([held[table].filter(is_known), new[table]]) for table in EVENTS}, found.height

@@ -1,0 +1,232 @@
+"""What a node of an account chain says, typed and checked: headers, logs, code, balances."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import polars as pl
+
+from ingestion.evm import decode
+from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.rows import COIN, Block, Pair
+from ingestion.threads import in_order
+
+# Providers limit batches at 10 to 1,000 calls; 50 headers are 0.1 MB.
+CALLS_A_BATCH = 50
+TOTAL_SUPPLY, BALANCE_OF = "0x18160ddd", "0x70a08231"
+"""The first 4 bytes of keccak256 of totalSupply() and balanceOf(address)."""
+LATEST, FINALIZED = "latest", "finalized"
+
+Result = TypeVar("Result")
+
+
+class Provider(Protocol):
+    """Who is asked: `rpc.Provider`, or one made up for a sample or a test."""
+
+    shown: str
+    in_flight: int
+
+    def ask(
+        self, method: str, params: Sequence, read: Callable[[bytes], Result], is_patient: bool = True
+    ) -> Result: ...
+
+    def ask_many(self, method: str, params: Sequence[Sequence], read: Callable[[bytes], Result]) -> Result: ...
+
+
+class Header(msgspec.Struct, rename={"parent": "parentHash", "told_number": "number", "told_time": "timestamp"}):
+    """What is needed of a block header."""
+
+    told_number: str
+    hash: str
+    parent: str
+    told_time: str
+    logsBloom: str
+
+    @property
+    def number(self) -> int:
+        return int(self.told_number, 16)
+
+    @property
+    def time(self) -> int:
+        """Seconds since 1970."""
+        return int(self.told_time, 16)
+
+    @property
+    def block(self) -> Block:
+        """The block as the lake names it."""
+        day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=self.time)
+        return Block(self.number, self.hash, day.date())
+
+    def may_hold(self, pairs: Iterable[Pair]) -> bool:
+        """Whether the block may hold an event of `pairs`; if not, it holds none (Yellow Paper, 4.4.1)."""
+        bloom = int(self.logsBloom, 16)
+        return any(bloom & mask == mask for mask in map(_bloom_mask, pairs))
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str
+
+
+class _Answer(msgspec.Struct):
+    id: int | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: _Error | None = None
+
+
+class Node:
+    """A node behind a provider."""
+
+    def __init__(self, provider: Provider):
+        self._provider = provider
+
+    @property
+    def shown(self) -> str:
+        """Its address as messages show it."""
+        return self._provider.shown
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that may be under way at once."""
+        return self._provider.in_flight
+
+    def chain_id(self) -> int:
+        """The number of its chain."""
+        return int(self._call("eth_chainId", [], str), 16)
+
+    def header(self, which: int | str) -> Header | None:
+        """The header of a block by number, LATEST or FINALIZED; None where there is no such block."""
+        tag = hex(which) if isinstance(which, int) else which
+        return self._call("eth_getBlockByNumber", [tag, False], Header | None)
+
+    def headers(self, numbers: Iterable[int]) -> Iterator[Header | None]:
+        """Headers in the order of `numbers`, several requests in flight."""
+        batches = _batches(numbers)
+        calls = ([[hex(number), False] for number in batch] for batch in batches)
+        for found in in_order(
+            lambda each: self._calls("eth_getBlockByNumber", each, Header | None), calls, self.in_flight
+        ):
+            yield from found
+
+    def logs(self, first: int, last: int, pairs: Sequence[Pair]) -> pl.DataFrame:
+        """Events of `pairs` in the blocks from `first` to `last`, as decode.LOGS.
+
+        Raises:
+            AnswerRefused: the provider answers with an error or with what it was not asked for.
+        """
+        found = self._logs({"fromBlock": hex(first), "toBlock": hex(last)}, pairs, is_patient=False)
+        if not found["block_number"].is_between(first, last).all():
+            raise AnswerRefused(f"{self.shown} gives logs of blocks it was not asked for")
+        return found
+
+    def logs_of(self, header: Header, pairs: Sequence[Pair]) -> pl.DataFrame:
+        """Events of `pairs` in one block, asked for by its hash: a node that does not know it says so.
+
+        Raises:
+            AnswerRefused: as `logs`, for good.
+        """
+        found = self._logs({"blockHash": header.hash}, pairs, is_patient=True)
+        if not (found["block_hash"] == header.hash).all() or not (found["block_number"] == header.number).all():
+            raise AnswerRefused(f"{self.shown} gives logs of blocks it was not asked for")
+        return found.with_columns(pl.lit(header.time, pl.Int64).alias("block_time"))
+
+    def have_code(self, addresses: Sequence[str], at: int | str) -> list[bool]:
+        """Whether there is a contract at each address at the end of a block."""
+        tag = hex(at) if isinstance(at, int) else at
+        codes = self._calls("eth_getCode", [[address, tag] for address in addresses], str)
+        return [len(code) > 2 for code in codes]
+
+    def supply(self, token: str, at: int) -> int:
+        """A token's totalSupply at the end of a block, in its smallest units."""
+        (units,) = self._numbers("eth_call", [[{"to": token, "data": TOTAL_SUPPLY}, hex(at)]])
+        return units
+
+    def balances(self, addresses: Sequence[str], token: str, at: int) -> list[int]:
+        """What each address holds of a token (COIN for the chain's own) at the end of a block, in smallest units."""
+        if token == COIN:
+            return self._numbers("eth_getBalance", [[address, hex(at)] for address in addresses])
+        data = [BALANCE_OF + 24 * "0" + address[2:] for address in addresses]
+        return self._numbers("eth_call", [[{"to": token, "data": each}, hex(at)] for each in data])
+
+    def _logs(self, where: dict, pairs: Sequence[Pair], is_patient: bool) -> pl.DataFrame:
+        addresses, topics = (sorted(set(each)) for each in zip(*pairs, strict=True))
+        asked = where | {"address": addresses, "topics": [topics]}
+        found = self._provider.ask("eth_getLogs", [asked], decode.logs, is_patient)
+        return decode.only(found, pairs)
+
+    def _numbers(self, method: str, params: Sequence[Sequence]) -> list[int]:
+        answers = self._calls(method, params, str)
+        if any(len(answer) < 3 for answer in answers):
+            raise AnswerRefused(f"{self.shown} answers '0x' to {method}", is_passing=False)
+        return [int(answer, 16) for answer in answers]
+
+    def _call(self, method: str, params: Sequence, kind: Any) -> Any:
+        return self._provider.ask(method, params, lambda body: _result(_decoded(body, _Answer), kind))
+
+    def _calls(self, method: str, params: Sequence[Sequence], kind: Any) -> list:
+        """Results in the order of `params`, asked for in a batch, in halves where that is refused."""
+        if len(params) <= 1:
+            return [self._call(method, each, kind) for each in params]
+        try:
+            return self._provider.ask_many(method, params, lambda body: _results(body, len(params), kind))
+        except AnswerRefused:
+            half = len(params) // 2
+            return self._calls(method, params[:half], kind) + self._calls(method, params[half:], kind)
+
+
+def need(header: Header | None, node: Node, which: int | str) -> Header:
+    """The header.
+
+    Raises:
+        NodeRefused: there is none.
+    """
+    if header is None:
+        raise NodeRefused(f"{node.shown} has no block {which}: let the node catch up, or ask another.")
+    return header
+
+
+def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for number in numbers:
+        batch.append(number)
+        if len(batch) == CALLS_A_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+@lru_cache
+def _bloom_mask(pair: Pair) -> int:
+    """The bits that a log of this contract and topic sets in its block's bloom."""
+    from eth_hash.auto import keccak
+
+    mask = 0
+    for item in pair:
+        digest = keccak(bytes.fromhex(item[2:]))
+        for at in (0, 2, 4):
+            mask |= 1 << (int.from_bytes(digest[at : at + 2], "big") % 2048)
+    return mask
+
+
+def _decoded(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError:
+        raise AnswerRefused("the answer is cut short, or not a node's") from None
+
+
+def _result(answer: _Answer, kind: Any) -> Any:
+    if answer.error is not None:
+        raise AnswerRefused(f"error {answer.error.code}: {answer.error.message}", is_passing=False)
+    return _decoded(bytes(answer.result), kind)
+
+
+def _results(body: bytes, count: int, kind: Any) -> list:
+    answers = _decoded(body, list[_Answer] | _Answer)
+    if isinstance(answers, _Answer) or len(answers) != count or any(answer.id is None for answer in answers):
+        raise AnswerRefused("the answer to a batch is not one", is_passing=False)
+    # ids rise in the order of the calls, see web3's encode_batch_rpc_request
+    return [_result(answer, kind) for answer in sorted(answers, key=lambda answer: answer.id)]

@@ -1,0 +1,131 @@
+"""Logs of a span of blocks through a provider that may refuse, cut, limit or leave out: asked for in ranges that halve
+and grow back, and believed where they say nothing only if the blocks' blooms say so too."""
+
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+
+import polars as pl
+
+from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.node import Node, need
+from ingestion.evm.rows import Pair, Span
+from ingestion.threads import in_order
+
+FIRST_WIDTH, WIDEST = 100, 10_000
+# An answer of so many logs is 7 MB; a wider range is not tried then.
+MANY_LOGS = 10_000
+# Ranges that went well before a width that was refused is tried again: providers' limits change, and with the chain.
+CALM = 16
+# An answer is held against the blooms of the blocks it has no log of where there are so many in a row, or a quarter of
+# its range: what is cut off is cut off at an end, and a busy contract's own silences are shorter.
+SILENCE = 100
+
+
+class Width:
+    """How many blocks to ask for at once. May be used from several threads."""
+
+    def __init__(self, width: int = FIRST_WIDTH):
+        self.now = width
+        self._ceiling = WIDEST
+        self._calm = 0
+        self._lock = threading.Lock()
+
+    def was_fine(self, width: int, logs: int) -> None:
+        """A range of so many blocks gave so many logs: the next may be wider."""
+        with self._lock:
+            self._calm += 1
+            if self._calm >= CALM:
+                self._calm, self._ceiling = 0, min(2 * self._ceiling, WIDEST)
+            if width >= self.now and logs < MANY_LOGS:
+                self.now = min(2 * self.now, self._ceiling)
+
+    def was_too_much(self, width: int) -> None:
+        """A range of so many blocks was refused: the next is at most half as wide, and so for a while."""
+        with self._lock:
+            self._calm = 0
+            self.now = self._ceiling = max(1, min(self.now, width // 2))
+
+
+def read(node: Node, span: Span, width: Width) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The logs of a span with their blocks' times, as (last block, decode.LOGS), lowest blocks first.
+
+    Several ranges are under way at once. Memory holds no more than these, whatever the length of the span.
+
+    Raises:
+        NodeUnreachable, NodeRefused: as `rpc` names them, or the provider refuses a single block.
+    """
+
+    def found(piece: tuple[int, int]) -> tuple[int, pl.DataFrame]:
+        return piece[1], pl.concat(_read(node, *piece, span.pairs, width))
+
+    yield from in_order(found, _pieces(span.first, span.last, width), node.in_flight)
+
+
+def _pieces(first: int, last: int, width: Width) -> Iterator[tuple[int, int]]:
+    """Ranges up to `last`, each as wide as it may be by the time it is taken."""
+    while first <= last:
+        end = min(first + width.now - 1, last)
+        yield first, end
+        first = end + 1
+
+
+def _read(node: Node, first: int, last: int, pairs: tuple[Pair, ...], width: Width) -> Iterator[pl.DataFrame]:
+    blocks = last + 1 - first
+    try:
+        found = _timed(node, node.logs(first, last, pairs))
+    except AnswerRefused as error:
+        if blocks == 1:
+            yield _of_block(node, first, pairs, error)
+            return
+        width.was_too_much(blocks)
+        for piece in _pieces(first, last, width):
+            yield from _read(node, *piece, pairs, width)
+        return
+    width.was_fine(blocks, found.height)
+    yield found
+    for silent in _silences(found, first, last):
+        yield from _left_out(node, silent, pairs)
+
+
+def _of_block(node: Node, number: int, pairs: tuple[Pair, ...], reason: AnswerRefused) -> pl.DataFrame:
+    """The logs of a block that is refused as a range, by its hash."""
+    try:
+        return node.logs_of(need(node.header(number), node, number), pairs)
+    except AnswerRefused as error:
+        raise NodeRefused(
+            f"Block {number:,} cannot be read, neither as a range ({reason}) nor by its hash ({error}): ask another"
+            " provider."
+        ) from None
+
+
+def _silences(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
+    """Runs of blocks without a log that are too long to be believed."""
+    longest = min(SILENCE, (last + 1 - first) // 4)
+    loud = [first - 1, *found["block_number"].unique().sort(), last + 1]
+    for before, after in pairwise(loud):
+        if after - before - 1 > longest:
+            yield range(before + 1, after)
+
+
+def _left_out(node: Node, silent: range, pairs: tuple[Pair, ...]) -> Iterator[pl.DataFrame]:
+    """The logs of blocks said to have none, asked for by hash where the block's bloom does not exclude any."""
+    for number, header in zip(silent, node.headers(silent), strict=True):
+        if need(header, node, number).may_hold(pairs):
+            yield _of_block(node, number, pairs, AnswerRefused("nothing is said of it, its bloom says maybe"))
+
+
+def _timed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
+    """The logs with their blocks' times, which not every node gives with a log.
+
+    Raises:
+        AnswerRefused: a log's block is not on the node's chain.
+    """
+    if not found["block_time"].null_count():
+        return found
+    blocks = found.select("block_number", "block_hash").unique().sort("block_number")
+    headers = list(node.headers(blocks["block_number"]))
+    if [header and header.hash for header in headers] != blocks["block_hash"].to_list():
+        raise AnswerRefused(f"{node.shown} gives logs of blocks that are not on its chain")
+    times = blocks.with_columns(pl.Series("block_time", [header.time for header in headers], dtype=pl.Int64))
+    return found.drop("block_time").join(times, on=["block_number", "block_hash"]).select(found.columns)

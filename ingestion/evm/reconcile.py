@@ -1,0 +1,151 @@
+"""Tokens held against the node's own accounts at the last finalized block: their supply, and what a sample of holders
+and the watched addresses hold. Transfers that were left out, or that are not all there is, show here."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import polars as pl
+
+from ingestion.evm.errors import AnswerRefused
+from ingestion.evm.ledger import Ledger
+from ingestion.evm.node import Header, Node, need
+from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, Watched
+
+# The newest and the greatest receivers of a token, so many each.
+SAMPLE = 10
+
+Result = TypeVar("Result")
+
+
+class OldState:
+    """Asks a node about the end of one block, and keeps the sentence to say where the node no longer knows it."""
+
+    def __init__(self, node: Node, block: Header):
+        self.node = node
+        self.block = block
+        self.missing: str | None = None
+
+    def ask(self, question: Callable[[int], Result]) -> Result | None:
+        """The answer; None where the node cannot give it."""
+        try:
+            return question(self.block.number)
+        except AnswerRefused as error:
+            self.missing = (
+                f"The accounts at block {self.block.number:,} cannot be compared ({error}): ask a node that keeps their"
+                " state, an archive node for old blocks; the logs were taken all the same."
+            )
+            return None
+
+
+def reconcile(node: Node, ledger: Ledger, watched: Watched, first_blocks: Mapping[str, int]) -> list[str]:
+    """Store supplies and balances, and refuse each token whose transfers do not add up to them.
+
+    Returns:
+        a sentence per token that is refused, and one where the node does not know the state of the block.
+    """
+    number = ledger.record.final_number
+    state = OldState(node, need(node.header(number), node, number))
+    failures = []
+    for token in watched.tokens:
+        if first_blocks.get(token.address, number + 1) > number:
+            continue
+        supply = state.ask(lambda at, token=token: node.supply(token.address, at))
+        transfers = _transfers(ledger, token, first_blocks[token.address], number)
+        held = None if transfers is None else _held_in_all(transfers)
+        differences = _differences(state, ledger, watched, token, transfers)
+        if supply is not None and held is not None and supply != held:
+            differences.insert(0, f"its totalSupply is {supply:,} and its transfers give {held:,}")
+        is_reconciled = None if supply is None or held is None else not differences
+        ledger.add_states({"supplies": _supply(watched, state.block, token, supply, held, is_reconciled)})
+        if differences:
+            ledger.refuse(token.address)
+            failures.append(
+                f"{token.asset} ({token.address}) is refused at block {number:,}, {differences[0]}: either the provider"
+                " left logs out, then ask another, or the token rebases, takes a fee or mints without a Transfer, then"
+                " take it out of the seeds."
+            )
+    _own_coin(state, ledger, watched)
+    return failures + ([state.missing] if state.missing else [])
+
+
+def _transfers(ledger: Ledger, token: Token, first: int, last: int) -> pl.LazyFrame | None:
+    """A token's transfers up to a block; None where they are not held from its first block on."""
+    if ledger.gaps([(token.address, TRANSFER)], {token.address: first}, first, last):
+        return None
+    return ledger.scan("transfers").filter(pl.col("token") == token.address, pl.col("block_number") <= last)
+
+
+def _held_in_all(transfers: pl.LazyFrame) -> int:
+    """What was minted less what was burned; transfers to and from the zero address."""
+    (balance,) = _balances(transfers, [ZERO_ADDRESS])
+    return -balance
+
+
+def _balances(transfers: pl.LazyFrame, addresses: list[str]) -> list[int]:
+    """What each address received less what it sent; a sum over an amount beyond UNITS is wrong, and so refused."""
+    moved = pl.concat(
+        [
+            transfers.filter(pl.col(side).is_in(addresses))
+            .group_by(pl.col(side).alias("address"))
+            .agg(pl.col("amount_units").sum().cast(pl.Int128) * sign)
+            for side, sign in (("to_address", 1), ("from_address", -1))
+        ]
+    )
+    sums = dict(moved.group_by("address").agg(pl.col("amount_units").sum()).collect(engine="streaming").iter_rows())
+    return [sums.get(address, 0) for address in addresses]
+
+
+def _differences(
+    state: OldState, ledger: Ledger, watched: Watched, token: Token, transfers: pl.LazyFrame | None
+) -> list[str]:
+    """Addresses whose balance is not what their transfers give; all balances that were asked for are stored."""
+    sample = set() if transfers is None else _sample(transfers)
+    addresses = sorted({*sample, *watched.addresses} - {ZERO_ADDRESS})
+    told = state.ask(lambda at: state.node.balances(addresses, token.address, at))
+    if not told:
+        return []
+    ledger.add_states({"balances": _balance_rows(watched, state.block, token.address, addresses, told)})
+    given = told if transfers is None else _balances(transfers, addresses)
+    return [
+        f"{address} holds {units:,} and its transfers give {sum_:,}"
+        for address, units, sum_ in zip(addresses, told, given, strict=True)
+        if units != sum_
+    ]
+
+
+def _sample(transfers: pl.LazyFrame) -> set[str]:
+    """The newest and the greatest receivers."""
+    newest = transfers.top_k(SAMPLE, by=["block_number", "log_index"])
+    greatest = transfers.top_k(SAMPLE, by="amount_units")
+    found = (each.select("to_address").collect(engine="streaming") for each in (newest, greatest))
+    return {address for each in found for address in each["to_address"]}
+
+
+def _own_coin(state: OldState, ledger: Ledger, watched: Watched) -> None:
+    """Store what the watched addresses hold of the chain's own coin."""
+    addresses = list(watched.addresses)
+    if told := state.ask(lambda at: state.node.balances(addresses, COIN, at)):
+        ledger.add_states({"balances": _balance_rows(watched, state.block, COIN, addresses, told)})
+
+
+def _balance_rows(watched: Watched, header: Header, token: str, addresses: list[str], told: list[int]) -> pl.DataFrame:
+    block = header.block
+    rows = [
+        (watched.network, watched.chain_id, address, token, block.date, block.number, block.hash, _units(units))
+        for address, units in zip(addresses, told, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=BALANCES, orient="row")
+
+
+def _supply(
+    watched: Watched, header: Header, token: Token, supply: int | None, held: int | None, is_reconciled: bool | None
+) -> pl.DataFrame:
+    block = header.block
+    row = (watched.network, watched.chain_id, token.address, block.date, block.number, block.hash)
+    row = (*row, _units(supply), _units(held), is_reconciled)
+    return pl.DataFrame([row], schema=SUPPLIES, orient="row")
+
+
+def _units(units: int | None) -> int | None:
+    """Null beyond 38 digits, as for amounts."""
+    return units if units is None or abs(units) < 10**38 else None

@@ -1,0 +1,174 @@
+"""What is read of an account chain, and the rows that it gives the lake, whichever provider they came from."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+UNITS = pl.Decimal(38, 0)
+ZERO_ADDRESS = "0x" + 40 * "0"
+COIN = ""
+"""Stands for the chain's own coin where a token's address would stand."""
+
+# keccak256 of the event's signature
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+LIQUIDATION_CALL = "0xe413a321e8681d831f4dbccbca790d2952b56f977908e45be37335533e005286"
+INTERNAL_BALANCE_CHANGED = "0x18e1ea4139e68413d7d08aa752e71568e36b2c5bf940893314c2c5b01eaa0c42"
+SWAP = "0x2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b"
+TOPICS = {"aave_v3_pool": (LIQUIDATION_CALL,), "balancer_v2_vault": (INTERNAL_BALANCE_CHANGED, SWAP)}
+"""Events read of a contract, by its kind."""
+
+CHAIN = {"network": pl.String, "chain_id": pl.Int64}
+PLACE = {
+    "block_number": pl.Int64,
+    "block_hash": pl.String,
+    "log_index": pl.Int64,
+    "value_date": pl.Date,
+    "transaction_hash": pl.String,
+}
+TRANSFERS = {
+    **CHAIN,
+    "token": pl.String,
+    **PLACE,
+    "from_address": pl.String,
+    "to_address": pl.String,
+    "value_bytes": pl.Binary,
+    "amount_units": UNITS,
+    "is_overflow": pl.Boolean,
+    "is_final": pl.Boolean,
+}
+LIQUIDATIONS = {
+    **CHAIN,
+    "protocol": pl.String,
+    "contract": pl.String,
+    **PLACE,
+    "user_address": pl.String,
+    "liquidator_address": pl.String,
+    "collateral_token": pl.String,
+    "debt_token": pl.String,
+    "collateral_units": UNITS,
+    "debt_units": UNITS,
+    "is_final": pl.Boolean,
+}
+VAULT_CHANGES = {
+    **CHAIN,
+    "protocol": pl.String,
+    "vault": pl.String,
+    **PLACE,
+    "leg": pl.Int64,
+    "kind": pl.String,
+    "user_address": pl.String,
+    "token": pl.String,
+    "delta_units": UNITS,
+    "is_final": pl.Boolean,
+}
+BALANCES = {
+    **CHAIN,
+    "address": pl.String,
+    "token": pl.String,
+    "value_date": pl.Date,
+    "block_number": pl.Int64,
+    "block_hash": pl.String,
+    "balance_units": UNITS,
+}
+SUPPLIES = {
+    **CHAIN,
+    "token": pl.String,
+    "value_date": pl.Date,
+    "block_number": pl.Int64,
+    "block_hash": pl.String,
+    "supply_units": UNITS,
+    "held_units": UNITS,
+    "is_reconciled": pl.Boolean,
+}
+COVERAGE = {
+    **CHAIN,
+    "contract": pl.String,
+    "topic": pl.String,
+    "from_block": pl.Int64,
+    "to_block": pl.Int64,
+    "to_block_hash": pl.String,
+    "to_value_date": pl.Date,
+    "is_final": pl.Boolean,
+}
+EVENTS = {"transfers": TRANSFERS, "liquidations": LIQUIDATIONS, "vault_changes": VAULT_CHANGES}
+"""Tables of what logs say; each row names the block it stands in."""
+STATES = {"balances": BALANCES, "supplies": SUPPLIES, "coverage": COVERAGE}
+EMITTERS = {"transfers": "token", "liquidations": "contract", "vault_changes": "vault"}
+"""The column that names the contract a row's log came from."""
+LOG_KEY = ["block_hash", "log_index"]
+
+Pair = tuple[str, str]
+"""Address of a contract, and an event's topic."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token: `decimals` turn its smallest units into coins of `asset`; `first_block` is None where unknown."""
+
+    address: str
+    asset: str
+    decimals: int
+    first_block: int | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A contract of a protocol; `kind` is one of TOPICS, `first_block` None where unknown."""
+
+    address: str
+    protocol: str
+    kind: str
+    first_block: int | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is read of one chain; addresses in lower case.
+
+    Attributes:
+        network, chain_id: the chain.
+        tokens, contracts: whose logs are read.
+        addresses: those whose balances are asked for, of each token and of the chain's own coin.
+    """
+
+    network: str
+    chain_id: int
+    tokens: tuple[Token, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def emitters(self) -> dict[str, Token | Contract]:
+        """Tokens and contracts by address."""
+        return {each.address: each for each in (*self.tokens, *self.contracts)}
+
+    def name(self, address: str) -> str:
+        """What a token or contract is called in messages."""
+        emitter = self.emitters[address]
+        return emitter.asset if isinstance(emitter, Token) else emitter.protocol
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The events read, by contract."""
+        return [(token.address, TRANSFER) for token in self.tokens] + [
+            (each.address, topic) for each in self.contracts for topic in TOPICS[each.kind]
+        ]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Blocks from `first` to `last`, of which the events named by `pairs` are to be read."""
+
+    first: int
+    last: int
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block as the lake names it: its number, its hash, and the UTC day of its time."""
+
+    number: int
+    hash: str
+    date: date

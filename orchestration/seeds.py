@@ -1,0 +1,58 @@
+"""What the seeds say that ingestion has to know: typed rows of facts that a person reviews."""
+
+import csv
+from typing import TYPE_CHECKING
+
+from ingestion.errors import WrongUse
+from orchestration.resources import DBT_PROJECT
+
+if TYPE_CHECKING:
+    from ingestion.evm.rows import Watched
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """The rows of a seed."""
+    return list(csv.DictReader((DBT_PROJECT / "seeds" / f"{name}.csv").read_text().splitlines()))
+
+
+def watched(chain_id: int, network: str | None = None) -> "Watched":
+    """What is read of a chain.
+
+    Args:
+        chain_id: the chain's own number.
+        network: the name expected for it.
+
+    Raises:
+        WrongUse: the seeds know no such chain, or by another name.
+    """
+    from ingestion.evm.rows import TOPICS, Contract, Token, Watched
+
+    tokens, contracts = (
+        [row for row in read(name) if int(row["chain_id"]) == chain_id] for name in ("tokens", "contracts")
+    )
+    names = {row["network"] for row in (*tokens, *contracts)}
+    if not names:
+        raise WrongUse(
+            f"The provider serves the chain with id {chain_id}, of which nothing is read: name another address, or add"
+            " your tokens to seeds/tokens.csv."
+        )
+    (name,) = names
+    if network not in (None, name):
+        raise WrongUse(f"The provider serves {name} (chain id {chain_id}), not {network}: name another address.")
+    if unknown := {row["kind"] for row in contracts} - TOPICS.keys():
+        raise WrongUse(f"seeds/contracts.csv has the kind {min(unknown)}: choose one of {', '.join(TOPICS)}.")
+    return Watched(
+        name,
+        chain_id,
+        tuple(
+            Token(row["address"], row["asset"], int(row["decimals"]), _block(row))
+            for row in tokens
+            if row["is_read"] == "true"
+        ),
+        tuple(Contract(row["address"], row["protocol"], row["kind"], _block(row)) for row in contracts),
+        tuple(row["address"] for row in read("fund_addresses") if row["network"] == name),
+    )
+
+
+def _block(row: dict[str, str]) -> int | None:
+    return int(row["first_block"]) if row["first_block"] else None

@@ -1,0 +1,56 @@
+"""A chain in this process whose answers a test may spoil; and what a lake holds of it, as the warehouse reads it."""
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from ingestion.evm.ledger import TABLES
+from ingestion.evm.rows import ZERO_ADDRESS
+from ingestion.lake import Lake
+from ingestion.sample import tokens as sample
+
+TOKEN = sample.BITCOIN.address
+HOLDERS = [f"0x{n + 1:040x}" for n in range(40)]
+
+
+class Spoilt(sample.Provider):
+    """A node whose answers a test may spoil; keeps what it was asked."""
+
+    def __init__(self, chain: sample.Chain, spoil: Callable[[dict, list], list] = lambda asked, logs: logs):
+        super().__init__(chain)
+        self.spoil = spoil
+        self.ranges: list[tuple[int, int]] = []
+        self.hashes: list[str] = []
+        self.headers: list[int] = []
+
+    def eth_getLogs(self, asked: dict) -> list[dict]:
+        if "blockHash" in asked:
+            self.hashes.append(asked["blockHash"])
+        else:
+            self.ranges.append((int(asked["fromBlock"], 16), int(asked["toBlock"], 16)))
+        return self.spoil(asked, super().eth_getLogs(asked))
+
+    def eth_getBlockByNumber(self, tag: str, full: bool) -> dict | None:
+        header = super().eth_getBlockByNumber(tag, full)
+        if header:
+            self.headers.append(int(header["number"], 16))
+        return header
+
+
+def chain(blocks: int, loud: Sequence[int]) -> sample.Chain:
+    """Blocks, the loud ones with a mint."""
+    made = sample.Chain()
+    for number in range(blocks):
+        made.mine(1_700_000_000 + number, [mint(number)] if number in loud else [])
+    return made
+
+
+def mint(units: int, token: str = TOKEN) -> sample.Log:
+    return sample.transfer(token, ZERO_ADDRESS, sample.TRADERS[0], units)
+
+
+def held(lake: Lake) -> dict[str, list[tuple]]:
+    """The rows of every table, in an order of their own."""
+    return {
+        table: sorted(pl.read_parquet(lake.root / "evm" / table / "*.parquet").rows(), key=repr) for table in TABLES
+    }

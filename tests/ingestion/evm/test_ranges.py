@@ -1,0 +1,159 @@
+"""How many blocks are asked for at once, and what is believed of the answer; a chain in this process answers."""
+
+import pytest
+from simulated import TOKEN, Spoilt, chain
+
+from ingestion.evm import decode, ranges
+from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.node import Node
+from ingestion.evm.ranges import CALM, WIDEST, Width
+from ingestion.evm.rows import TRANSFER, Span
+from ingestion.sample import tokens as sample
+
+PAIRS = ((TOKEN, TRANSFER),)
+
+
+def read(provider: sample.Provider, first: int, last: int, width: Width | None = None) -> list[int]:
+    """Amounts found."""
+    span = Span(first, last, PAIRS)
+    return [
+        int(data, 16)
+        for _, found in ranges.read(Node(provider), span, width or Width())
+        for data in found.sort("block_number", "log_index")["data"]
+    ]
+
+
+def too_wide(limit: int):
+    def spoil(asked: dict, logs: list) -> list:
+        if "fromBlock" in asked and int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) >= limit:
+            raise LookupError(f"at most {limit} blocks")
+        return logs
+
+    return spoil
+
+
+def test_a_range_that_is_refused_is_halved_until_it_is_not():
+    provider = Spoilt(chain(1_000, range(1_000)), too_wide(7))
+    assert read(provider, 0, 999) == list(range(1_000))
+    refused = [first for first, last in provider.ranges if last - first >= 7]
+    assert len(refused) < len(provider.ranges) / 5
+
+
+def test_the_width_grows_back_and_tries_the_refused_one_again_after_a_while():
+    width = Width(64)
+    width.was_too_much(64)
+    assert width.now == 32
+    for _ in range(CALM - 1):
+        width.was_fine(width.now, 0)
+    assert width.now == 32
+    width.was_fine(width.now, 0)
+    assert width.now == 64
+
+
+def test_the_width_ends_where_answers_are_large_and_at_the_widest():
+    width = Width(64)
+    width.was_fine(64, ranges.MANY_LOGS)
+    assert width.now == 64
+    for _ in range(100):
+        width.was_fine(width.now, 0)
+    assert width.now == WIDEST
+
+
+def test_a_late_answer_to_a_narrow_range_does_not_widen():
+    width = Width(64)
+    width.was_fine(10, 0)
+    assert width.now == 64
+
+
+def test_a_width_never_ends():
+    width = Width(1)
+    width.was_too_much(1)
+    assert width.now == 1
+
+
+def test_a_single_block_refused_as_a_range_is_read_by_its_hash():
+    def spoil(asked: dict, logs: list) -> list:
+        if "fromBlock" in asked and int(asked["fromBlock"], 16) <= 5 <= int(asked["toBlock"], 16):
+            raise LookupError("this block is too much")
+        return logs
+
+    provider = Spoilt(chain(10, range(10)), spoil)
+    assert read(provider, 0, 9) == list(range(10))
+    assert provider.hashes == [provider.chain.blocks[5].hash]
+
+
+def test_a_block_that_cannot_be_read_at_all_ends_in_the_providers_words():
+    def spoil(asked: dict, logs: list) -> list:
+        raise LookupError("logs are sold out")
+
+    with pytest.raises(NodeRefused, match=r"Block 3 cannot be read.*logs are sold out.*ask another provider"):
+        read(Spoilt(chain(10, range(10)), spoil), 3, 3)
+
+
+@pytest.mark.parametrize("blocks", [(0, 1), (7, 9), (5, 5)])
+def test_logs_of_other_blocks_are_no_answer(blocks):
+    def spoil(asked: dict, logs: list) -> list:
+        return [log | {"blockNumber": hex(8)} for log in logs]
+
+    with pytest.raises(AnswerRefused, match="blocks it was not asked for"):
+        Node(Spoilt(chain(10, range(8)), spoil)).logs(0, 7, PAIRS)
+
+
+def test_logs_of_another_block_are_no_answer_to_a_hash():
+    provider = Spoilt(chain(10, range(8)), lambda asked, logs: [log | {"blockHash": "0x" + 64 * "1"} for log in logs])
+    node = Node(provider)
+    with pytest.raises(AnswerRefused, match="blocks it was not asked for"):
+        node.logs_of(node.header(5), PAIRS)
+
+
+def test_an_empty_answer_is_held_against_the_blooms():
+    provider = Spoilt(chain(50, [20, 30]), lambda asked, logs: logs if "blockHash" in asked else [])
+    assert read(provider, 0, 49) == [20, 30]
+    assert provider.headers.count(20) == 2  # with the others, and to be asked for by its hash
+    assert provider.hashes == [provider.chain.blocks[number].hash for number in (20, 30)]
+
+
+def test_what_the_blooms_deny_is_not_asked_for():
+    provider = Spoilt(chain(50, []))
+    assert read(provider, 0, 49) == []
+    assert provider.hashes == []
+    assert sorted(provider.headers) == list(range(50))
+
+
+def test_an_answer_that_stops_short_is_noticed():
+    def spoil(asked: dict, logs: list) -> list:
+        return logs if "blockHash" in asked else [log for log in logs if int(log["blockNumber"], 16) < 30]
+
+    assert read(Spoilt(chain(50, range(50)), spoil), 0, 49) == list(range(50))
+
+
+def test_the_silences_of_a_busy_contract_are_believed():
+    provider = Spoilt(chain(60, range(0, 60, 10)))
+    read(provider, 0, 59)
+    assert provider.headers == list(range(0, 60, 10))  # for their times alone
+
+
+def test_times_come_with_the_logs_or_from_the_headers():
+    provider = Spoilt(chain(10, [2, 7]))
+    ((_, found),) = ranges.read(Node(provider), Span(0, 9, PAIRS), Width())
+    assert found.sort("block_number")["block_time"].to_list() == [1_700_000_002, 1_700_000_007]
+    timed = Spoilt(chain(10, [2, 5, 7]), lambda asked, logs: [log | {"blockTimestamp": "0x10"} for log in logs])
+    ((_, found),) = ranges.read(Node(timed), Span(0, 9, PAIRS), Width())
+    assert found["block_time"].unique().to_list() == [16]
+
+
+def test_logs_of_a_block_that_is_not_on_the_chain_are_refused():
+    provider = Spoilt(chain(10, range(10)), lambda asked, logs: [log | {"blockHash": "0x" + 64 * "1"} for log in logs])
+    with pytest.raises(NodeRefused, match="not on its chain"):
+        read(provider, 0, 9)
+
+
+def test_logs_come_in_order_however_many_requests_are_under_way():
+    provider = Spoilt(chain(400, range(400)), too_wide(9))
+    provider.in_flight = 4
+    answers = list(ranges.read(Node(provider), Span(0, 399, PAIRS), Width(20)))
+    lasts = [last for last, _ in answers]
+    assert lasts == sorted(lasts)
+    assert lasts[-1] == 399
+    assert sum(found.height for _, found in answers) == 400
+    assert all(found.schema == decode.LOGS for _, found in answers)

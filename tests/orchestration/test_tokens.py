@@ -1,0 +1,161 @@
+"""An account chain on the road a user walks: `flowhouse ingest evm` against a node on this machine."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import polars as pl
+import pytest
+
+from ingestion.errors import WrongUse
+from ingestion.evm.ledger import TABLES, read_record
+from ingestion.lake import Lake
+from ingestion.sample import tokens as sample
+from orchestration import seeds
+from orchestration.resources import Home, Settings
+
+KEY = "sEcr3tK3y0123456789"
+
+
+class Node:
+    """The sample's node, on a port of this machine."""
+
+    def __init__(self) -> None:
+        self.provider = sample.Provider(sample.chain())
+        node = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps(node.answers(asked) if isinstance(asked, list) else node.answers([asked])[0]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v2/{KEY}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+
+    def answers(self, calls: list[dict]) -> list[dict]:
+        return [self.provider.answer(call["method"], call["params"]) | {"id": call["id"]} for call in calls]
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    node = Node()
+    yield node
+    node.close()
+
+
+def table(home, name: str = "transfers") -> pl.DataFrame:
+    return pl.read_parquet(Home(home).lake.root / "evm" / name / "*.parquet")
+
+
+def test_a_chain_is_read_and_read_on(flowhouse, node, tmp_path):
+    command = ("ingest", "evm", "--rpc", node.url, "--home", tmp_path)
+    first = flowhouse(*command)
+    assert first.exit_code == 0, first.output
+    events = sum(len(block.logs) for block in node.provider.chain.blocks)
+    assert f"evm anvil: {events:,} events read, held up to block 251" in first.output
+    assert "evm anvil: 0 events read, held up to block 251" in flowhouse(*command).output
+    told = [log for block in node.provider.chain.blocks for log in block.logs if len(log.topics) == 3]
+    assert table(tmp_path).height == sum(log.address in (sample.BITCOIN.address, sample.DOLLAR.address) for log in told)
+
+
+def test_the_address_may_stand_in_the_environment_and_its_key_is_never_shown(flowhouse, node, tmp_path, monkeypatch):
+    assert "set FLOWHOUSE_EVM_RPC_URL" in flowhouse("ingest", "evm", "--home", tmp_path).output
+    monkeypatch.setenv("FLOWHOUSE_EVM_RPC_URL", node.url)
+    assert KEY not in repr(Settings.read())
+    result = flowhouse("ingest", "evm", "--home", tmp_path)
+    assert result.exit_code == 0
+    other = flowhouse("ingest", "evm", "--network", "ethereum", "--home", tmp_path)
+    assert KEY not in result.output + other.output
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+def test_blocks_and_days_can_be_asked_for(flowhouse, node, tmp_path):
+    part = ("ingest", "evm", "--rpc", node.url, "--from-block", 10, "--to-block", 20, "--home", tmp_path / "part")
+    assert flowhouse(*part).exit_code == 0
+    assert table(tmp_path / "part")["block_number"].is_between(10, 20).all()
+    day = ("ingest", "evm", "--rpc", node.url, "--day", "2025-11-03", "--home", tmp_path / "day")
+    assert flowhouse(*day).exit_code == 0
+    assert table(tmp_path / "day")["value_date"].unique().to_list() == [sample.CRASH]
+    assert table(tmp_path / "day", "liquidations").height == 1
+    both = flowhouse(*day, "--to-block", 3)
+    assert both.exit_code == 2
+    assert "give --day, or --from-block and --to-block" in both.output
+
+
+def test_a_chain_that_is_not_the_expected_one_is_refused_in_a_sentence(flowhouse, node, tmp_path):
+    other = flowhouse("ingest", "evm", "--rpc", node.url, "--network", "ethereum", "--home", tmp_path)
+    assert other.exit_code == 2
+    assert "serves anvil (chain id 31337), not ethereum" in other.output
+    node.provider.chain_id = 424242
+    unknown = flowhouse("ingest", "evm", "--rpc", node.url, "--home", tmp_path)
+    assert unknown.exit_code == 2
+    assert "chain with id 424242, of which nothing is read" in unknown.output
+    assert "Traceback" not in other.output + unknown.output
+
+
+def test_a_token_that_is_refused_is_named_and_the_exit_code_says_so(flowhouse, node, tmp_path):
+    node.provider.chain.supply[sample.BITCOIN.address] = 1
+    result = flowhouse("ingest", "evm", "--rpc", node.url, "--home", tmp_path)
+    assert result.exit_code == 3
+    assert "failed: SIMBTC" in result.output
+    assert table(tmp_path)["token"].unique().to_list() == [sample.DOLLAR.address]
+
+
+def test_a_users_own_chain_leaves_the_sample_behind(sample_home, flowhouse, node, tmp_path):
+    assert read_record(Lake(sample_home / "lake"), "anvil").is_sample
+    home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
+    result = flowhouse("ingest", "evm", "--rpc", node.url, "--to-block", 20, "--home", home)
+    assert "its rows are left out from now on" in result.output
+    assert table(home)["block_number"].max() == 20
+    refused = flowhouse("build", "--sample", "--home", home)
+    assert refused.exit_code == 2
+    assert "give the sample a home of its own" in refused.output
+
+
+def test_the_sample_shows_its_tokens_and_a_home_without_has_the_tables(sample_home, flowhouse, tmp_path):
+    assert table(sample_home)["network"].unique().to_list() == ["anvil"]
+    result = flowhouse("ingest", "farside", "--home", tmp_path)
+    assert result.exit_code == 0
+    assert {name for name in TABLES if Lake(sample_home / "lake").has("evm", name)} == set(TABLES)
+
+
+def test_the_seeds_name_what_is_read_of_each_chain():
+    assert seeds.watched(31337) == sample.WATCHED
+    ethereum = seeds.watched(1, "ethereum")
+    assert {token.asset for token in ethereum.tokens} == {"WBTC", "cbBTC", "tBTC", "USDC", "USDe"}
+    assert {contract.kind for contract in ethereum.contracts} == {"aave_v3_pool", "balancer_v2_vault"}
+    with pytest.raises(WrongUse, match="not mainnet"):
+        seeds.watched(1, "mainnet")
+
+
+@pytest.mark.parametrize("name", ["tokens", "contracts", "entities", "fund_addresses"])
+def test_addresses_in_the_seeds_are_in_lower_case_and_named_once(name):
+    rows = [(row["network"], row["address"], row.get("ticker")) for row in seeds.read(name)]
+    assert len(set(rows)) == len(rows)
+    assert all(len(address) == 42 and address == address.lower() for _, address, _ in rows)
+
+
+def test_commands_that_need_no_provider_do_not_load_web3():
+    code = "import sys, orchestration.cli, orchestration.build; sys.exit('web3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
