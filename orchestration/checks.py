@@ -13,11 +13,12 @@ import polars as pl
 from ingestion.bitcoin.ledger import Record, blocks_daily, check_chain, read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
+from ingestion.evm import ledger as tokens
 from ingestion.http import Http
 from ingestion.lake import CAPTURE_SCHEMA, CAPTURES, observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import nyse
-from orchestration import nodes, publish
+from orchestration import nodes, publish, seeds
 from orchestration.nodes import Place
 from orchestration.resources import DBT_PROJECT, Home, Settings
 from orchestration.sources import SOURCES
@@ -44,7 +45,7 @@ class SourceState:
 
 @dataclass(frozen=True)
 class ChainState:
-    """What the lake holds of a chain: its first and last block, how far it is folded, and how it last came."""
+    """What the lake holds of a chain: its first and last block, the last that none replaces, and how it last came."""
 
     network: str
     road: str
@@ -72,7 +73,15 @@ def source_states(home: Home, at: datetime) -> list[SourceState]:
 def chain_states(home: Home) -> list[ChainState]:
     """Each chain held. Nobody says when its next block is due, so none is ever stale."""
     records = {network: read_record(home.lake, network) for network in NETWORKS}
-    return [_chain_state(home, network, record) for network, record in records.items() if record.tip_height is not None]
+    bitcoin = [
+        _chain_state(home, network, record) for network, record in records.items() if record.tip_height is not None
+    ]
+    accounts = {network: tokens.read_record(home.lake, network) for network in tokens.networks(home.lake)}
+    return bitcoin + [
+        _account_chain_state(home, network, record)
+        for network, record in accounts.items()
+        if record.final_number is not None
+    ]
 
 
 def findings(home: Home) -> str:
@@ -129,6 +138,31 @@ def node(home: Home, place: Place, settings: Settings) -> Iterator[Finding]:
         yield Finding(False, f"{error.filename} cannot be read ({error.strerror}): give yourself the right to.")
 
 
+def provider(home: Home, settings: Settings) -> Iterator[Finding]:
+    """Whether an account chain's provider can be read: which chain, how far, whether it gives logs."""
+    from ingestion.evm import ingest
+    from ingestion.evm.node import FINALIZED, LATEST, Node, need
+    from ingestion.evm.rpc import Provider
+
+    if not settings.evm_rpc_url:
+        yield Finding(False, "no provider of an account chain is set: put its address into FLOWHOUSE_EVM_RPC_URL.")
+        return
+    try:
+        with closing(Provider(settings.evm_rpc_url)) as asked:
+            node = Node(asked)
+            watched = seeds.watched(node.chain_id())
+            newest, final = (need(node.header(which), node, which) for which in (LATEST, FINALIZED))
+            far = f"{watched.network} up to block {newest.number:,}, finalized up to {final.number:,}"
+            yield Finding(True, f"{node.shown}: {far}")
+            events = node.logs_of(newest, watched.pairs).height
+            yield Finding(True, f"it gives logs: {events:,} of what is read in its newest block")
+            record = tokens.read_record(home.lake, watched.network)
+            ingest.check_common(node, tokens.Record() if record.is_sample else record)
+            yield Finding(True, f"it is on the chain that the home holds of {watched.network}")
+    except IngestionError as error:
+        yield Finding(False, str(error))
+
+
 def _files(record: Record, place: Place) -> Iterator[Finding]:
     folder = nodes.folder(place)
     yield Finding(True, f"{place.datadir}: {place.network} chain up to height {folder.tip_height:,}")
@@ -173,6 +207,13 @@ def _chain_state(home: Home, network: str, record: Record) -> ChainState:
     road = "sample" if record.is_sample else record.road
     first_height, newest = blocks["first_height"].min(), blocks["value_date"].max()
     return ChainState(network, road, first_height, record.tip_height, newest, record.folded_height)
+
+
+def _account_chain_state(home: Home, network: str, record: tokens.Record) -> ChainState:
+    coverage = tokens.read(home.lake, record, "coverage")
+    road = "sample" if record.is_sample else "rpc"
+    first, newest = coverage["from_block"].min(), coverage["to_value_date"].max()
+    return ChainState(network, road, first, coverage["to_block"].max(), newest, record.final_number)
 
 
 def _source_state(home: Home, source: ModuleType, reading, complete: dict[str, date], at: datetime) -> SourceState:

@@ -207,10 +207,12 @@ def status(form: str, root: Path | None) -> None:
 
 @main.command()
 @click.option("--live", is_flag=True, help="Ask each publisher for a page and say what came.")
+@click.option("--evm", is_flag=True, help="Ask the provider of an account chain: FLOWHOUSE_EVM_RPC_URL.")
 @node_options
 @home_option
 def doctor(
     live: bool,
+    evm: bool,
     datadir: Path | None,
     rpc: str | None,
     rest: str | None,
@@ -223,6 +225,7 @@ def doctor(
     \b
     flowhouse doctor --live
     flowhouse doctor --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
+    FLOWHOUSE_EVM_RPC_URL=http://127.0.0.1:8545 flowhouse doctor --evm
     """
     from orchestration import checks
     from orchestration.nodes import Place
@@ -231,6 +234,8 @@ def doctor(
     looked_at = [checks.machine(home)]
     if datadir or rpc or rest:
         looked_at.append(checks.node(home, Place(network, datadir, rpc, rest, cookie), settings))
+    if evm:
+        looked_at.append(checks.provider(home, settings))
     if live:
         looked_at.append(checks.publishers(settings, now().date()))
     is_well = True

@@ -9,7 +9,7 @@ import polars as pl
 from ingestion.errors import WrongUse
 from ingestion.evm import decode, ranges
 from ingestion.evm.errors import AnotherChain, AnswerRefused, NodeMoved, NodeRefused, WrongChain
-from ingestion.evm.ledger import Ledger, read_record
+from ingestion.evm.ledger import Ledger, Record, read_record
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, need
 from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, Watched
@@ -75,7 +75,7 @@ def from_node(
     if ledger.record.is_sample and not is_sample:
         ledger.forget()
     ledger.record.is_sample = is_sample
-    _check_common(node, ledger)
+    check_common(node, ledger.record)
     finalized = _finalized(node, ledger)
     first, last = _bounds(node, wanted, finalized)
     first_blocks, failures = _first_blocks(node, ledger, watched, finalized)
@@ -112,9 +112,9 @@ def check_chain(node: Node, watched: Watched) -> None:
         )
 
 
-def _check_common(node: Node, ledger: Ledger) -> None:
+def check_common(node: Node, record: Record) -> None:
     """Raise AnotherChain where the last finalized block held is not on the node's chain."""
-    number, held = ledger.record.final_number, ledger.record.final_hash
+    number, held = record.final_number, record.final_hash
     if number is None:
         return
     header = node.header(number)

@@ -59,6 +59,12 @@ def read_record(lake: Lake, network: str) -> Record:
     return Record(**json.loads(text)) if text else Record()
 
 
+def read(lake: Lake, record: Record, table: str) -> pl.DataFrame:
+    """The rows of a table; meant for the small ones."""
+    parts = [lake.read(SOURCE, table, TABLES[table], part) for part in record.parts.get(table, {})]
+    return pl.concat([pl.DataFrame(schema=TABLES[table]), *parts])
+
+
 def networks(lake: Lake) -> list[str]:
     """The networks that the lake has a record of."""
     return [name.removesuffix(".json") for name in lake.records(SOURCE)]
@@ -88,8 +94,7 @@ class Ledger:
 
     def read(self, table: str) -> pl.DataFrame:
         """The rows of a table; meant for the small ones."""
-        parts = [self._lake.read(SOURCE, table, TABLES[table], part) for part in self._named(table)]
-        return pl.concat([pl.DataFrame(schema=TABLES[table]), *parts])
+        return read(self._lake, self.record, table)
 
     def scan(self, table: str) -> pl.LazyFrame:
         """The finalized rows of a table, to be read no further than asked for."""
