@@ -14,7 +14,7 @@ from markupsafe import Markup
 from orchestration.report import drawing, headlines, words
 from orchestration.report.charts import CHARTS
 from orchestration.report.sections import Answer, ask
-from orchestration.report.tables import CLAIMS, COLUMNS, FIGURE, SERIES_QUERY, bytes_query
+from orchestration.report.tables import CLAIMS, COLUMNS, FIGURE, SERIES_QUERY, STRESS, TOKENS, bytes_query
 
 HERE = Path(__file__).parent
 
@@ -37,6 +37,7 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
     with duckdb.connect(str(warehouse), read_only=True) as con:
         first = [ask(con, section) for section in headlines.HEADLINES]
         charts = [ask(con, section) for section in CHARTS]
+        tables = [ask(con, section) for section in (TOKENS, STRESS)]
         claims, figure, columns = (ask(con, section) for section in (CLAIMS, FIGURE, COLUMNS))
     drawings = {chart.section.name: drawing.svg(chart.section.spec(chart.records)) for chart in charts if chart.rows}
     titles = {chart.section.name: title(chart, manifest["is_sample"]) for chart in charts}
@@ -46,6 +47,7 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
         sentence=headlines.sentence(first),
         headlines=first,
         charts=charts,
+        tables=tables,
         claims=claims,
         figure=figure,
         bytes_query=bytes_query(figure),
@@ -62,7 +64,7 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
 
 def title(chart: Answer, is_sample: bool) -> str:
     """What stands above a chart's PNG, which travels without its page and so says itself what is not real."""
-    mark = "; simulated chain" if chart.is_simulated else "; reconstructed sample" if is_sample else ""
+    mark = "; simulated chain" if chart.simulated else "; reconstructed sample" if is_sample else ""
     return chart.section.title + mark
 
 

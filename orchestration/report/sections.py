@@ -9,6 +9,8 @@ from functools import cached_property
 import duckdb
 
 Row = dict[str, object]
+SIMULATED = {"regtest", "anvil"}
+"""Networks for development: what happens on them is made up."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ class Answer:
         return {place for row in self.rows for place, value in enumerate(row) if type(value) in (int, float, Decimal)}
 
     @property
-    def is_simulated(self) -> bool:
-        """Whether any row is of a network that only simulates."""
-        return any(record.get("network") == "regtest" for record in self.records)
+    def simulated(self) -> list[str]:
+        """Networks of its rows that only simulate."""
+        return sorted({record.get("network") for record in self.records} & SIMULATED)
 
 
 def ask(con: duckdb.DuckDBPyConnection, section: Section) -> Answer:

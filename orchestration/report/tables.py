@@ -1,4 +1,4 @@
-"""The sections that are tables: claims, the road from a figure to its bytes, and what each column means."""
+"""The sections that are tables: tokens, stress, claims, the road from a figure to its bytes, what each column means."""
 
 from orchestration.report.sections import Answer, Section
 
@@ -23,6 +23,80 @@ from marts.claims
 order by claim_id
 """,
     "No claims are held.",
+)
+
+TOKENS = Section(
+    "token_holders",
+    "Token holders",
+    "Coins wrapped on account chains: what stands, who holds it how long, and how much went to exchanges and came from"
+    " them over the last seven days held. Coins are matched first in, first out; a token that is not matched says why.",
+    ("onchain_tokens", "onchain_token_supply_daily", "onchain_token_flows_daily", "onchain_holder_supply_daily"),
+    """
+with exchanges as (
+    select
+        flows.asset,
+        flows.network,
+        sum(case when flows.to_kind = 'exchange' then flows.amount_native end) as sent_native,
+        sum(case when flows.from_kind = 'exchange' then flows.amount_native end) as taken_native
+    from marts.onchain_token_flows_daily as flows
+    inner join marts.onchain_tokens as tokens
+        on flows.asset = tokens.asset and flows.network = tokens.network and flows.value_date > tokens.last_date - 7
+    where flows.from_kind <> flows.to_kind
+    group by flows.asset, flows.network
+)
+
+select
+    tokens.asset,
+    tokens.network,
+    tokens.last_date as day,
+    supply.supply_native as supply,
+    supply.holders,
+    held.lth_native as "held 155 days or more",
+    exchanges.sent_native as "to exchanges",
+    exchanges.taken_native as "from exchanges",
+    coalesce(tokens.unmatched_because, '') as "not matched"
+from marts.onchain_tokens as tokens
+left join marts.onchain_token_supply_daily as supply
+    on tokens.asset = supply.asset and tokens.network = supply.network and tokens.last_date = supply.value_date
+left join marts.onchain_holder_supply_daily as held
+    on
+        tokens.asset = held.asset
+        and tokens.network = held.network
+        and tokens.last_date = held.value_date
+        and held.series = 'derived'
+        and held.definition_id = 'age_155d_step'
+left join exchanges on tokens.asset = exchanges.asset and tokens.network = exchanges.network
+order by tokens.network, tokens.asset
+""",
+    "No account chain is held: `flowhouse ingest evm --rpc URL` reads one.",
+)
+
+STRESS = Section(
+    "stress",
+    "Stress on chain: the newest liquidations and vault outflows",
+    "Loans closed by force with the collateral seized for them, and coins that left a vault, by day. US$ stand where"
+    " the coin has a price.",
+    ("onchain_defi_liquidations_daily", "onchain_vault_outflows_daily"),
+    """
+select
+    value_date as day,
+    network,
+    protocol,
+    'liquidation' as event,
+    collateral_asset as coin,
+    sum(collateral_native) as coins,
+    sum(collateral_usd) / 1e6 as "US$ m",
+    sum(liquidations) as loans
+from marts.onchain_defi_liquidations_daily
+group by value_date, network, protocol, collateral_asset
+union all
+select value_date, network, protocol, 'vault outflow', asset, outflow_native, null, null
+from marts.onchain_vault_outflows_daily
+where outflow_native > 0
+order by day desc, event, coins desc
+limit 12
+""",
+    "No liquidation and no outflow of a vault is held.",
 )
 
 FIGURE = Section(
