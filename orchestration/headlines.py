@@ -44,4 +44,18 @@ QUERIES = {
         order by week desc, network, series
         limit 6
     """,
+    "Funds against long-term holders, BTC: what was issued and let go, and the part of it that funds took in": """
+        select
+            week_start_date as week,
+            holder_series || ', ' || definition_id as "long-term supply",
+            etf_net_flow_native as "funds took in",
+            lth_net_change_native as "holders' change",
+            issued_native as issued,
+            absorption_ratio as absorbed,
+            coalesce(missing, '') || case when has_internal_move then ' internal move' else '' end as "missing, flags"
+        from marts.demand_vs_supply_weekly
+        where asset = 'BTC' and flow_source = 'farside' and lth_net_change_native is not null
+        order by week_start_date desc, holder_series, definition_id
+        limit 6
+    """,
 }

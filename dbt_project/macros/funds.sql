@@ -19,6 +19,20 @@
     where newest_first = 1
 {% endmacro %}
 
+{# How many funds of an asset are listed in a week: those that come or go within it count. #}
+{% macro funds_expected_by_week(funds, sessions) %}
+    select
+        funds.asset,
+        sessions.week_start_date,
+        count(distinct funds.ticker) as funds_expected
+    from {{ funds }} as funds
+    inner join {{ sessions }} as sessions
+        on
+            sessions.session_date >= funds.first_flow_date
+            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+    group by funds.asset, sessions.week_start_date
+{% endmacro %}
+
 {# CTEs cells and holdings: a fund's share count and NAV by as-of date, with the coins behind a share. #}
 {% macro holdings_ctes(relations, ts) %}
 cells as (

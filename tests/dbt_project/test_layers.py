@@ -11,6 +11,8 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 STAGING = sorted((PROJECT / "models/staging").rglob("*.sql"))
 INTERMEDIATE = sorted((PROJECT / "models/intermediate").rglob("*.sql"))
 MARTS = sorted((PROJECT / "models/marts").rglob("*.sql"))
+ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("demand", "claims")]
+FACTS = [path for path in STAGING + INTERMEDIATE + MARTS if path not in ANSWERS]
 MACROS = sorted((PROJECT / "macros").rglob("*.sql"))
 TESTS = sorted((PROJECT / "tests").rglob("*.sql"))
 
@@ -77,6 +79,11 @@ CONTRACT = {
         " coin_days_destroyed dormancy_days liveliness",
     ),
     "onchain_cost_basis": ("asset network value_date price_bucket_usd", "supply_native"),
+    "demand_vs_supply_weekly": (
+        "asset week_start_date flow_source dating_convention holder_series definition_id",
+        "etf_net_flow_native lth_net_change_native lth_spent_native issued_native absorption_ratio"
+        " absorption_ratio_gross is_complete missing has_internal_move",
+    ),
     "onchain_blocks_daily": (
         "asset network value_date",
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
@@ -87,6 +94,8 @@ CONTRACT = {
 
 UNITS = ("_usd", "_native", "_sats", "_pct", "_bps", "_days")
 WITHOUT_UNIT = {
+    "absorption_ratio",
+    "absorption_ratio_gross",
     "coin_days_destroyed",
     "hours_to_complete",
     "liveliness",
@@ -152,6 +161,17 @@ def refs(path: Path) -> set[str]:
     return set(re.findall(r"\bref\('(\w+)'\)", expanded(code(path))))
 
 
+def depths(models: list[Path]) -> dict[str, int]:
+    """How many of these models stand one on the other up to each of them."""
+    paths = {path.stem: path for path in models}
+
+    @cache
+    def depth(name: str) -> int:
+        return 1 + max(map(depth, refs(paths[name])), default=0) if name in paths else 0
+
+    return {name: depth(name) for name in paths}
+
+
 def read_yaml(path: Path) -> dict:
     return yaml.load(path.read_text(), yaml.CSafeLoader)  # a third of the time of the one in Python
 
@@ -210,14 +230,16 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
     """Five are staging, observations, daily flows, weeks (or reconciliation), markets (or findings). Each link beyond
     the daily flows is a mart that people read by itself, so reading it is the only way to agree with it; a sixth
     would be a step that nobody reads."""
-    paths = {path.stem: path for path in STAGING + INTERMEDIATE + MARTS}
+    assert not {name for name, depth in depths(FACTS).items() if depth > 5}
 
-    @cache
-    def depth(name: str) -> int:
-        return 1 + max(map(depth, refs(paths[name])), default=0) if name in paths else 0
 
-    too_long = {name: depth(name) for name in paths if depth(name) > 5}
-    assert not too_long
+def test_answers_read_marts_and_are_at_most_three_long():
+    """Demand against supply and claims compare what other marts say, so they stand on those and on seeds alone."""
+    marts = {path.stem for path in MARTS}
+    seeds = {path.stem for path in (PROJECT / "seeds").glob("*.csv")}
+    answers = {path.stem for path in ANSWERS}
+    assert not {name for path in ANSWERS for name in refs(path) - marts - seeds - answers}
+    assert not {name for name, depth in depths(ANSWERS).items() if depth > 3}
 
 
 @pytest.mark.parametrize("mart", MARTS, ids=stem)

@@ -4,16 +4,7 @@ with weeks as (
 ),
 
 expected as (
-    select
-        funds.asset,
-        sessions.week_start_date,
-        count(distinct funds.ticker) as funds_expected
-    from {{ ref('funds') }} as funds
-    inner join {{ ref('market_sessions') }} as sessions
-        on
-            sessions.session_date >= funds.first_flow_date
-            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
-    group by funds.asset, sessions.week_start_date
+    {{ funds_expected_by_week(ref('funds'), ref('market_sessions')) }}
 ),
 
 market as (

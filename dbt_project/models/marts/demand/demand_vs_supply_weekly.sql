@@ -1,0 +1,167 @@
+with flows as (
+    select
+        asset,
+        week_start_date,
+        source as flow_source,
+        dating_convention,
+        {{ sum_if_all_known('net_flow_native', 'net_flow_usd') }} as etf_net_flow_native,
+        count(case when is_complete then ticker end) as funds_reported
+    from {{ ref('etf_flows_weekly') }}
+    group by asset, week_start_date, source, dating_convention
+),
+
+expected as (
+    {{ funds_expected_by_week(ref('funds'), ref('market_sessions')) }}
+),
+
+sundays as (
+    select
+        asset,
+        series as holder_series,
+        definition_id,
+        {{ week_start('value_date') }} as week_start_date,
+        lth_native,
+        supply_native,
+        is_final
+    from {{ ref('onchain_holder_supply_daily') }}
+    where network = 'main' and value_date = {{ add_days(week_start('value_date'), 6) }}
+),
+
+with_week_before as (
+    select
+        *,
+        lag(week_start_date) over (
+            partition by asset, holder_series, definition_id order by week_start_date
+        ) = {{ add_days('week_start_date', -7) }} as has_week_before,
+        lth_native - lag(lth_native) over (
+            partition by asset, holder_series, definition_id order by week_start_date
+        ) as lth_change_native,
+        supply_native - lag(supply_native) over (
+            partition by asset, holder_series, definition_id order by week_start_date
+        ) as supply_change_native
+    from sundays
+),
+
+held as (
+    select
+        asset,
+        holder_series,
+        definition_id,
+        week_start_date,
+        case when has_week_before then lth_change_native end as lth_net_change_native,
+        case when has_week_before then supply_change_native end as supply_change_native,
+        is_final
+    from with_week_before
+),
+
+spent as (
+    select
+        asset,
+        series as holder_series,
+        definition_id,
+        {{ week_start('value_date') }} as week_start_date,
+        case when count(spent_native) = 7 then sum(spent_native) end as lth_spent_native
+    from {{ ref('onchain_lth_flows_daily') }}
+    where network = 'main'
+    group by asset, series, definition_id, {{ week_start('value_date') }}
+),
+
+issued as (
+    select
+        asset,
+        {{ week_start('value_date') }} as week_start_date,
+        case when count(issued_native) = 7 then sum(issued_native) end as issued_native
+    from {{ ref('onchain_blocks_daily') }}
+    where network = 'main'
+    group by asset, {{ week_start('value_date') }}
+),
+
+moved as (
+    select distinct
+        asset,
+        {{ week_start('move_date') }} as week_start_date
+    from {{ ref('internal_moves') }}
+    where network = 'main'
+),
+
+series as (
+    select distinct
+        asset,
+        holder_series,
+        definition_id
+    from sundays
+),
+
+weeks as (
+    select
+        flows.asset,
+        flows.week_start_date,
+        flows.flow_source,
+        flows.dating_convention,
+        series.holder_series,
+        series.definition_id,
+        flows.etf_net_flow_native,
+        held.lth_net_change_native,
+        spent.lth_spent_native,
+        coalesce(issued.issued_native, held.supply_change_native) as issued_native,
+        coalesce(flows.funds_reported = expected.funds_expected, false) as is_every_fund_reported,
+        coalesce(held.is_final, false) as is_week_final,
+        moved.asset is not null as has_internal_move
+    from flows
+    inner join series on flows.asset = series.asset
+    left join expected on flows.asset = expected.asset and flows.week_start_date = expected.week_start_date
+    left join held
+        on
+            series.asset = held.asset
+            and series.holder_series = held.holder_series
+            and series.definition_id = held.definition_id
+            and flows.week_start_date = held.week_start_date
+    left join spent
+        on
+            series.asset = spent.asset
+            and series.holder_series = spent.holder_series
+            and series.definition_id = spent.definition_id
+            and flows.week_start_date = spent.week_start_date
+    left join issued on flows.asset = issued.asset and flows.week_start_date = issued.week_start_date
+    left join moved on flows.asset = moved.asset and flows.week_start_date = moved.week_start_date
+),
+
+told as (
+    select
+        *,
+        nullif(
+            concat_ws(
+                ', ',
+                case when not is_every_fund_reported or etf_net_flow_native is null then 'fund flows' end,
+                case when lth_net_change_native is null then 'long-term supply' end,
+                case when lth_net_change_native is not null and not is_week_final then 'final days' end,
+                case when holder_series = 'derived' and lth_spent_native is null then 'coins spent' end,
+                case when issued_native is null then 'issuance' end
+            ), ''
+        ) as missing
+    from weeks
+)
+
+select
+    asset,
+    week_start_date,
+    flow_source,
+    dating_convention,
+    holder_series,
+    definition_id,
+    etf_net_flow_native,
+    lth_net_change_native,
+    lth_spent_native,
+    issued_native,
+    case
+        when missing is null and issued_native > lth_net_change_native
+            then cast(etf_net_flow_native as double) / cast(issued_native - lth_net_change_native as double)
+    end as absorption_ratio,
+    case
+        when missing is null and issued_native + lth_spent_native > 0
+            then cast(etf_net_flow_native as double) / cast(issued_native + lth_spent_native as double)
+    end as absorption_ratio_gross,
+    missing is null as is_complete,
+    missing,
+    has_internal_move
+from told
