@@ -180,7 +180,7 @@ def chains() -> dict[str, Chain]:
     return {"main": main, "regtest": old, "signet": from_snapshot(signet, date(2019, 12, 1), rng)}
 
 
-UNFOLDED = {"main": date(2011, 5, 12), "regtest": date(2022, 1, 1), "signet": date(2020, 2, 20)}
+UNFOLDED = {"main": date(2011, 5, 9), "regtest": date(2022, 1, 1), "signet": date(2020, 2, 20)}
 """The day from which on blocks are not folded yet."""
 
 
@@ -233,6 +233,20 @@ def write(home: Home, table: str, rows: list[dict], schema: dict) -> None:
         part.write_parquet(folder / f"{number}.parquet")
 
 
+def folded(coins: list[dict]) -> list[dict]:
+    """Rows of coin flow as the ledger leaves them: one per cell on days that are folded, any number on later ones."""
+    cells, rows = defaultdict(list), []
+    for coin in coins:
+        is_folded = coin["spend_date"] < UNFOLDED[coin["network"]]
+        cell = cells[coin["network"], coin["spend_date"], coin["birth_date"], coin["kind"]] if is_folded else rows
+        cell.append(coin)
+    sums = (
+        cell[0] | {"amount_sats": sum(coin["amount_sats"] for coin in cell), "coins": len(cell)}
+        for cell in cells.values()
+    )
+    return [*rows, *sums]
+
+
 def write_chains(home: Home) -> None:
     chain_key = {"asset": pl.String, "network": pl.String}
     amounts = {"kind": pl.String, "amount_sats": pl.Int64, "coins": pl.Int64}
@@ -264,7 +278,7 @@ def write_chains(home: Home) -> None:
                 }
             )
     counts = [name for name in blocks[0] if name not in ("asset", "network", "value_date")]
-    write(home, "coin_flow", flow, chain_key | {"spend_date": pl.Date, "birth_date": pl.Date} | amounts)
+    write(home, "coin_flow", folded(flow), chain_key | {"spend_date": pl.Date, "birth_date": pl.Date} | amounts)
     write(home, "coin_created", created, chain_key | {"birth_date": pl.Date} | amounts)
     write(home, "blocks_daily", blocks, chain_key | {"value_date": pl.Date} | dict.fromkeys(counts, pl.Int64))
 
@@ -605,6 +619,8 @@ def test_the_chains_reach_every_case(mart):
     for column in ("matured_native", "spent_native", "realized_profit_usd", "realized_loss_usd"):
         assert any(row[column] for row in mart("onchain_lth_flows_daily")), column
     assert any(coin.birth == coin.spend for coin in KNOWN["main"].coins)
+    several = {day for (day, _, _), cell in coin_flow(KNOWN["main"]).items() if cell["coins"] > 1}
+    assert min(several) < UNFOLDED["main"] <= max(several)
     assert any(block.unclaimed for block in KNOWN["main"].blocks)
     assert {row["price_bucket_usd"] for row in mart("onchain_cost_basis")} > {0.0, -1.0}
     assert {row["blocks"] for row in mart("onchain_blocks_daily")} > {0, 1, 2}

@@ -77,6 +77,27 @@ def test_reading_in_any_steps_is_reading_at_once(tmp_path, chain, seed):
     assert same(held(lake), read_at_once(tmp_path, folder(tmp_path / "node", chain)))
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_cell_is_one_row_in_the_folded_parts_and_on_days_without_unfolded_blocks(tmp_path, chain, seed):
+    """The warehouse passes such cells on as they are."""
+    chance = random.Random(seed)
+    lake = Lake(tmp_path / "lake")
+    for height in [*sorted(chance.sample(range(30, 181), 4)), 180]:
+        take_in(lake, folder(tmp_path / "node", upto(chain, height)), chance.choice([0, 5, 20]))
+    named = read_record(lake, "regtest").parts
+    read = {
+        table: {part: lake.read("bitcoin", table, schema, part) for part in named[table]}
+        for table, schema in TABLES.items()
+    }
+    for table, keys in KEYS.items():
+        folded = pl.concat([rows for part, rows in read[table].items() if "unfolded" not in part])
+        assert folded.height
+        assert folded.select(keys).is_unique().all(), table
+    unfolded = pl.concat(read["blocks_daily"].values()).filter(pl.col("unfolded_blocks") > 0)["value_date"]
+    flow = pl.concat(read["coin_flow"].values()).filter(~pl.col("spend_date").is_in(unfolded.implode()))
+    assert flow.select(KEYS["coin_flow"]).is_unique().all()
+
+
 def test_a_second_run_reads_nothing_and_changes_nothing(tmp_path, chain):
     node, lake = folder(tmp_path / "node", chain), Lake(tmp_path / "lake")
     take_in(lake, node, 20)

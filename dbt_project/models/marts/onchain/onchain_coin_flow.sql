@@ -1,38 +1,62 @@
--- Grouped by a number instead of three names: 1.4 GB instead of 2.0 over the 12.7 M cells of Bitcoin's history.
-with kinds as (
+-- Cells of final days are folded, one row each: passing 12.7 M of them on takes a third of the time of grouping them,
+-- and a fifth of the memory.
+with unfinished as (
     select
         asset,
         network,
-        kind,
-        row_number() over (order by asset, network, kind) as kind_number
-    from (
-        select distinct
-            asset,
-            network,
-            kind
-        from {{ ref('stg_bitcoin__coin_flow') }}
-    ) as held
+        value_date
+    from {{ ref('int_onchain__days') }}
+    where not is_final
 ),
 
-cells as (
+folded as (
+    select *
+    from {{ ref('stg_bitcoin__coin_flow') }} as flow
+    where
+        not exists (
+            select 1
+            from unfinished
+            where
+                flow.asset = unfinished.asset
+                and flow.network = unfinished.network
+                and flow.spend_date = unfinished.value_date
+        )
+),
+
+summed as (
     select
-        kinds.kind_number,
+        flow.asset,
+        flow.network,
         flow.spend_date,
         flow.birth_date,
+        flow.kind,
         sum({{ sats('flow.amount_sats') }}) as amount_sats,
         sum(flow.coins) as coins
     from {{ ref('stg_bitcoin__coin_flow') }} as flow
-    inner join kinds on flow.asset = kinds.asset and flow.network = kinds.network and flow.kind = kinds.kind
-    group by kinds.kind_number, flow.spend_date, flow.birth_date
+    inner join unfinished
+        on
+            flow.asset = unfinished.asset
+            and flow.network = unfinished.network
+            and flow.spend_date = unfinished.value_date
+    group by flow.asset, flow.network, flow.spend_date, flow.birth_date, flow.kind
 )
 
 select
-    kinds.asset,
-    kinds.network,
-    cells.spend_date,
-    cells.birth_date,
-    kinds.kind,
-    {{ native_from_sats('cells.amount_sats') }} as amount_native,
-    cast(cells.coins as bigint) as coins
-from cells
-inner join kinds on cells.kind_number = kinds.kind_number
+    asset,
+    network,
+    spend_date,
+    birth_date,
+    kind,
+    {{ native_from_sats('amount_sats') }} as amount_native,
+    coins
+from folded
+union all
+select
+    asset,
+    network,
+    spend_date,
+    birth_date,
+    kind,
+    {{ native_from_sats('amount_sats') }} as amount_native,
+    cast(coins as bigint) as coins
+from summed
