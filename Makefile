@@ -24,12 +24,13 @@ lint: .venv/ready
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project
 
-bench: .venv/ready ## measure: builds, a node's files, a node's answers, one more block, the on-chain marts
+bench: .venv/ready ## measure: builds, a node's files, a node's answers, one more block, the on-chain marts, token lots
 	$(RUN)/python tests/benchmarks/builds.py
 	$(RUN)/python tests/benchmarks/bitcoin_files.py
 	$(RUN)/python tests/benchmarks/bitcoin_rpc.py
 	$(RUN)/python tests/benchmarks/bitcoin_ledger.py
 	$(RUN)/python tests/benchmarks/onchain_marts.py
+	$(RUN)/python tests/benchmarks/token_lots.py
 
 serve: .venv/ready ## open Dagster's web UI on this machine
 	$(RUN)/flowhouse serve

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ingestion.evm import ledger
 from ingestion.lake import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
 from orchestration.resources import DBT_PROJECT, Home
@@ -91,6 +92,7 @@ def write_rest(home: Home) -> None:
     home.lake.write("prices", "closes", closes.select(list(schema)))
     for source in (binance_vision, alternative_me, holder_series, bitview):
         home.lake.write(source.SOURCE, source.TABLE, pl.DataFrame(schema=observation_schema(source.KEY)))
+    ledger.tidy(home.lake)
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
     home.write_control()
 
