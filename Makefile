@@ -27,7 +27,7 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in an environment of its own
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py
 
-bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a node's answers, the ledger, the marts, token logs
+bench: .venv/ready ## measure builds, the reading of nodes and of token logs, the ledger, the marts and their queries, token lots
 	$(RUN)/python tests/benchmarks/builds.py
 	$(RUN)/python tests/benchmarks/bitcoin_files.py
 	$(RUN)/python tests/benchmarks/bitcoin_peers.py
@@ -35,6 +35,7 @@ bench: .venv/ready ## measure: builds, a node's files alone and beside peers, a 
 	$(RUN)/python tests/benchmarks/bitcoin_ledger.py
 	$(RUN)/python tests/benchmarks/onchain_marts.py
 	$(RUN)/python tests/benchmarks/evm_logs.py
+	$(RUN)/python tests/benchmarks/token_lots.py
 
 picture: build ## take the README's picture of the sample's report
 	$(RUN)/python tests/orchestration/picture.py data/published/latest/report.html

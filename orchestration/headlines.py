@@ -38,7 +38,7 @@ QUERIES = {
             sum(spent_native) as "BTC spent",
             sum(net_change_native) as "BTC net change"
         from marts.onchain_lth_flows_daily
-        where definition_id = 'age_155d_step'
+        where asset = 'BTC' and definition_id = 'age_155d_step'
         group by all
         having count(*) = 7
         order by week desc, network, series

@@ -36,17 +36,43 @@
 
 {% macro duckdb__native_from_sats(amount) %}{{ return(native(sats(amount) ~ " * 0.00000001")) }}{% endmacro %}
 
-{# Coins from satoshi times a weight in 1e-9, rounded to the satoshi, halves up. #}
-{% macro native_from_weighted(amount) %}
-    {{- return(adapter.dispatch('native_from_weighted', 'flowhouse')(amount)) -}}
+{# Coins from smallest units, 10 to the power of `decimals` (0 to 18) of which are one, to eight digits, halves up. #}
+{% macro native_from_units(amount, decimals) %}
+    {{- return(adapter.dispatch('native_from_scaled', 'flowhouse')(amount, decimals, 0)) -}}
 {% endmacro %}
 
-{% macro default__native_from_weighted(amount) %}
-    {{- return(native_from_sats("round(cast(" ~ amount ~ " as decimal(29, 0)) / 1000000000)")) -}}
+{# The same from units times a weight in 1e-9. #}
+{% macro native_from_weighted(amount, decimals) %}
+    {{- return(adapter.dispatch('native_from_scaled', 'flowhouse')(amount, decimals, 9)) -}}
 {% endmacro %}
 
-{% macro duckdb__native_from_weighted(amount) %}
-    {{- return(native(sats(amount) ~ " * 0.00000000000000001")) -}}
+{% macro default__native_from_scaled(amount, decimals, weight_decimals) %}
+    {{- return(native(sats(amount) ~ " / power(10, " ~ decimals ~ " + " ~ weight_decimals ~ ")")) -}}
+{% endmacro %}
+
+{# A product with 0.00…1 has all digits of the amount; those of Bitcoin are asked for first. #}
+{% macro duckdb__native_from_scaled(amount, decimals, weight_decimals) %}
+    {%- set cases -%}
+        case {{ decimals }}
+        {%- for digits in [8, 6, 18, 0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17] %}
+            when {{ digits }} then {{ native(sats(amount) ~ ' * ' ~ unit(digits + weight_decimals)) }}
+        {%- endfor %}
+        end
+    {%- endset -%}
+    {{- return(cases) -}}
+{% endmacro %}
+
+{# One in the last of so many digits after the point. #}
+{% macro unit(digits) %}{{ return("0." ~ "0" * (digits - 1) ~ "1" if digits else "1") }}{% endmacro %}
+
+{# By how much a sum of so many figures, each rounded to eight digits, may be off where coins have more digits. #}
+{% macro rounding(decimals, figures) %}
+    {{- return("case when " ~ decimals ~ " > 8 then 0.00000001 * " ~ figures ~ " else 0 end") -}}
+{% endmacro %}
+
+{# Coins from smallest units as a double, for values. #}
+{% macro coins_from_units(amount, decimals) %}
+    {{- return("cast(" ~ amount ~ " as double) / power(10, " ~ decimals ~ ")") -}}
 {% endmacro %}
 
 {# The first day of a date's month. #}

@@ -5,6 +5,7 @@ with latest as (
     select
         asset,
         network,
+        max(decimals) as decimals,
         max(value_date) as value_date
     from {{ ref('int_onchain__days') }}
     where is_from_genesis
@@ -15,20 +16,22 @@ held as (
     select
         latest.asset,
         latest.network,
+        latest.decimals,
+        count(*) as days,
         sum(case when supply.value_date < latest.value_date then supply.supply_native else 0 end) as held_native
     from latest
     left join {{ ref('onchain_value_daily') }} as supply
         on latest.asset = supply.asset and latest.network = supply.network
-    group by latest.asset, latest.network
+    group by latest.asset, latest.network, latest.decimals
 ),
 
 destroyed as (
     select
         asset,
         network,
-        {{ native_from_sats('sum(destroyed_sat_days)') }} as destroyed_native
+        {{ native_from_units('sum(destroyed_unit_days)', 'decimals') }} as destroyed_native
     from {{ ref('int_onchain__supply_daily') }}
-    group by asset, network
+    group by asset, network, decimals
 ),
 
 remaining as (
@@ -75,4 +78,9 @@ select
 from held
 left join destroyed on held.asset = destroyed.asset and held.network = destroyed.network
 left join aged on held.asset = aged.asset and held.network = aged.network
-where held.held_native <> coalesce(destroyed.destroyed_native + aged.aged_native, -1)
+where
+    destroyed.destroyed_native is null
+    or aged.aged_native is null
+    or abs(held.held_native - destroyed.destroyed_native - aged.aged_native)
+    -- Each of as many figures is off by half a digit for as many days at most.
+    > {{ rounding('held.decimals', 'held.days * held.days') }}

@@ -16,7 +16,8 @@ remaining as (
         asset,
         network,
         birth_date,
-        sum(amount_native) as amount_native
+        sum(amount_native) as amount_native,
+        count(*) as figures
     from (
         select
             asset,
@@ -41,7 +42,8 @@ expected as (
         latest.network,
         latest.value_date,
         weights.definition_id,
-        sum(remaining.amount_native * weights.weight) as weighted
+        sum(remaining.amount_native * weights.weight) as weighted,
+        sum(remaining.figures) as figures
     from latest
     inner join remaining on latest.asset = remaining.asset and latest.network = remaining.network
     inner join {{ ref('int_onchain__ages') }} as ages
@@ -60,4 +62,8 @@ inner join {{ ref('onchain_holder_supply_daily') }} as supply
         and expected.network = supply.network
         and expected.definition_id = supply.definition_id
         and expected.value_date = supply.value_date
-where supply.series = 'derived' and abs(supply.lth_native * 1000000000 - expected.weighted) > 5
+left join {{ ref('onchain_tokens') }} as tokens on expected.asset = tokens.asset and expected.network = tokens.network
+where
+    supply.series = 'derived'
+    and abs(supply.lth_native * 1000000000 - expected.weighted)
+    > 5 + {{ rounding('tokens.decimals', 'expected.figures') }} * 1000000000

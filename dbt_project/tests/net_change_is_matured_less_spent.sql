@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'onchain_lth_flows_daily'}}}) }}
 
--- And it is the change of long-term supply: exactly by a step, within the rounding of three figures otherwise.
+-- And it is the change of long-term supply: exactly by a step of coins of eight digits, within the rounding of three
+-- figures otherwise.
 with supply as (
     select
         *,
@@ -20,10 +21,11 @@ inner join supply
         and flows.definition_id = supply.definition_id
         and flows.value_date = supply.value_date
 inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
+left join {{ ref('onchain_tokens') }} as tokens on flows.asset = tokens.asset and flows.network = tokens.network
 where
     flows.series = 'derived'
     and (
         flows.net_change_native <> flows.matured_native - flows.spent_native
         or abs(flows.net_change_native - (supply.lth_native - supply.lth_before))
-        > case definitions.kind when 'step' then 0 else 0.00000002 end
+        > case when definitions.kind = 'step' and coalesce(tokens.decimals, 8) <= 8 then 0 else 0.00000002 end
     )

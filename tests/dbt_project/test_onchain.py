@@ -23,6 +23,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingestion.evm import ledger
 from ingestion.lake import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
 from orchestration.resources import DBT_PROJECT, Home
@@ -346,6 +347,7 @@ def mart(tmp_path_factory) -> Callable[[str], list[dict]]:
     write_chains(home)
     write_closes(home)
     write_series(home)
+    ledger.tidy(home.lake)
     home.write_control()
     control = home.build / "flowhouse" / "control" / "control.parquet"
     pl.read_parquet(control).with_columns(known_until=pl.lit(KNOWN_UNTIL, pl.Datetime("us"))).write_parquet(control)

@@ -34,6 +34,12 @@ dates as (
         network,
         birth_date as value_date
     from {{ ref('stg_bitcoin__coin_created') }}
+    union
+    select
+        asset,
+        network,
+        value_date
+    from mapped
 ),
 
 closes as (
@@ -55,7 +61,8 @@ closes as (
 scaled as (
     select
         *,
-        cast(close_usd as decimal(38, 12)) as close_fixed,
+        -- Eight digits: with more, the value of 1e28 units, ten billion coins of 18 digits, would not fit.
+        cast(close_usd as decimal(38, 8)) as close_fixed,
         cast(cast(close_usd as decimal(38, 12)) * 1000000000000 as decimal(38, 0)) as close_e12
     from closes
 ),

@@ -1,11 +1,11 @@
--- Amounts are satoshi times weights in 1e-9, whole numbers to the end.
+-- Amounts are smallest units times weights in 1e-9, whole numbers to the end.
 with matured as (
     select
         held.asset,
         held.network,
         weights.definition_id,
         held.reached_date as value_date,
-        sum(held.held_sats * {{ sats('weights.weight_change') }}) as matured
+        sum(held.held_units * {{ sats('weights.weight_change') }}) as matured
     from {{ ref('int_onchain__held_by_age') }} as held
     inner join {{ ref('int_onchain__weights') }} as weights on held.age_days = weights.age_days
     where weights.weight_change <> 0
@@ -18,7 +18,7 @@ spent as (
         flow.network,
         weights.definition_id,
         flow.spend_date as value_date,
-        sum(flow.spent_sats * {{ sats('weights.weight') }}) as spent
+        sum(flow.spent_units * {{ sats('weights.weight') }}) as spent
     from {{ ref('int_onchain__spent_by_age') }} as flow
     inner join {{ ref('int_onchain__ages') }} as ages on flow.class_age_days = ages.age_days
     inner join {{ ref('int_onchain__weights') }} as weights on ages.weight_age_days = weights.age_days
@@ -30,6 +30,7 @@ daily as (
     select
         days.asset,
         days.network,
+        days.decimals,
         definitions.definition_id,
         days.value_date,
         days.day_number,

@@ -2,11 +2,26 @@ with spans as (
     select
         asset,
         network,
+        8 as decimals,
+        false as is_token,
         min(value_date) as first_date,
         max(value_date) as last_date,
+        {{ add_days('max(value_date)', -1) }} as settled_date,
         min(first_height) = 0 as is_from_genesis
     from {{ ref('stg_bitcoin__blocks_daily') }}
     group by asset, network
+    union all
+    select
+        asset,
+        network,
+        decimals,
+        true as is_token,
+        first_date,
+        last_date,
+        settled_date,
+        true as is_from_genesis
+    from {{ ref('onchain_tokens') }}
+    where is_matched
 ),
 
 numbered as (
@@ -35,6 +50,8 @@ unfolded as (
 select
     days.asset,
     days.network,
+    days.decimals,
+    days.is_token,
     days.value_date,
     days.day_number,
     days.first_date,
@@ -42,7 +59,7 @@ select
     -- A snapshot's day began before it, so flows are known from the next day on.
     days.is_from_genesis or days.day_number > 0 as has_flows,
     days.is_from_genesis,
-    days.value_date < days.last_date and unfolded.value_date is null as is_final
+    days.value_date <= days.settled_date and unfolded.value_date is null as is_final
 from days
 left join unfolded
     on days.asset = unfolded.asset and days.network = unfolded.network and days.value_date = unfolded.value_date

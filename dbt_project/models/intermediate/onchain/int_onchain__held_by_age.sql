@@ -3,8 +3,8 @@ with created as (
         asset,
         network,
         birth_date,
-        sum({{ sats('amount_sats') }}) as created_sats
-    from {{ ref('stg_bitcoin__coin_created') }}
+        sum({{ sats('amount_units') }}) as created_units
+    from {{ coin_created() }}
     group by asset, network, birth_date
 ),
 
@@ -14,8 +14,8 @@ spent as (
         flow.network,
         flow.birth_date,
         ages.class_age_days,
-        sum({{ sats('flow.amount_sats') }}) as spent_sats
-    from {{ ref('stg_bitcoin__coin_flow') }} as flow
+        sum({{ sats('flow.amount_units') }}) as spent_units
+    from {{ coin_flow() }} as flow
     inner join {{ ref('int_onchain__ages') }} as ages
         on {{ days_between('flow.birth_date', 'flow.spend_date') }} = ages.age_days
     group by flow.asset, flow.network, flow.birth_date, ages.class_age_days
@@ -40,11 +40,11 @@ select
     reached.birth_date,
     reached.age_days,
     reached.reached_date,
-    reached.created_sats - coalesce(sum(spent.spent_sats) over (
+    reached.created_units - coalesce(sum(spent.spent_units) over (
         partition by reached.asset, reached.network, reached.birth_date
         order by reached.age_days
         rows between unbounded preceding and 1 preceding
-    ), 0) as held_sats
+    ), 0) as held_units
 from reached
 left join spent
     on

@@ -1,4 +1,5 @@
--- Cost is exact, in satoshi times US$, for running sums; dollars that are only added up are doubles, a third of the time.
+-- All values are those of smallest units as if they were coins. Cost is exact, for running sums; dollars that are only
+-- added up are doubles, a third of the time.
 with priced as (
     select
         flow.asset,
@@ -6,11 +7,11 @@ with priced as (
         flow.spend_date,
         ages.class_age_days,
         flow.kind <> 'burn' as is_sale,
-        {{ sats('flow.amount_sats') }} as spent_sats,
-        {{ sats('flow.amount_sats') }} * births.close_fixed as cost,
-        cast(flow.amount_sats as double) / 1e8 * births.close_usd as cost_usd,
-        cast(flow.amount_sats as double) / 1e8 * (spends.close_usd - births.close_usd) as gain_usd
-    from {{ ref('stg_bitcoin__coin_flow') }} as flow
+        {{ sats('flow.amount_units') }} as spent_units,
+        {{ sats('flow.amount_units') }} * births.close_fixed as cost,
+        cast(flow.amount_units as double) * births.close_usd as cost_usd,
+        cast(flow.amount_units as double) * (spends.close_usd - births.close_usd) as gain_usd
+    from {{ coin_flow() }} as flow
     inner join {{ ref('int_onchain__ages') }} as ages
         on {{ days_between('flow.birth_date', 'flow.spend_date') }} = ages.age_days
     inner join {{ ref('int_onchain__closes') }} as births
@@ -25,8 +26,8 @@ select
     spend_date,
     class_age_days,
     is_sale,
-    sum(spent_sats) as spent_sats,
-    coalesce(sum(case when cost is null then spent_sats end), 0) as unpriced_sats,
+    sum(spent_units) as spent_units,
+    coalesce(sum(case when cost is null then spent_units end), 0) as unpriced_units,
     coalesce(sum(cost), 0) as cost,
     sum(cost_usd) as cost_usd,
     sum(greatest(gain_usd, 0)) as profit_usd,

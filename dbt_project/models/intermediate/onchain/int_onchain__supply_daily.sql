@@ -3,7 +3,7 @@ with created as (
         asset,
         network,
         reached_date as value_date,
-        sum(held_sats) as created_sats
+        sum(held_units) as created_units
     from {{ ref('int_onchain__held_by_age') }}
     where age_days = 0
     group by asset, network, reached_date
@@ -14,8 +14,8 @@ spent as (
         asset,
         network,
         spend_date as value_date,
-        sum(spent_sats) as spent_sats,
-        sum(destroyed_sat_days) as destroyed_sat_days
+        sum(spent_units) as spent_units,
+        sum(destroyed_unit_days) as destroyed_unit_days
     from {{ ref('int_onchain__spent_by_age') }}
     group by asset, network, spend_date
 ),
@@ -23,9 +23,9 @@ spent as (
 daily as (
     select
         days.*,
-        coalesce(created.created_sats, 0) as created_sats,
-        coalesce(spent.spent_sats, 0) as spent_sats,
-        coalesce(spent.destroyed_sat_days, 0) as destroyed_sat_days
+        coalesce(created.created_units, 0) as created_units,
+        coalesce(spent.spent_units, 0) as spent_units,
+        coalesce(spent.destroyed_unit_days, 0) as destroyed_unit_days
     from {{ ref('int_onchain__days') }} as days
     left join created
         on days.asset = created.asset and days.network = created.network and days.value_date = created.value_date
@@ -35,7 +35,7 @@ daily as (
 
 select
     *,
-    sum(created_sats - spent_sats) over (
+    sum(created_units - spent_units) over (
         partition by asset, network order by value_date rows between unbounded preceding and current row
-    ) as supply_sats
+    ) as supply_units
 from daily

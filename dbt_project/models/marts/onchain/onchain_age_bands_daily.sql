@@ -19,9 +19,9 @@ aged as (
         held.network,
         held.reached_date as value_date,
         held.age_days,
-        sum(held.held_sats) as held_sats,
-        coalesce(sum(case when closes.close_usd is null then held.held_sats end), 0) as unpriced_sats,
-        coalesce(sum(held.held_sats * closes.close_fixed), 0) as cost
+        sum(held.held_units) as held_units,
+        coalesce(sum(case when closes.close_usd is null then held.held_units end), 0) as unpriced_units,
+        coalesce(sum(held.held_units * closes.close_fixed), 0) as cost
     from {{ ref('int_onchain__held_by_age') }} as held
     inner join bands on held.age_days = bands.age_days
     inner join {{ ref('int_onchain__closes') }} as closes
@@ -35,8 +35,8 @@ changes as (
         aged.network,
         aged.value_date,
         bands.age_band,
-        aged.held_sats,
-        aged.unpriced_sats,
+        aged.held_units,
+        aged.unpriced_units,
         aged.cost
     from aged
     inner join bands on aged.age_days = bands.age_days
@@ -46,8 +46,8 @@ changes as (
         aged.network,
         aged.value_date,
         bands.band_before as age_band,
-        -aged.held_sats as held_sats,
-        -aged.unpriced_sats as unpriced_sats,
+        -aged.held_units as held_units,
+        -aged.unpriced_units as unpriced_units,
         -aged.cost as cost
     from aged
     inner join bands on aged.age_days = bands.age_days
@@ -58,8 +58,8 @@ changes as (
         spent.network,
         spent.spend_date as value_date,
         ages.age_band,
-        -spent.spent_sats as held_sats,
-        -spent.unpriced_sats as unpriced_sats,
+        -spent.spent_units as held_units,
+        -spent.unpriced_units as unpriced_units,
         -spent.cost as cost
     from {{ ref('int_onchain__spent_value') }} as spent
     inner join {{ ref('int_onchain__ages') }} as ages on spent.class_age_days = ages.age_days
@@ -71,8 +71,8 @@ summed as (
         network,
         value_date,
         age_band,
-        sum(held_sats) as held_sats,
-        sum(unpriced_sats) as unpriced_sats,
+        sum(held_units) as held_units,
+        sum(unpriced_units) as unpriced_units,
         sum(cost) as cost
     from changes
     group by asset, network, value_date, age_band
@@ -82,10 +82,11 @@ held as (
     select
         days.asset,
         days.network,
+        days.decimals,
         days.value_date,
         bands.age_band,
-        coalesce(sum(summed.held_sats) over so_far, 0) as held_sats,
-        coalesce(sum(summed.unpriced_sats) over so_far, 0) as unpriced_sats,
+        coalesce(sum(summed.held_units) over so_far, 0) as held_units,
+        coalesce(sum(summed.unpriced_units) over so_far, 0) as unpriced_units,
         coalesce(sum(summed.cost) over so_far, 0) as cost
     from {{ ref('int_onchain__days') }} as days
     cross join bands
@@ -107,6 +108,6 @@ select
     network,
     value_date,
     age_band,
-    {{ native_from_sats('held_sats') }} as supply_native,
-    case when unpriced_sats = 0 then cast(cost as double) / 1e8 end as realized_value_usd
+    {{ native_from_units('held_units', 'decimals') }} as supply_native,
+    case when unpriced_units = 0 then {{ coins_from_units('cost', 'decimals') }} end as realized_value_usd
 from held

@@ -54,6 +54,7 @@ daily as (
             days.asset = coinbase.asset
             and days.network = coinbase.network
             and days.value_date = coinbase.value_date
+    where not days.is_token
 )
 
 select

@@ -60,3 +60,16 @@ select
     {{ native_from_sats('amount_sats') }} as amount_native,
     cast(coins as bigint) as coins
 from summed
+union all
+select
+    tokens.asset,
+    tokens.network,
+    tokens.value_date as spend_date,
+    tokens.birth_date,
+    tokens.kind,
+    {{ native_from_units('tokens.amount_units', 'days.decimals') }} as amount_native,
+    tokens.coins
+from {{ ref('int_tokens__coins') }} as tokens
+inner join {{ ref('int_onchain__days') }} as days
+    on tokens.asset = days.asset and tokens.network = days.network and tokens.value_date = days.value_date
+where tokens.is_spent

@@ -3,6 +3,7 @@ with shown as (
     select
         asset,
         network,
+        decimals,
         value_date,
         min(case when is_shown then value_date end) over (
             partition by asset, network order by value_date rows between current row and unbounded following
@@ -12,6 +13,7 @@ with shown as (
         select
             asset,
             network,
+            decimals,
             value_date,
             value_date = last_date
             or {{ month_start('value_date') }} <> {{ month_start(add_days('value_date', 1)) }} as is_shown
@@ -25,7 +27,7 @@ changes as (
         held.network,
         held.birth_date,
         held.reached_date as value_date,
-        held.held_sats as change_sats
+        held.held_units as change_units
     from {{ ref('int_onchain__held_by_age') }} as held
     where held.age_days = 0
     union all
@@ -34,8 +36,8 @@ changes as (
         network,
         birth_date,
         spend_date as value_date,
-        -{{ sats('amount_sats') }} as change_sats
-    from {{ ref('stg_bitcoin__coin_flow') }}
+        -{{ sats('amount_units') }} as change_units
+    from {{ coin_flow() }}
 ),
 
 summed as (
@@ -44,7 +46,7 @@ summed as (
         changes.network,
         shown.shown_date,
         closes.price_bucket_usd,
-        sum(changes.change_sats) as change_sats
+        sum(changes.change_units) as change_units
     from changes
     inner join shown
         on
@@ -73,13 +75,14 @@ held as (
     select
         buckets.asset,
         buckets.network,
+        shown.decimals,
         shown.value_date,
         buckets.price_bucket_usd,
-        sum(summed.change_sats) over (
+        sum(summed.change_units) over (
             partition by buckets.asset, buckets.network, buckets.price_bucket_usd
             order by shown.value_date
             rows between unbounded preceding and current row
-        ) as held_sats
+        ) as held_units
     from buckets
     inner join shown
         on
@@ -100,6 +103,6 @@ select
     network,
     value_date,
     price_bucket_usd,
-    {{ native_from_sats('held_sats') }} as supply_native
+    {{ native_from_units('held_units', 'decimals') }} as supply_native
 from held
-where held_sats > 0
+where held_units > 0

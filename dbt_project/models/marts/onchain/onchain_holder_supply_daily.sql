@@ -4,8 +4,8 @@ with derived as (
         cohorts.network,
         cohorts.definition_id,
         cohorts.value_date,
-        {{ native_from_weighted('cohorts.held') }} as lth_native,
-        {{ native_from_sats('supply.supply_sats') }} as supply_native,
+        {{ native_from_weighted('cohorts.held', 'cohorts.decimals') }} as lth_native,
+        {{ native_from_units('supply.supply_units', 'supply.decimals') }} as supply_native,
         cohorts.is_final
     from {{ ref('int_onchain__cohorts_daily') }} as cohorts
     inner join {{ ref('int_onchain__supply_daily') }} as supply

@@ -4,14 +4,14 @@ with sales as (
         flow.network,
         flow.spend_date,
         ages.weight_age_days,
-        case when flow.unpriced_sats > 0 then 1 else 0 end as is_unpriced,
-        cast(flow.spent_sats as double) / 1e8 as sold_native,
+        case when flow.unpriced_units > 0 then 1 else 0 end as is_unpriced,
+        cast(flow.spent_units as double) as sold_units,
         flow.cost_usd,
         flow.profit_usd,
         flow.loss_usd
     from {{ ref('int_onchain__spent_value') }} as flow
     inner join {{ ref('int_onchain__ages') }} as ages on flow.class_age_days = ages.age_days
-    where flow.is_sale and flow.spent_sats > 0
+    where flow.is_sale and flow.spent_units > 0
 ),
 
 sold as (
@@ -21,7 +21,7 @@ sold as (
         weights.definition_id,
         sales.spend_date as value_date,
         max(sales.is_unpriced) as is_unpriced,
-        sum(sales.sold_native * weights.weight) / 1e9 as sold_native,
+        sum(sales.sold_units * weights.weight) / 1e9 as sold_units,
         sum(sales.cost_usd * weights.weight) / 1e9 as cost_usd,
         sum(sales.profit_usd * weights.weight) / 1e9 as profit_usd,
         sum(sales.loss_usd * weights.weight) / 1e9 as loss_usd
@@ -39,13 +39,17 @@ derived as (
         cohorts.definition_id,
         cohorts.value_date,
         cohorts.is_final,
-        {{ native_from_weighted('cohorts.held') }} as lth_native,
-        case when cohorts.has_flows then {{ native_from_weighted('cohorts.matured') }} end as matured_native,
-        case when cohorts.has_flows then {{ native_from_weighted('cohorts.spent') }} end as spent_native,
+        {{ native_from_weighted('cohorts.held', 'cohorts.decimals') }} as lth_native,
+        case
+            when cohorts.has_flows then {{ native_from_weighted('cohorts.matured', 'cohorts.decimals') }}
+        end as matured_native,
+        case
+            when cohorts.has_flows then {{ native_from_weighted('cohorts.spent', 'cohorts.decimals') }}
+        end as spent_native,
         case
             when not cohorts.has_flows then null
             when cohorts.spent = 0 then 0
-            else cast(cohorts.spent as double) / 1e17 * closes.close_usd
+            else {{ coins_from_units('cohorts.spent', 'cohorts.decimals') }} / 1e9 * closes.close_usd
         end as spent_usd,
         -- Nothing sold is nothing gained; one coin without a price leaves all unknown.
         case
@@ -54,9 +58,9 @@ derived as (
             when sold.is_unpriced = 1 or closes.close_usd is null then 'unknown'
             else 'known'
         end as sales,
-        sold.profit_usd,
-        sold.loss_usd,
-        sold.sold_native * closes.close_usd / nullif(sold.cost_usd, 0) as sopr
+        {{ coins_from_units('sold.profit_usd', 'cohorts.decimals') }} as profit_usd,
+        {{ coins_from_units('sold.loss_usd', 'cohorts.decimals') }} as loss_usd,
+        sold.sold_units * closes.close_usd / nullif(sold.cost_usd, 0) as sopr
     from {{ ref('int_onchain__cohorts_daily') }} as cohorts
     inner join {{ ref('int_onchain__closes') }} as closes
         on

@@ -3,10 +3,10 @@ with spent as (
         asset,
         network,
         spend_date as value_date,
-        sum(unpriced_sats) as unpriced_sats,
+        sum(unpriced_units) as unpriced_units,
         sum(cost) as cost,
-        sum(case when is_sale then spent_sats end) as sold_sats,
-        sum(case when is_sale then unpriced_sats end) as sold_unpriced_sats,
+        sum(case when is_sale then spent_units end) as sold_units,
+        sum(case when is_sale then unpriced_units end) as sold_unpriced_units,
         sum(case when is_sale then cost_usd end) as sold_usd
     from {{ ref('int_onchain__spent_value') }}
     group by asset, network, spend_date
@@ -17,8 +17,8 @@ created as (
         held.asset,
         held.network,
         held.reached_date as value_date,
-        coalesce(sum(case when closes.close_usd is null then held.held_sats end), 0) as unpriced_sats,
-        coalesce(sum(held.held_sats * closes.close_fixed), 0) as cost
+        coalesce(sum(case when closes.close_usd is null then held.held_units end), 0) as unpriced_units,
+        coalesce(sum(held.held_units * closes.close_fixed), 0) as cost
     from {{ ref('int_onchain__held_by_age') }} as held
     inner join {{ ref('int_onchain__closes') }} as closes
         on held.asset = closes.asset and held.network = closes.network and held.birth_date = closes.value_date
@@ -31,13 +31,13 @@ running as (
         supply.*,
         closes.close_usd,
         case
-            when supply.has_flows and coalesce(spent.sold_unpriced_sats, 0) = 0
-                then cast(spent.sold_sats as double) / 1e8 * closes.close_usd / nullif(spent.sold_usd, 0)
+            when supply.has_flows and coalesce(spent.sold_unpriced_units, 0) = 0
+                then cast(spent.sold_units as double) * closes.close_usd / nullif(spent.sold_usd, 0)
         end as sopr,
-        sum(coalesce(created.unpriced_sats, 0) - coalesce(spent.unpriced_sats, 0)) over so_far as unpriced_sats,
+        sum(coalesce(created.unpriced_units, 0) - coalesce(spent.unpriced_units, 0)) over so_far as unpriced_units,
         sum(coalesce(created.cost, 0) - coalesce(spent.cost, 0)) over so_far as cost,
-        sum(supply.destroyed_sat_days) over so_far as destroyed_so_far,
-        sum(supply.supply_sats) over so_far - supply.supply_sats as held_so_far
+        sum(supply.destroyed_unit_days) over so_far as destroyed_so_far,
+        sum(supply.supply_units) over so_far - supply.supply_units as held_so_far
     from {{ ref('int_onchain__supply_daily') }} as supply
     inner join {{ ref('int_onchain__closes') }} as closes
         on
@@ -64,8 +64,8 @@ running as (
 valued as (
     select
         *,
-        case when unpriced_sats = 0 then cast(cost as double) / 1e8 end as realized_cap_usd,
-        cast(supply_sats as double) / 1e8 * close_usd as market_cap_usd
+        case when unpriced_units = 0 then {{ coins_from_units('cost', 'decimals') }} end as realized_cap_usd,
+        {{ coins_from_units('supply_units', 'decimals') }} * close_usd as market_cap_usd
     from running
 )
 
@@ -73,17 +73,17 @@ select
     asset,
     network,
     value_date,
-    {{ native_from_sats('supply_sats') }} as supply_native,
-    {{ native_from_sats('unpriced_sats') }} as unpriced_native,
+    {{ native_from_units('supply_units', 'decimals') }} as supply_native,
+    {{ native_from_units('unpriced_units', 'decimals') }} as unpriced_native,
     realized_cap_usd,
-    realized_cap_usd / nullif(cast(supply_sats as double) / 1e8, 0) as realized_price_usd,
+    realized_cap_usd / nullif({{ coins_from_units('supply_units', 'decimals') }}, 0) as realized_price_usd,
     market_cap_usd,
     market_cap_usd / nullif(realized_cap_usd, 0) as mvrv,
     (market_cap_usd - realized_cap_usd) / nullif(market_cap_usd, 0) as nupl,
     sopr,
-    case when has_flows then cast(destroyed_sat_days as double) / 1e8 end as coin_days_destroyed,
+    case when has_flows then {{ coins_from_units('destroyed_unit_days', 'decimals') }} end as coin_days_destroyed,
     case
-        when has_flows then cast(destroyed_sat_days as double) / nullif(cast(spent_sats as double), 0)
+        when has_flows then cast(destroyed_unit_days as double) / nullif(cast(spent_units as double), 0)
     end as dormancy_days,
     case
         when is_from_genesis then cast(destroyed_so_far as double) / nullif(cast(held_so_far as double), 0)

@@ -1,0 +1,13 @@
+select
+    tokens.asset,
+    tokens.network,
+    lots.value_date,
+    lots.birth_date,
+    case lots.kind when 'received' then 'transfer' else lots.kind end as kind,
+    lots.kind in ('transfer', 'burn') as is_spent,
+    sum(lots.amount_units) as amount_units,
+    count(*) as coins
+from {{ ref('int_tokens__lots') }} as lots
+inner join {{ ref('onchain_tokens') }} as tokens on lots.network = tokens.network and lots.token = tokens.address
+where tokens.is_matched and lots.kind <> 'settled'
+group by 1, 2, 3, 4, 5, 6

@@ -1,0 +1,14 @@
+select
+    wallets.ticker,
+    -- An address of no token stands for the chain's own coin, which is ether on every chain in the seeds.
+    coalesce(tokens.asset, 'ETH') as asset,
+    balances.network,
+    balances.address,
+    balances.value_date,
+    {{ native_from_units('balances.balance_units', 'coalesce(tokens.decimals, 18)') }} as balance_native,
+    wallets.provenance
+from {{ ref('stg_evm__balances') }} as balances
+inner join {{ ref('fund_addresses') }} as wallets
+    on balances.network = wallets.network and balances.address = wallets.address
+left join {{ ref('tokens') }} as tokens on balances.network = tokens.network and balances.token = tokens.address
+where balances.token = '' or tokens.address is not null

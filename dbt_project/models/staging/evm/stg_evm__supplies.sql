@@ -1,0 +1,8 @@
+-- As of a time T, the days that were over by then count.
+select
+    network,
+    token,
+    value_date,
+    is_reconciled
+from {{ raw('evm', 'supplies') }}
+where value_date < cast({{ known_until() }} as date)

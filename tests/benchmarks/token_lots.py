@@ -1,0 +1,124 @@
+"""What matching the lots of ten million transfers costs: from scratch, and for one more day.
+
+The token is synthetic: 400,000 holders over 2,000 days, 200 of them, as exchanges and pools, on half
+of all sides.
+Targets: 20 s of CPU in full, 0.2 s of model time for a day.
+
+    python tests/benchmarks/token_lots.py [number of transfers]
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ingestion.evm import ledger
+from ingestion.evm.rows import COVERAGE, TRANSFER, TRANSFERS, ZERO_ADDRESS
+from ingestion.lake import Lake
+from orchestration.resources import DBT_PROJECT, Home
+
+TOKEN = "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599"
+FIRST = date(2019, 1, 1)
+DAYS = 2000
+HOLDERS = 400_000
+BUSY = 200
+
+
+def transfers(count: int) -> pl.DataFrame:
+    """That many transfers, and before them mints, so that everybody has what he sends on a day."""
+    rng = np.random.default_rng(1)
+    sides = [np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count))]
+    sides.append(np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count)))
+    moves = pl.DataFrame(
+        {
+            "sender": sides[0],
+            "receiver": sides[1],
+            "day": np.sort(rng.integers(0, DAYS, count)),
+            "units": rng.integers(1, 10**9, count),
+        }
+    )
+    sent = moves.select("day", holder="sender", units=-pl.col("units"))
+    received = moves.select("day", "units", holder="receiver")
+    changes = pl.concat([sent.select("holder", "day", "units"), received.select("holder", "day", "units")])
+    balances = changes.group_by("holder", "day").agg(pl.col("units").sum()).sort("holder", "day")
+    lows = pl.col("units").cum_sum().cum_min().clip(upper_bound=0).over("holder")
+    lacking = balances.with_columns(low=lows).with_columns(
+        units=pl.col("low").shift(1, fill_value=0).over("holder") - pl.col("low")
+    )
+    minted = lacking.filter(pl.col("units") > 0).select(
+        sender=pl.lit(-1, pl.Int64), receiver="holder", day="day", units="units"
+    )
+    return pl.concat([minted, moves]).sort("day", maintain_order=True)
+
+
+def addresses(numbers: pl.Expr) -> pl.Expr:
+    digits = (numbers * 1_000_003).cast(pl.String).str.pad_start(40, "7")
+    return pl.when(numbers < 0).then(pl.lit(ZERO_ADDRESS)).otherwise("0x" + digits)
+
+
+def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
+    """The transfers up to a day, all finalized, a part a month as the ledger writes them."""
+    ledger.tidy(lake)
+    told = rows.with_row_index("number").filter(pl.col("day") <= last)
+    told = told.with_columns(
+        network=pl.lit("ethereum"),
+        chain_id=pl.lit(1, pl.Int64),
+        token=pl.lit(TOKEN),
+        block_number=pl.col("number").cast(pl.Int64) // 100,
+        block_hash="0x" + (pl.col("number") // 100).cast(pl.String).str.pad_start(64, "0"),
+        log_index=pl.col("number").cast(pl.Int64) % 100,
+        value_date=pl.lit(FIRST) + pl.duration(days="day"),
+        transaction_hash=pl.lit("0x"),
+        from_address=addresses(pl.col("sender")),
+        to_address=addresses(pl.col("receiver")),
+        value_bytes=pl.lit(b""),
+        amount_units=pl.col("units").cast(pl.Decimal(38, 0)),
+        is_overflow=pl.lit(False),
+        is_final=pl.lit(True),
+    )
+    for (month,), part in told.group_by(pl.col("value_date").dt.strftime("%Y-%m")):
+        lake.write("evm", "transfers", part.select(*TRANSFERS), f"ethereum-{month}")
+    covered = ("ethereum", 1, TOKEN, TRANSFER, 0, 10**9, "0x", FIRST + timedelta(days=last + 1), True)
+    lake.write("evm", "coverage", pl.DataFrame([covered], schema=COVERAGE, orient="row"))
+
+
+def dbt(home: Home, *command: str) -> tuple[float, float]:
+    """Seconds of CPU of a run of dbt, and the model time of the lots in it."""
+    where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
+    call = [sys.executable, "-m", "dbt.cli.main", *command, "--project-dir", DBT_PROJECT]
+    call += ["--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target, "--log-path", home.dbt_target]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(call, env=os.environ | where, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    results = json.loads((home.dbt_target / "run_results.json").read_bytes())["results"]
+    taken = {result["unique_id"].split(".")[2]: result["execution_time"] for result in results}
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, taken.get("int_tokens__lots", 0.0)
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    lots = ("run", "--threads", "1", "--select", "int_tokens__lots")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        home.write_control()
+        rows = transfers(count)
+        write_lake(home.lake, rows, DAYS - 3)
+        dbt(home, "seed", "--select", "tokens", "entities")
+        dbt(home, "run", "--select", "path:models/staging/evm")
+        cpu, seconds = dbt(home, *lots)
+        start, _ = dbt(home, "ls")
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        print(f"{rows.height:,} transfers: {cpu - start:.1f} s of CPU (target 20), {seconds:.1f} s of model time")
+        print(f"peak memory {peak:.2f} GB")
+        for last in (DAYS - 2, DAYS - 1):
+            write_lake(home.lake, rows, last)
+            cpu, seconds = dbt(home, *lots)
+            print(f"one more day: {seconds:.2f} s of model time (target 0.2)")

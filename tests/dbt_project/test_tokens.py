@@ -1,0 +1,497 @@
+"""Token holders against plain Python, which follows coins holder by holder, first in first out, in dictionaries
+and lists.
+
+Streams are random, with mints, burns, transfers to oneself and within an entity, several within a day and idle days.
+"""
+
+import math
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from ingestion.evm import ledger
+from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
+from ingestion.lake import observation_schema
+from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
+from orchestration.resources import DBT_PROJECT, Home
+
+BAD = ("error", "fail")
+DAY = timedelta(days=1)
+FIRST = date(2020, 1, 1)
+WALLETS = [f"0x{number:040x}" for number in range(1, 9)]
+ENTITY = ("0x5b000000000000000000000000000000000000e1", "0x5b000000000000000000000000000000000000e2")
+"""Two addresses of the sample's exchange."""
+EXCHANGE = dict.fromkeys(ENTITY, "Sample exchange")
+
+
+@dataclass(frozen=True)
+class Token:
+    network: str
+    asset: str
+    address: str
+    decimals: int
+
+
+SIMBTC = Token("anvil", "SIMBTC", "0x5b00000000000000000000000000000000000001", 8)
+SIMUSD = Token("anvil", "SIMUSD", "0x5b00000000000000000000000000000000000002", 6)
+TBTC = Token("ethereum", "tBTC", "0x18084fba666a33d37592fa2633fd49a74dd93a88", 18)
+USDE = Token("ethereum", "USDe", "0x4c9edd5852cd905f086c759e8383e09bff1e68b3", 18)
+USDT = Token("ethereum", "USDT", "0xdac17f958d2ee523a2206206994597c13d831ec7", 6)
+CBBTC = Token("ethereum", "cbBTC", "0xcbb7c0000ab88b473b1f5afd9ef808440eed33bf", 8)
+ARBITRUM = Token("arbitrum", "WBTC", "0x2f2a2543b76a4166549f7aab2e75bef0aefc5b0f", 8)
+USDC = Token("ethereum", "USDC", "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", 6)
+WBTC = Token("ethereum", "WBTC", "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599", 8)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    number: int
+    day: date
+    sender: str
+    receiver: str
+    units: int
+    branch: str = ""
+
+    def row(self, token: Token) -> dict:
+        return {
+            "network": token.network,
+            "chain_id": 1,
+            "token": token.address,
+            "block_number": self.number // 2,
+            "block_hash": f"0x{self.number // 2}{self.branch}",
+            "log_index": self.number % 2,
+            "value_date": self.day,
+            "transaction_hash": f"0x{self.number}",
+            "from_address": self.sender,
+            "to_address": self.receiver,
+            "value_bytes": None,
+            "amount_units": self.units,
+            "is_overflow": False,
+            "is_final": True,
+        }
+
+
+def stream(rng: random.Random, days: int, transfers: int, one: int, begin: list[Transfer] = ()) -> list[Transfer]:
+    """Transfers that could happen, on about half of the days; `one` is about a coin, `begin` what happened before."""
+    told, balances = list(begin), defaultdict(int)
+    for each in told:
+        balances[each.sender] -= each.units
+        balances[each.receiver] += each.units
+    first = told[-1].day + DAY * 8 if told else FIRST
+    dates = sorted(first + DAY * (rng.randrange(days) // 2 * 2) for _ in range(transfers))
+    for number, day in enumerate(dates, told[-1].number + 1 if told else 0):
+        sender, receiver = (rng.choice([ZERO_ADDRESS, *WALLETS, *ENTITY, ENTITY[0], ENTITY[1]]) for _ in range(2))
+        if sender == ZERO_ADDRESS or balances[sender] == 0:
+            sender, receiver = ZERO_ADDRESS, rng.choice(WALLETS)
+            units = rng.randint(1, one)
+        else:
+            units = rng.choice([0, balances[sender], rng.randint(1, balances[sender])])
+        balances[sender] -= units
+        balances[receiver] += units
+        told.append(Transfer(number, day, sender, receiver, units))
+    return told
+
+
+@dataclass
+class Books:
+    """What plain Python makes of a stream: coins by holder, day, day of birth and kind."""
+
+    rows: dict[tuple, int] = field(default_factory=lambda: defaultdict(int))
+    balances: dict[date, dict[str, int]] = field(default_factory=dict)
+
+
+def follow(transfers: list[Transfer], entities: dict[str, str]) -> Books:
+    """Each holder's lots in a list, the oldest first; within a day coins come, then go by transfer, then are burned."""
+    books, lots = Books(), defaultdict(list)
+    for day, of_day in groupby(transfers, key=lambda each: each.day):
+        received, sent, burned = defaultdict(int), defaultdict(int), defaultdict(int)
+        for each in of_day:
+            sender, receiver = (entities.get(side, side) for side in (each.sender, each.receiver))
+            if sender == receiver or not each.units:
+                continue
+            if receiver != ZERO_ADDRESS:
+                received[receiver] += each.units
+                books.rows[receiver, day, day, "mint" if sender == ZERO_ADDRESS else "received"] += each.units
+            if sender != ZERO_ADDRESS:
+                (burned if receiver == ZERO_ADDRESS else sent)[sender] += each.units
+        for holder, units in received.items():
+            lots[holder].append([day, units])
+        for kind, going in (("transfer", sent), ("burn", burned)):
+            for holder, units in going.items():
+                while units:
+                    birth, held = lots[holder][0]
+                    taken = min(held, units)
+                    books.rows[holder, day, birth, kind] += taken
+                    units -= taken
+                    lots[holder][0][1] -= taken
+                    if taken == held:
+                        lots[holder].pop(0)
+        books.balances[day] = {holder: sum(units for _, units in held) for holder, held in lots.items()}
+    return books
+
+
+# The lake and the runs of dbt.
+
+
+def write_lake(home: Home, streams: dict[Token, list[Transfer]], settled: date, last: date, **told: list[dict]) -> None:
+    """Transfers up to the end of `last`, of which the days up to `settled` are finalized."""
+    ledger.tidy(home.lake)
+    tables = {"transfers": [], **told, "coverage": [*told.get("coverage", [])]}
+    for token, transfers in streams.items():
+        tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]
+        covered = {"network": token.network, "chain_id": 1, "contract": token.address, "topic": TRANSFER}
+        covered |= {"from_block": 0, "to_block": 10**6, "to_block_hash": "0x", "is_final": True}
+        tail = {"from_block": 10**6 + 1, "to_block": 2 * 10**6, "is_final": False, "to_value_date": last}
+        tables["coverage"] += [covered | {"to_value_date": settled + DAY}, covered | tail]
+    for table, rows in tables.items():
+        home.lake.write("evm", table, pl.DataFrame(rows, schema=ledger.TABLES[table]))
+
+
+def dbt(home: Home, *command: str) -> None:
+    """A run of dbt in this process, which costs a third of the CPU of one in its own."""
+    where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
+    call = ["--quiet", "--no-print", *command, "--project-dir", DBT_PROJECT, "--profiles-dir", DBT_PROJECT]
+    call += ["--target-path", home.dbt_target, "--log-path", home.dbt_target]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in where.items():
+            patch.setenv(name, value)
+        try:
+            run = dbtRunner().invoke(list(map(str, call)))
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    bad = [] if run.success else [f"{each.node.name}: {each.message}" for each in run.result if each.status in BAD]
+    assert run.success, bad or run.exception
+
+
+def seed(home: Home, entities: dict[str, str]) -> None:
+    """The seeds that lots are matched by, with an entity map of the test's own."""
+    with duckdb.connect(str(home.build_file)) as build:
+        build.sql("create schema if not exists seeds")
+        build.sql(f"create or replace table seeds.tokens as from read_csv('{DBT_PROJECT}/seeds/tokens.csv')")
+        build.sql("create or replace table seeds.entities (network text, address text, entity text, kind text)")
+        rows = [(network, address, name) for network in ("anvil", "ethereum") for address, name in entities.items()]
+        for row in rows:
+            build.execute("insert into seeds.entities values (?, ?, ?, 'exchange')", row)
+
+
+def match(home: Home, *more: str) -> None:
+    dbt(home, "run", "--select", "path:models/staging/evm", "int_tokens__lots", *more)
+
+
+def lots(home: Home) -> list[tuple]:
+    """All lots, settled days apart."""
+    with duckdb.connect(str(home.build_file), read_only=True) as build:
+        rows = build.sql(
+            "select token, holder, value_date, birth_date, kind, amount_units from intermediate.int_tokens__lots"
+            " where kind <> 'settled' order by all"
+        )
+        return rows.fetchall()
+
+
+def expected_lots(streams: dict[Token, list[Transfer]], entities: dict[str, str]) -> list[tuple]:
+    found = []
+    for token, transfers in streams.items():
+        rows = follow(transfers, entities).rows
+        names = sorted({holder for holder, *_ in rows})
+        numbers = dict(
+            zip(
+                names,
+                duckdb.sql(f"select hash('{token.network}', '{token.address}', unnest({names}))").fetchall(),
+                strict=True,
+            )
+        )
+        found += [(token.address, numbers[holder][0], *rest, Decimal(units)) for (holder, *rest), units in rows.items()]
+    return sorted(found)
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    home = Home(tmp_path)
+    home.write_control()
+    return home
+
+
+def until(transfers: list[Transfer], last: date) -> list[Transfer]:
+    return [each for each in transfers if each.day <= last]
+
+
+def test_lots_of_any_splits_into_days_are_those_of_plain_python(home):
+    rng = random.Random(3)
+    streams = {SIMBTC: stream(rng, 60, 500, 10**8), SIMUSD: stream(rng, 40, 60, 10**6)}
+    seed(home, EXCHANGE)
+    for last in sorted(rng.sample(range(1, 50), 3)):
+        known = FIRST + DAY * last
+        write_lake(home, streams, known - DAY * rng.randint(1, 5), known)
+        match(home)
+        assert lots(home) == expected_lots({token: until(told, known) for token, told in streams.items()}, EXCHANGE)
+
+
+def test_lots_follow_a_reorg_a_changed_map_and_a_chain_that_is_another(home):
+    rng = random.Random(4)
+    told = stream(rng, 40, 300, 10**8)
+    settled, last = FIRST + DAY * 30, FIRST + DAY * 40
+    seed(home, EXCHANGE)
+    write_lake(home, {SIMBTC: told}, settled, last)
+    match(home)
+    first = lots(home)
+    # the newest days become others
+    held = until(told, settled)
+    assert settled - DAY * 7 < held[-1].day <= settled
+    told = [*held, *(Transfer(**vars(each) | {"branch": "b"}) for each in stream(rng, 6, 30, 10**8, held)[len(held) :])]
+    write_lake(home, {SIMBTC: told}, settled, told[-1].day)
+    match(home)
+    assert lots(home) == expected_lots({SIMBTC: told}, EXCHANGE) != first
+    # another address is the exchange's
+    wider = EXCHANGE | {WALLETS[0]: "Sample exchange"}
+    seed(home, wider)
+    match(home)
+    assert lots(home) == expected_lots({SIMBTC: told}, wider) != expected_lots({SIMBTC: told}, EXCHANGE)
+    # another chain by the same name
+    other = [Transfer(**vars(each) | {"branch": "c"}) for each in stream(rng, 40, 300, 10**8)]
+    write_lake(home, {SIMBTC: other}, settled, last)
+    match(home)
+    assert lots(home) == expected_lots({SIMBTC: other}, wider)
+    # it is read again, but less of it, and then goes on elsewhere
+    half = settled - DAY * 15
+    write_lake(home, {SIMBTC: until(other, half)}, half, half)
+    match(home)
+    assert lots(home) == expected_lots({SIMBTC: until(other, half)}, wider)
+    # a token that is no longer held without a gap
+    write_lake(home, {}, settled, last)
+    match(home)
+    assert lots(home) == []
+
+
+def test_a_read_that_ends_earlier_forgets_that_later_days_were_matched(home):
+    mint, later = (Transfer(n, FIRST + DAY * n * 8, ZERO_ADDRESS, WALLETS[0], 5) for n in range(2))
+    seed(home, {})
+    for told, settled in (([mint], 10), ([mint], 6), ([mint, later], 12)):
+        write_lake(home, {SIMBTC: told}, FIRST + DAY * settled, FIRST + DAY * 12)
+        match(home)
+    assert lots(home) == expected_lots({SIMBTC: [mint, later]}, {})
+
+
+def test_as_of_a_time_the_days_over_by_then_are_matched(tmp_path):
+    home = Home(tmp_path, as_of=datetime(2020, 1, 20, 12))
+    home.write_control()
+    told = stream(random.Random(5), 40, 200, 10**8)
+    seed(home, {})
+    write_lake(home, {SIMBTC: told}, FIRST + DAY * 40, FIRST + DAY * 40)
+    match(home)
+    assert lots(home) == expected_lots({SIMBTC: until(told, date(2020, 1, 19))}, {})
+    with duckdb.connect(str(home.build_file), read_only=True) as build:
+        days = "select value_date from intermediate.int_tokens__lots where kind = 'settled'"
+        assert build.sql(days).fetchall() == [(date(2020, 1, 19),)]
+
+
+# The marts.
+
+MATCHED = {SIMBTC: 10**8, SIMUSD: 10**6, TBTC: 10**18}
+"""Tokens that conserve their amounts, and about how many units the random amounts are."""
+UNMATCHED = {
+    USDE: "nothing says that its first transfers are held",
+    USDC: "somebody sent more of it than was received",
+    WBTC: "its transfers do not add up to its supply",
+    USDT: "its amounts are too large to be summed exactly",
+    CBBTC: "its amounts are too large to be summed exactly",
+    ARBITRUM: "its transfers are not held from the first block on without a gap",
+}
+SETTLED, LAST = FIRST + DAY * 395, FIRST + DAY * 400
+STREAMS = {token: stream(random.Random(token.asset), 401, 400, one) for token, one in MATCHED.items()} | {
+    USDE: stream(random.Random(1), 20, 20, 10**18),
+    USDC: [
+        Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5),
+        Transfer(2, FIRST + DAY, *WALLETS[:2], 6),
+        Transfer(4, FIRST + DAY * 2, ZERO_ADDRESS, WALLETS[0], 5),
+    ],
+    WBTC: stream(random.Random(2), 20, 20, 10**8),
+    USDT: [Transfer(number, FIRST, ZERO_ADDRESS, WALLETS[0], 9 * 10**37) for number in range(2)],
+    CBBTC: [Transfer(number, FIRST, ZERO_ADDRESS, WALLETS[0], 6 * 10**28) for number in range(2)],
+    ARBITRUM: [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)],
+}
+CHAIN_KEY = {"asset": pl.String, "network": pl.String}
+AMOUNT = {"kind": pl.String, "amount_sats": pl.Int64, "coins": pl.Int64}
+COUNTS = (
+    "blocks transactions spends outputs fees_sats subsidy_sats unclaimed_sats unspendable_sats coinbase_sats"
+    " unfolded_blocks first_height last_height"
+)
+CHAIN = {
+    "coin_flow": CHAIN_KEY | {"spend_date": pl.Date, "birth_date": pl.Date} | AMOUNT,
+    "coin_created": CHAIN_KEY | {"birth_date": pl.Date} | AMOUNT,
+    "blocks_daily": CHAIN_KEY | {"value_date": pl.Date} | dict.fromkeys(COUNTS.split(), pl.Int64),
+}
+BOOKS = {token: follow(STREAMS[token], EXCHANGE if token.network == "anvil" else {}) for token in MATCHED}
+WEIGHTS = {
+    "age_155d_step": lambda age: 10**9 if age >= 155 else 0,
+    "age_150d_step": lambda age: 10**9 if age >= 150 else 0,
+    "age_155d_logistic": lambda age: round(10**9 / (1 + math.exp(-(age - 155) / 10))),
+}
+
+
+def close(day: date) -> Decimal:
+    return Decimal(9000 + (day - FIRST).days * 7 % 1000)
+
+
+def native(units: int, digits: int) -> Decimal:
+    return (Decimal(units).scaleb(-digits)).quantize(Decimal("1e-8"), ROUND_HALF_UP)
+
+
+def days(token: Token) -> list[date]:
+    first = STREAMS[token][0].day
+    return [first + DAY * number for number in range((LAST - first).days + 1)]
+
+
+@pytest.fixture(scope="module")
+def mart(tmp_path_factory):
+    """Rows of a mart of a home that holds the streams and nothing of Bitcoin, by its name."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.write_control()
+    for source in (alternative_me, holder_series, bitview, prices):
+        home.lake.write(source.SOURCE, source.TABLE, pl.DataFrame(schema=observation_schema(source.KEY)))
+    home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
+    for table, schema in CHAIN.items():
+        home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
+    closes = [
+        {"asset": "BTC", "venue": "binance", "value_date": FIRST + DAY * number, "metric": "close_usd"}
+        | {
+            "value": float(close(FIRST + DAY * number)),
+            "observed_at": datetime(2020, 1, 1),
+            "raw_text": "",
+            "archive_sha256": "0",
+        }
+        for number in range(401)
+    ]
+    schema = observation_schema(binance_vision.KEY)
+    home.lake.write("binance_vision", "bars_daily", pl.DataFrame(closes, schema=schema))
+    supply = {"chain_id": 1, "value_date": FIRST, "block_number": 1, "block_hash": "0x"}
+    judged = [(TBTC, True), (WBTC, False), (SIMBTC, True)]
+    told = [{"network": t.network, "token": t.address, "is_reconciled": is_well} | supply for t, is_well in judged]
+    gap = {"network": "arbitrum", "contract": ARBITRUM.address, "topic": TRANSFER, "from_block": 3 * 10**6}
+    gap |= {"to_block": 3 * 10**6, "is_final": True, "to_value_date": LAST}
+    write_lake(home, STREAMS, SETTLED, LAST, supplies=told, coverage=[gap])
+    dbt(home, "build", "--select", "+path:models/marts/onchain", "--exclude-resource-type", "unit_test")
+    with duckdb.connect(str(home.build_file), read_only=True) as con:
+        names = [path.stem for path in Path(DBT_PROJECT, "models/marts/onchain").glob("*.sql")]
+        held = {name: con.sql(f"select * from marts.{name}").pl().to_dicts() for name in names}
+    return held.__getitem__
+
+
+def of(token: Token, rows: list[dict], *key: str) -> dict[tuple, dict]:
+    chosen = [row for row in rows if (row["asset"], row["network"]) == (token.asset, token.network)]
+    return {tuple(row[name] for name in key): row for row in chosen}
+
+
+def test_a_token_that_cannot_be_matched_is_named_and_nowhere_else(mart):
+    told = {(row["network"], row["asset"]): row["unmatched_because"] for row in mart("onchain_tokens")}
+    assert told == {
+        (token.network, token.asset): because for token, because in (dict.fromkeys(MATCHED) | UNMATCHED).items()
+    }
+    matched = {(token.network, token.asset) for token in MATCHED}
+    for name in ("onchain_coin_flow", "onchain_coin_created", "onchain_value_daily", "onchain_token_supply_daily"):
+        assert {(row["network"], row["asset"]) for row in mart(name)} == matched, name
+    assert {(row["network"], row["asset"]) for row in mart("onchain_token_flows_daily")} == set(told)
+    assert mart("onchain_blocks_daily") == []
+
+
+@pytest.mark.parametrize("token", MATCHED, ids=lambda token: token.asset)
+def test_coin_flow_and_created_are_the_sums_over_holders(mart, token):
+    flow, created = defaultdict(int), defaultdict(int)
+    for (_, day, birth, kind), units in BOOKS[token].rows.items():
+        if kind in ("mint", "received"):
+            created[birth, kind.replace("received", "transfer")] += units
+        else:
+            flow[day, birth, kind] += units
+    assert {kind for *_, kind in flow} == {"transfer", "burn"}
+    found = of(token, mart("onchain_coin_flow"), "spend_date", "birth_date", "kind")
+    assert {key: row["amount_native"] for key, row in found.items()} == {
+        key: native(units, token.decimals) for key, units in flow.items()
+    }
+    found = of(token, mart("onchain_coin_created"), "birth_date", "kind")
+    assert {key: row["amount_native"] for key, row in found.items()} == {
+        key: native(units, token.decimals) for key, units in created.items()
+    }
+
+
+@pytest.mark.parametrize("token", MATCHED, ids=lambda token: token.asset)
+def test_supply_and_holders_are_what_the_books_hold(mart, token):
+    found = of(token, mart("onchain_token_supply_daily"), "value_date")
+    assert sorted(found) == [(day,) for day in days(token)]
+    balances = {}
+    for day in days(token):
+        balances = BOOKS[token].balances.get(day, balances)
+        rows = dict.fromkeys(("mint", "burn"), 0)
+        for (_, on, _, kind), units in BOOKS[token].rows.items():
+            if on == day and kind in rows:
+                rows[kind] += units
+        row = found[(day,)]
+        assert row["minted_native"] == native(rows["mint"], token.decimals)
+        assert row["burned_native"] == native(rows["burn"], token.decimals)
+        assert row["supply_native"] == native(sum(balances.values()), token.decimals)
+        assert row["holders"] == sum(units > 0 for units in balances.values())
+        assert row["is_final"] == (day <= SETTLED)
+
+
+@pytest.mark.parametrize("definition", WEIGHTS)
+@pytest.mark.parametrize("token", MATCHED, ids=lambda token: token.asset)
+def test_long_term_supply_and_what_was_spent_of_it_are_the_weighted_lots(mart, token, definition):
+    weight = WEIGHTS[definition]
+    supply = of(token, mart("onchain_holder_supply_daily"), "definition_id", "value_date")
+    flows = of(token, mart("onchain_lth_flows_daily"), "definition_id", "value_date")
+    for day in [*days(token)[::7], LAST]:
+        held = spent = 0
+        for (_, on, birth, kind), units in BOOKS[token].rows.items():
+            sign = 1 if kind in ("mint", "received") else -1
+            held += sign * units * weight((day - birth).days) if on <= day else 0
+            spent += units * weight((day - birth).days) if on == day and sign < 0 else 0
+        assert supply[definition, day]["lth_native"] == native(held, token.decimals + 9)
+        assert flows[definition, day]["spent_native"] == native(spent, token.decimals + 9)
+
+
+@pytest.mark.parametrize("token", [SIMBTC, TBTC], ids=lambda token: token.asset)
+def test_wrapped_coins_are_worth_the_close_of_what_they_wrap(mart, token):
+    found = of(token, mart("onchain_value_daily"), "value_date")
+    for day in [*days(token)[::50], LAST]:
+        cap = sum(
+            (1 if kind in ("mint", "received") else -1) * units * close(birth)
+            for (_, on, birth, kind), units in BOOKS[token].rows.items()
+            if on <= day
+        )
+        assert found[(day,)]["realized_cap_usd"] == pytest.approx(float(cap.scaleb(-token.decimals)), rel=1e-9)
+
+
+def test_a_coin_without_a_price_has_no_value(mart):
+    values = of(SIMUSD, mart("onchain_value_daily"), "value_date").values()
+    assert {row["unpriced_native"] == row["supply_native"] for row in values} == {True}
+    assert {row["market_cap_usd"] for row in values} == {None}
+
+
+@pytest.mark.parametrize("token", [SIMBTC, TBTC], ids=lambda token: token.asset)
+def test_flows_between_kinds_of_entity_leave_out_what_stays_within_one(mart, token):
+    entities = EXCHANGE if token.network == "anvil" else {}
+    expected = defaultdict(list)
+    for each in STREAMS[token]:
+        sender, receiver = (entities.get(side, side) for side in (each.sender, each.receiver))
+        if sender != receiver and each.units:
+            kinds = ["exchange" if side in EXCHANGE.values() else "other" for side in (sender, receiver)]
+            kinds[0] = "mint" if sender == ZERO_ADDRESS else kinds[0]
+            kinds[1] = "burn" if receiver == ZERO_ADDRESS else kinds[1]
+            expected[each.day, *kinds].append(each.units)
+    found = of(token, mart("onchain_token_flows_daily"), "value_date", "from_kind", "to_kind")
+    assert {key: (row["transfers"], row["amount_native"]) for key, row in found.items()} == {
+        key: (len(units), native(sum(units), token.decimals)) for key, units in expected.items()
+    }
+
+
+def test_flows_of_amounts_too_large_are_counted_only(mart):
+    (row,) = of(USDT, mart("onchain_token_flows_daily"), "value_date").values()
+    assert (row["transfers"], row["amount_native"]) == (2, None)
