@@ -1,5 +1,6 @@
 """One build: sources, then dbt and publishing where anything is new, which Dagster runs in this process."""
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,14 @@ def build(home: Home, gathering: Gathering, settings: Settings, told: Told, step
         from orchestration.assets import publishing
         from orchestration.dbt import models
 
-        warehouse_models = models(home)
-        resources = {"home": home, "settings": settings, "step": step}
-        _run([warehouse_models, publishing(warehouse_models)], resources)
+        # A process that ends soon need not look for cycles: 3 of 25 s of CPU less for 45 of 540 MB more.
+        gc.disable()
+        try:
+            warehouse_models = models(home)
+            resources = {"home": home, "settings": settings, "step": step}
+            _run([warehouse_models, publishing(warehouse_models)], resources)
+        finally:
+            gc.enable()
         return Outcome(publish.latest(home), True, readings)
 
 
