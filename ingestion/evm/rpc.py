@@ -7,6 +7,7 @@ whole address, in which providers want their key, to the debug log.
 import logging
 import math
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ from web3 import HTTPProvider
 
 from ingestion.errors import WrongUse
 from ingestion.evm.errors import AnswerRefused, NodeRefused, NodeUnreachable
+
+# What web3 imports raises it to 100,000: JSON nested that deep would then end the process, not raise an error.
+sys.setrecursionlimit(1_000)
 
 MAX_RETRY_AFTER_SECONDS = 120
 LONGEST_WAIT_SECONDS = 15

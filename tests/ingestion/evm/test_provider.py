@@ -1,6 +1,8 @@
 """How a provider is asked: what is tried again and for how long, what its words become, and what is never shown."""
 
 import json
+import subprocess
+import sys
 import logging
 import threading
 import time
@@ -259,3 +261,9 @@ def test_calls_are_asked_for_together_and_answered_in_their_order(server):
     node = Node(provider)
     assert node._calls("double", [[hex(n)] for n in range(20)], str) == [hex(2 * n) for n in range(20)]
     provider.close()
+
+
+def test_nested_json_stays_an_error_after_web3_is_imported():
+    code = "import ingestion.evm.rpc, json; json.loads(100_000 * '[')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stderr.splitlines()[-1].startswith("RecursionError")
