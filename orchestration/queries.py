@@ -41,7 +41,13 @@ where ticker = 'IBIT' and metric = 'net_flow_usd' and value_date = '2025-11-04';
     "What did long-term holders sell, by three definitions of long-term?": """
 select value_date, network, series, definition_id, spent_native, matured_native, net_change_native, is_final
 from marts.onchain_lth_flows_daily
-where value_date between '2025-10-30' and '2025-11-04'
+where asset = 'BTC' and value_date between '2025-10-30' and '2025-11-04'
 order by value_date, network, definition_id;
+""",
+    "What went to exchanges, and came from them, on account chains?": """
+select asset, network, value_date, from_kind, to_kind, transfers, amount_native
+from marts.onchain_token_flows_daily
+where to_kind = 'exchange' or from_kind = 'exchange'
+order by value_date desc, asset, from_kind;
 """,
 }

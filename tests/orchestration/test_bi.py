@@ -34,7 +34,7 @@ def test_the_dashboard_is_an_exposure_of_the_marts_it_shows():
 
 
 def test_the_report_is_an_exposure_of_the_marts_it_shows():
-    sections = (*headlines.HEADLINES, *charts.CHARTS, tables.CLAIMS, tables.FIGURE)
+    sections = (*headlines.HEADLINES, *charts.CHARTS, tables.TOKENS, tables.STRESS, tables.CLAIMS, tables.FIGURE)
     assert exposed("report") == {f"ref('{mart}')" for section in sections for mart in section.marts}
 
 

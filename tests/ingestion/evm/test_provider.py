@@ -1,9 +1,9 @@
 """How a provider is asked: what is tried again and for how long, what its words become, and what is never shown."""
 
 import json
+import logging
 import subprocess
 import sys
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
