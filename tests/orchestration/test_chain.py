@@ -45,8 +45,13 @@ def test_the_default_build_shows_the_sell_off_coin_by_coin(sample_home, rows, ma
 
 
 def test_published_supply_stands_beside_the_simulated_one_and_never_mixes(sample_home, rows):
-    networks = "select distinct network, series from marts.onchain_holder_supply_daily order by all"
-    assert rows(publish.latest(Home(sample_home)), networks) == [("main", "published_utxo"), ("regtest", "derived")]
+    networks = "select distinct asset, network, series from marts.onchain_holder_supply_daily order by all"
+    assert rows(publish.latest(Home(sample_home)), networks) == [
+        ("BTC", "main", "published_utxo"),
+        ("BTC", "regtest", "derived"),
+        ("SIMBTC", "anvil", "derived"),
+        ("SIMUSD", "anvil", "derived"),
+    ]
 
 
 def test_the_simulated_supply_is_what_is_unspent(sample_home, rows, made):
