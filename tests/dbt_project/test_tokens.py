@@ -193,7 +193,7 @@ def lots(home: Home) -> list[tuple]:
     with duckdb.connect(str(home.build_file), read_only=True) as build:
         rows = build.sql(
             "select token, holder, value_date, birth_date, kind, amount_units from intermediate.int_tokens__lots"
-            " where kind <> 'settled' order by all"
+            " where kind not in ('settled', 'unspent') order by all"
         )
         return rows.fetchall()
 
@@ -214,6 +214,24 @@ def expected_lots(streams: dict[Token, list[Transfer]], entities: dict[str, str]
     return sorted(found)
 
 
+def unspent(home: Home) -> dict[tuple, Decimal]:
+    """The state: what each holder has left of each day of birth."""
+    with duckdb.connect(str(home.build_file), read_only=True) as build:
+        rows = build.sql(
+            "select token, holder, birth_date, amount_units from intermediate.int_tokens__lots where kind = 'unspent'"
+        ).fetchall()
+    held = {tuple(key): units for *key, units in rows}
+    assert len(held) == len(rows)
+    return held
+
+
+def expected_unspent(streams: dict[Token, list[Transfer]], entities: dict[str, str]) -> dict[tuple, Decimal]:
+    left = defaultdict(Decimal)
+    for token, holder, _, birth, kind, units in expected_lots(streams, entities):
+        left[token, holder, birth] += units if kind in ("mint", "received") else -units
+    return {key: units for key, units in left.items() if units}
+
+
 @pytest.fixture
 def home(tmp_path) -> Home:
     home = Home(tmp_path)
@@ -231,9 +249,12 @@ def test_lots_of_any_splits_into_days_are_those_of_plain_python(home):
     seed(home, EXCHANGE)
     for last in sorted(rng.sample(range(1, 50), 3)):
         known = FIRST + DAY * last
-        write_lake(home, streams, known - DAY * rng.randint(1, 5), known)
+        settled = known - DAY * rng.randint(1, 5)
+        write_lake(home, streams, settled, known)
         match(home)
         assert lots(home) == expected_lots({token: until(told, known) for token, told in streams.items()}, EXCHANGE)
+        held = {token: until(told, settled) for token, told in streams.items()}
+        assert unspent(home) == expected_unspent(held, EXCHANGE)
 
 
 def test_lots_follow_a_reorg_a_changed_map_and_a_chain_that_is_another(home):

@@ -9,5 +9,5 @@ select
     count(*) as coins
 from {{ ref('int_tokens__lots') }} as lots
 inner join {{ ref('onchain_tokens') }} as tokens on lots.network = tokens.network and lots.token = tokens.address
-where tokens.is_matched and lots.kind <> 'settled'
+where tokens.is_matched and lots.kind not in ('settled', 'unspent')
 group by 1, 2, 3, 4, 5, 6

@@ -1,8 +1,16 @@
-{{ config(materialized='incremental', incremental_strategy='append', pre_hook='{{ forget_changed_lots() }}') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='holder',
+        incremental_predicates=["kind = 'unspent'"],
+        pre_hook='{{ forget_changed_lots() }}',
+    )
+}}
 
 {% set matched_until = matched_until() -%}
 -- Coins leave a holder in the order they came: what left is where the running totals of both overlap. The rows are the
--- state too: open lots are what was received less what was sent of it.
+-- state too: what a holder has not spent takes the place of what he had not spent before, once something moves.
 with covered as (
     {{ covered_tokens() }}
 ),
@@ -116,20 +124,17 @@ available as (
         value_date as birth_date,
         amount_units
     from daily
-    where kind in ('mint', 'received') and holder in (select holder from sent)
+    where kind in ('mint', 'received')
     {%- if is_incremental() %}
     union all
     select
         numbered.token_number,
         held.holder,
         held.birth_date,
-        sum(
-            case when held.kind in ('mint', 'received') then held.amount_units else -held.amount_units end
-        ) as amount_units
+        held.amount_units
     from {{ this }} as held
     inner join numbered on held.network = numbered.network and held.token = numbered.token
-    where held.birth_date is not null and held.holder in {{ few_of('holder', 'sent') }}
-    group by numbered.token_number, held.holder, held.birth_date
+    where held.kind = 'unspent' and held.holder in {{ few_of('holder', 'daily') }}
     {%- endif %}
 ),
 
@@ -167,10 +172,10 @@ matched as (
         holder,
         {{ add_days("cast('1970-01-01' as date)", '(step - mod(step, 2)) / 2') }} as value_date,
         birth_date,
-        case mod(step, 2) when 1 then 'burn' else 'transfer' end as kind,
+        case mod(step, 2) when 0 then 'transfer' when 1 then 'burn' end as kind,
         amount_units
     from pieces
-    where amount_units > 0 and step is not null
+    where amount_units > 0
 ),
 
 last_days as (
@@ -223,6 +228,21 @@ lots as (
         kind,
         amount_units
     from matched
+    where kind is not null
+    union all
+    select
+        matched.token_number,
+        matched.holder,
+        matched.birth_date as value_date,
+        matched.birth_date,
+        'unspent' as kind,
+        sum(matched.amount_units) as amount_units
+    from matched
+    inner join numbered on matched.token_number = numbered.token_number
+    where
+        matched.birth_date <= numbered.settled_date
+        and (matched.value_date is null or matched.value_date > numbered.settled_date)
+    group by matched.token_number, matched.holder, matched.birth_date
 )
 
 select

@@ -17,7 +17,7 @@ changes as (
         value_date,
         sum(case when kind in ('mint', 'received') then amount_units else -amount_units end) as change_units
     from {{ ref('int_tokens__lots') }}
-    where kind <> 'settled'
+    where kind not in ('settled', 'unspent')
     group by network, token, holder, value_date
 ),
 
