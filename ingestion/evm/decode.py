@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from ingestion.evm import alike
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
     EVENTS,
@@ -48,12 +49,7 @@ LOGS = {
 
 # decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
 _LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
-_NO_DIGIT = "[^0-9a-fA-Fx]"
-
-
-# decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
-_LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
-_ONES = 2**64 - 1
+_DIGITS = b"0123456789abcdefABCDEFx"
 
 
 def logs(body: bytes) -> pl.DataFrame:
@@ -63,20 +59,8 @@ def logs(body: bytes) -> pl.DataFrame:
         AnswerRefused: it is cut or garbled, is an error (the sentence has the provider's words), or has logs that a
             reorg removed.
     """
-    try:
-        answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
-    except (pl.exceptions.ComputeError, UnicodeDecodeError):
-        raise AnswerRefused("the answer is cut short, or no list of logs") from None
-    if len(answer) != 1:
-        raise AnswerRefused("the answer is empty")
-    error, found = answer.struct.field("error").item(), answer.struct.field("result")
-    if error and error["message"] is not None:
-        raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
-    if found.item() is None:
-        raise AnswerRefused("the answer holds neither logs nor an error")
     told = (
-        found.explode(empty_as_null=False)
-        .struct.unnest()
+        _told(body)
         .select(
             pl.col("address", "blockHash", "transactionHash").str.to_lowercase(),
             "topics",
@@ -92,9 +76,34 @@ def logs(body: bytes) -> pl.DataFrame:
     if told["removed"].any() or needed.null_count().sum_horizontal().item():
         raise AnswerRefused("the answer holds logs without a block, or such as a reorg removed")
     words = pl.concat([told["data"], told["topics"].explode(empty_as_null=False).rename("data")])
-    if words.str.contains(_NO_DIGIT).any():
+    if words.str.join().item().encode().translate(None, _DIGITS):  # in half the time of a pattern
         raise AnswerRefused("the answer holds data that is not in hexadecimal digits")
     return told.select(*LOGS).unique(LOG_KEY, maintain_order=True)
+
+
+def _told(body: bytes) -> pl.DataFrame:
+    """The logs of an answer as _LOG; raises as `logs` for what is no list of them."""
+    if (found := alike.cut(body)) is None:
+        return _parsed(body)
+    first, numbers = _parsed(found[0]), found[1]
+    told = numbers.join(first.drop(numbers.columns, strict=False), how="cross").select(*_LOG)
+    return told if told.head(1).equals(first) else _parsed(body)
+
+
+def _parsed(body: bytes) -> pl.DataFrame:
+    """The same, whatever way they are written."""
+    try:
+        answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
+    except (pl.exceptions.ComputeError, UnicodeDecodeError):
+        raise AnswerRefused("the answer is cut short, or no list of logs") from None
+    if len(answer) != 1:
+        raise AnswerRefused("the answer is empty")
+    error, found = answer.struct.field("error").item(), answer.struct.field("result")
+    if error and error["message"] is not None:
+        raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
+    if found.item() is None:
+        raise AnswerRefused("the answer holds neither logs nor an error")
+    return found.explode(empty_as_null=False).struct.unnest()
 
 
 def only(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
