@@ -112,6 +112,7 @@ def test_the_readmes_queries_answer_as_duckdb_does(opened, home, question):
     heading, *rows = opened.saved()
     with duckdb.connect(str(publish.warehouse(home)), read_only=True) as con:
         answer = con.sql(WORTH_HAVING[question])
+        columns = answer.columns
         # 3236.0 of DuckDB is 3236 in JavaScript
         plain = [float if kind == "DOUBLE" else str for kind in answer.types]
         expected = answer.project("cast(columns(*) as varchar)").fetchall()
@@ -120,7 +121,7 @@ def test_the_readmes_queries_answer_as_duckdb_does(opened, home, question):
         sorted([[kind(cell or 0) for kind, cell in zip(plain, row, strict=True)] for row in found], key=str)
         for found in (rows, expected)
     )
-    assert heading == answer.columns
+    assert heading == columns
     assert rows == expected != []
 
 
