@@ -1,5 +1,6 @@
 """Settings, and the folders they lead to. The only module that reads the environment."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,8 +115,11 @@ class Home:
 
     @property
     def dbt_target(self) -> Path:
-        """Where dbt keeps its manifest and its partial parse, which another build file would make void."""
-        return self.build / "dbt"
+        """Where dbt keeps its manifest and its partial parse, which another build file would make void.
+
+        A parse holds the project's place, so each checkout of the project that builds this home has one of its own.
+        """
+        return self.build / f"dbt-{hashlib.md5(str(DBT_PROJECT).encode(), usedforsecurity=False).hexdigest()[:8]}"
 
     @property
     def docs_page(self) -> Path:

@@ -70,3 +70,10 @@ def test_a_dagster_server_sends_no_telemetry(tmp_path):
     environment = Home(tmp_path).dagster_environment("held")
     assert "telemetry: {enabled: false}" in (Path(environment["DAGSTER_HOME"]) / "dagster.yaml").read_text()
     assert environment["FLOWHOUSE_HOME"] == str(tmp_path)
+
+
+def test_each_checkout_of_the_project_keeps_a_parse_of_its_own(monkeypatch, tmp_path):
+    """A parse names the files of the project it is of, so another checkout could not read its seeds by it."""
+    here = Home(tmp_path).dbt_target
+    monkeypatch.setattr(resources, "DBT_PROJECT", tmp_path / "elsewhere")
+    assert Home(tmp_path).dbt_target != here
