@@ -165,7 +165,7 @@ def _write_marts(build_file: Path, folder: Path) -> tuple[dict[str, dict], list[
 
 
 def _write_report(folder: Path, content: dict) -> None:
-    from orchestration.report import render  # 0.1 s of CPU, which commands that only read save
+    from orchestration.report.page import render  # 0.1 s of CPU, which commands that only read save
 
     report = render(folder / WAREHOUSE, content)
     (folder / REPORT).write_text(report.html, encoding="utf-8")

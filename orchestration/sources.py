@@ -1,6 +1,5 @@
 """Which sources there are, and how a home's captures of them are gathered."""
 
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +15,8 @@ from ingestion.http import Http
 from ingestion.refresh import Reading, fetch_live, holds_sample, read_sessions, refresh
 from ingestion.sample.pages import pages
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, prices
-from orchestration.resources import DBT_PROJECT, Gathering, Home, OwnFile, now
+from orchestration import seeds
+from orchestration.resources import Gathering, Home, OwnFile, now
 
 SOURCES = (farside, ishares, binance_vision, alternative_me, bitview, holder_series, prices)
 """Those without RESOURCES are read from files that users bring."""
@@ -135,8 +135,7 @@ def own_file(source: ModuleType, path: Path, resource: str, note: str = "") -> O
 
 def known_definitions() -> list[str]:
     """The ids in the seed of definitions, and `as_published`."""
-    seed = (DBT_PROJECT / "seeds" / "holder_definitions.csv").read_text()
-    return [*(row["definition_id"] for row in csv.DictReader(seed.splitlines())), holder_series.AS_PUBLISHED]
+    return [*(row["definition_id"] for row in seeds.read("holder_definitions")), holder_series.AS_PUBLISHED]
 
 
 def update_definitions(home: Home) -> None:

@@ -33,6 +33,45 @@
     group by funds.asset, sessions.week_start_date
 {% endmacro %}
 
+{#
+    Each flow by the date of its trade and, where the issuer's counts tell it, by the date of the count that shows it: one
+    session later where counts settle first, up to the last session that is told.
+#}
+{% macro dated_flows(flows, funds, sessions) %}
+    select
+        asset,
+        ticker,
+        source,
+        'trade_date' as dating_convention,
+        trade_date as flow_date,
+        net_flow_usd,
+        net_flow_native
+    from {{ flows }}
+    union all
+    select
+        asset,
+        ticker,
+        source,
+        'as_of_date' as dating_convention,
+        flow_date,
+        net_flow_usd,
+        net_flow_native
+    from (
+        select
+            flows.*,
+            case
+                when funds.share_date_convention = 'settlement_date' then sessions.next_session_date
+                else flows.trade_date
+            end as flow_date,
+            max(flows.trade_date) over (partition by flows.source, flows.ticker) as last_date
+        from {{ flows }} as flows
+        inner join {{ funds }} as funds on flows.ticker = funds.ticker
+        inner join {{ sessions }} as sessions on flows.trade_date = sessions.session_date
+        where flows.source = 'issuer'
+    ) as counted
+    where flow_date <= last_date
+{% endmacro %}
+
 {# CTEs cells and holdings: a fund's share count and NAV by as-of date, with the coins behind a share. #}
 {% macro holdings_ctes(relations, ts) %}
 cells as (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingestion.evm import alike
+from ingestion.evm import uniform_logs
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
     EVENTS,
@@ -83,7 +83,7 @@ def logs(body: bytes) -> pl.DataFrame:
 
 def _told(body: bytes) -> pl.DataFrame:
     """The logs of an answer as _LOG; raises as `logs` for what is no list of them."""
-    if (found := alike.cut(body)) is None:
+    if (found := uniform_logs.cut(body)) is None:
         return _parsed(body)
     first, numbers = _parsed(found[0]), found[1]
     told = numbers.join(first.drop(numbers.columns, strict=False), how="cross").select(*_LOG)

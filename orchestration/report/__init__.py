@@ -1,5 +1,1 @@
 """The report: one HTML file that opens anywhere, offline, and its charts as PNG, from a published database."""
-
-from orchestration.report.page import Report, render
-
-__all__ = ["Report", "render"]

@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ingestion import sample
 from orchestration import publish
-from orchestration.report import drawing, headlines, page, render
+from orchestration.report import drawing, headlines, page
 from orchestration.report.charts import CHARTS
+from orchestration.report.page import render
 from orchestration.report.sections import Answer, ask
 from orchestration.report.tables import CLAIMS, COLUMNS, FIGURE
 

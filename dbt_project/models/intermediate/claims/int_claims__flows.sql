@@ -2,10 +2,6 @@ with checks as (
     {{ checks_answered_by('flows') }}
 ),
 
-daily as (
-    select * from {{ ref('etf_flows_daily') }}
-),
-
 funds as (
     select * from {{ ref('funds') }}
 ),
@@ -14,31 +10,8 @@ sessions as (
     select * from {{ ref('market_sessions') }}
 ),
 
--- By as-of date a flow stands on the day of the share count that shows it, as in etf_flows_weekly.
 dated as (
-    select
-        ticker,
-        source,
-        'trade_date' as dating_convention,
-        trade_date as flow_date,
-        net_flow_usd,
-        net_flow_native
-    from daily
-    union all
-    select
-        daily.ticker,
-        daily.source,
-        'as_of_date' as dating_convention,
-        case
-            when funds.share_date_convention = 'settlement_date' then sessions.next_session_date
-            else daily.trade_date
-        end as flow_date,
-        daily.net_flow_usd,
-        daily.net_flow_native
-    from daily
-    inner join funds on daily.ticker = funds.ticker
-    inner join sessions on daily.trade_date = sessions.session_date
-    where daily.source = 'issuer'
+    {{ dated_flows(ref('etf_flows_daily'), 'funds', 'sessions') }}
 ),
 
 -- A row for every flow a check needs, reported or not: each listed fund on each session inside the window.

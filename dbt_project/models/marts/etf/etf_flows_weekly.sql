@@ -10,46 +10,8 @@ sessions as (
     select * from {{ ref('market_sessions') }}
 ),
 
--- The same flow under the date of the share count that shows it: one session later where counts settle first.
-as_of_dated as (
-    select
-        flows.asset,
-        flows.ticker,
-        flows.source,
-        case
-            when funds.share_date_convention = 'settlement_date' then sessions.next_session_date
-            else flows.trade_date
-        end as flow_date,
-        max(flows.trade_date) over (partition by flows.source, flows.ticker) as last_date,
-        flows.net_flow_usd,
-        flows.net_flow_native
-    from flows
-    inner join funds on flows.ticker = funds.ticker
-    inner join sessions on flows.trade_date = sessions.session_date
-    where flows.source = 'issuer'
-),
-
 dated as (
-    select
-        asset,
-        ticker,
-        source,
-        'trade_date' as dating_convention,
-        trade_date as flow_date,
-        net_flow_usd,
-        net_flow_native
-    from flows
-    union all
-    select
-        asset,
-        ticker,
-        source,
-        'as_of_date' as dating_convention,
-        flow_date,
-        net_flow_usd,
-        net_flow_native
-    from as_of_dated
-    where flow_date <= last_date
+    {{ dated_flows('flows', 'funds', 'sessions') }}
 ),
 
 listed as (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.evm import alike, decode
+from ingestion.evm import decode, uniform_logs
 from ingestion.evm.errors import AnswerRefused
 
 digits = st.text("0123456789abcdefABCDEF", max_size=70).map("0x".__add__)
@@ -40,7 +40,7 @@ def test_what_is_cut_is_what_json_says(topics, data):
     logs = [log(n, topics=each, data=data[: 2 + n]) for n, each in enumerate(topics)]
     body = answer(*logs, jsonrpc="2.0")
     assert decode._told(body).rows(named=True) == by_json(body)
-    assert (alike.cut(body) is None) == (not logs)
+    assert (uniform_logs.cut(body) is None) == (not logs)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_a_log_unlike_the_others_has_all_read_as_json(odd, at):
     logs = [log(1), log(2)]
     logs.insert(at, odd)
     body = json.dumps({"result": logs}, separators=(",", ":"), ensure_ascii=False).encode()
-    assert alike.cut(body) is None
+    assert uniform_logs.cut(body) is None
     assert decode._told(body).rows(named=True) == by_json(body)
 
 
 def test_the_first_log_cut_has_to_be_the_first_log_read():
     body = answer(*(log(n, topics=["0x1", "none", "0x2"]) for n in range(3)))
-    assert alike.cut(body) is not None
+    assert uniform_logs.cut(body) is not None
     assert decode._told(body).rows(named=True) == by_json(body)
 
 
@@ -81,7 +81,7 @@ def test_an_answer_that_is_cut_short_is_refused(end):
 
 @pytest.mark.parametrize("between", [b"},,{", b"}{", b"},{},{", b"}, {"])
 def test_what_stands_between_logs_is_compared_too(between):
-    assert alike.cut(answer(log(1), log(2), log(3)).replace(b"},{", between, 1)) is None
+    assert uniform_logs.cut(answer(log(1), log(2), log(3)).replace(b"},{", between, 1)) is None
 
 
 def test_an_error_beside_logs_is_an_error():
@@ -91,6 +91,6 @@ def test_an_error_beside_logs_is_an_error():
 
 @pytest.mark.parametrize("bare", [{}, {"address": None}, {"data": ""}])
 def test_logs_without_numbers_are_read_as_json(bare):
-    assert alike.cut(answer(bare, bare)) is None
+    assert uniform_logs.cut(answer(bare, bare)) is None
     with pytest.raises(AnswerRefused, match="without a block"):
         decode.logs(answer(bare, bare))
