@@ -115,8 +115,10 @@ def _differences(
 
 def _sample(transfers: pl.LazyFrame) -> set[str]:
     """The newest and the greatest receivers."""
-    newest = transfers.top_k(SAMPLE, by=["block_number", "log_index"])
-    greatest = transfers.top_k(SAMPLE, by="amount_units")
+    place = ["block_number", "log_index"]
+    newest = transfers.top_k(SAMPLE, by=place)
+    # The newest of equal amounts, so that the same transfers give the same sample.
+    greatest = transfers.top_k(SAMPLE, by=["amount_units", *place])
     found = (each.select("to_address").collect(engine="streaming") for each in (newest, greatest))
     return {address for each in found for address in each["to_address"]}
 

@@ -7,7 +7,7 @@ import pytest
 from simulated import TOKEN, Spoilt, held, mint
 
 from ingestion.errors import WrongUse
-from ingestion.evm import ingest
+from ingestion.evm import ingest, reconcile
 from ingestion.evm.errors import AnotherChain, NodeMoved, NodeRefused, WrongChain
 from ingestion.evm.ingest import Wanted
 from ingestion.evm.ledger import read_record
@@ -339,3 +339,12 @@ def test_the_sample_can_be_left_behind(lake):
     read(lake, sample.Provider(small()))
     ingest.leave_sample(lake)
     assert table(lake).height == 29
+
+
+def test_equal_amounts_give_the_same_sample_in_whatever_order_they_are_held():
+    rows = [(block, 0, f"0x{block:040x}", 7) for block in range(500)]
+    names = ["block_number", "log_index", "to_address", "amount_units"]
+    orders = (
+        pl.DataFrame(each, schema=names, orient="row").lazy() for each in (rows, rows[::-1], rows[250:] + rows[:250])
+    )
+    assert len({frozenset(reconcile._sample(each)) for each in orders}) == 1
