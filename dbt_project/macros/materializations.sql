@@ -25,6 +25,24 @@
     {{ return({"relations": [target]}) }}
 {% endmaterialization %}
 
+{# Rows that are new take the place of older ones by the rules of a macro that the model names. #}
+{% materialization incremental, adapter="duckdb" %}
+    {% set target = this.incorporate(type="table") %}
+    {{ run_hooks(pre_hooks) }}
+    {% if is_incremental() %}
+        {% set new = make_temp_relation(target) %}
+        {% do run_query(create_table_as(True, new, compiled_code)) %}
+        {% call statement("main") %}{{ context[config.get("replace_with")](target, new) }}{% endcall %}
+    {% else %}
+        {% call statement("main") %}
+            {{ drop_old() }}
+            {{ create_table_as(False, target, compiled_code) }}
+        {% endcall %}
+    {% endif %}
+    {{ finish(target, post_hooks) }}
+    {{ return({"relations": [target]}) }}
+{% endmaterialization %}
+
 {# The statement that makes room for a model: what is there may be a table where a view is to be, or the reverse. #}
 {% macro drop_old() %}
     {%- set old = load_cached_relation(this) -%}

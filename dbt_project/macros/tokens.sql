@@ -13,6 +13,19 @@
     {{- return("case when abs(" ~ units ~ ") < " ~ too_many_units() ~ " then " ~ sats(units) ~ " end") -}}
 {% endmacro %}
 
+{# Days are counted from here. #}
+{% macro day_zero() %}cast('1970-01-01' as date){% endmacro %}
+
+{# A day has four moments: coins are minted, then received, then sent, then burned. All moments are numbered. #}
+{% macro moment_of(date, moment) %}
+    {{- return("cast(4 * " ~ days_between(day_zero(), date) ~ " + " ~ moment ~ " as integer)") -}}
+{% endmacro %}
+
+{# The day of a moment. #}
+{% macro day_of(moment) %}
+    {{- return(add_days(day_zero(), "(" ~ moment ~ " - mod(" ~ moment ~ ", 4)) / 4")) -}}
+{% endmacro %}
+
 {# Tokens whose transfers are held from their first block on, all in one range. #}
 {% macro covered_tokens() %}
     select
@@ -31,80 +44,135 @@
 
 {# Name of a state of the entity map, with what else decides how lots are matched and holders are numbered. #}
 {% macro matching_rules() %}
+    {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y')] %}
     select
         {{ fingerprint("network || ' ' || address || ' ' || entity") }}
-        || '{{ local_md5(model.raw_code) }}'
+        || '{{ local_md5(model.raw_code ~ macros | join) }}'
         || version() as rules
     from {{ ref('entities') }}
 {% endmacro %}
 
+{# The last block that moved each token on a day; `days` has network, token and value_date. #}
+{% macro last_blocks(days) %}
+    select
+        network,
+        token,
+        value_date,
+        block_hash
+    from (
+        select
+            days.*,
+            transfers.block_hash,
+            row_number() over (
+                partition by days.network, days.token order by transfers.block_number desc, transfers.log_index desc
+            ) as newest_first
+        from {{ days }} as days
+        inner join {{ ref('stg_evm__transfers') }} as transfers
+            on
+                days.network = transfers.network
+                and days.token = transfers.token
+                and days.value_date = transfers.value_date
+        -- Keeps files of earlier days from being read.
+        where transfers.value_date >= (select min(value_date) from {{ days }})
+    ) as blocks
+    where newest_first = 1
+{% endmacro %}
+
 {#
-    Up to which day the lots of each token stay; null where its transfers, or the rules they were matched by, are no longer
-    those of that day. Equal block hashes mean equal blocks before them.
+    Tokens whose lots are to be matched: up to which day those that there are stay (matched_date), and the last block and
+    rules that they come from (last_block_date, history). None stay when block or rules are others now, for equal block
+    hashes mean equal blocks before them.
 #}
 {% macro lot_states() %}
+    {%- if is_incremental() %}
     with settled as (
         select
-            *,
-            row_number() over (partition by network, token order by value_date desc) as newest_first
-        from {{ this }}
-        where kind = 'settled'
+            network,
+            token,
+            value_date as settled_date,
+            birth_date as value_date,
+            history
+        from (
+            select
+                *,
+                row_number() over (partition by network, token order by value_date desc) as newest_first
+            from {{ this }}
+            where kind = 'settled'
+        ) as settled
+        where newest_first = 1
     ),
 
-    blocks as (
+    matched as (
         select
             settled.network,
             settled.token,
-            transfers.block_hash,
-            row_number() over (
-                partition by settled.network, settled.token
-                order by transfers.block_number desc, transfers.log_index desc
-            ) as newest_first
+            settled.settled_date as matched_date,
+            settled.value_date as last_block_date,
+            settled.history
         from settled
-        inner join {{ ref('stg_evm__transfers') }} as transfers
+        inner join ({{ last_blocks('settled') }}) as blocks
+            on settled.network = blocks.network and settled.token = blocks.token
+        inner join ({{ matching_rules() }}) as rules on settled.history = rules.rules || ' ' || blocks.block_hash
+        inner join ({{ covered_tokens() }}) as covered
             on
-                settled.network = transfers.network
-                and settled.token = transfers.token
-                and settled.birth_date = transfers.value_date
-        -- Keeps files of earlier days from being read.
-        where
-            settled.newest_first = 1
-            and transfers.value_date >= (select min(birth_date) from settled where newest_first = 1)
+                settled.network = covered.network
+                and settled.token = covered.token
+                and settled.settled_date <= covered.settled_date
     )
 
     select
         coalesce(covered.network, settled.network) as network,
         coalesce(covered.token, settled.token) as token,
-        case
-            when md5(rules.rules || blocks.block_hash) = settled.history and covered.settled_date >= settled.value_date
-                then settled.value_date
-        end as settled_date
+        covered.last_date,
+        covered.settled_date,
+        coalesce(matched.matched_date, {{ day_zero() }}) as matched_date,
+        matched.last_block_date,
+        matched.history
     from ({{ covered_tokens() }}) as covered
-    full join (select * from settled where newest_first = 1) as settled
-        on covered.network = settled.network and covered.token = settled.token
-    cross join ({{ matching_rules() }}) as rules
-    left join blocks
-        on settled.network = blocks.network and settled.token = blocks.token and blocks.newest_first = 1
+    full join settled on covered.network = settled.network and covered.token = settled.token
+    left join matched on covered.network = matched.network and covered.token = matched.token
+    {%- else %}
+    select
+        network,
+        token,
+        last_date,
+        settled_date,
+        {{ day_zero() }} as matched_date,
+        cast(null as date) as last_block_date,
+        cast(null as {{ dbt.type_string() }}) as history
+    from ({{ covered_tokens() }}) as covered
+    {%- endif %}
 {% endmacro %}
 
-{# Before lots are matched again, forgets those that may have changed. #}
-{% macro forget_changed_lots() %}
-    {%- if is_incremental() -%}
-        {%- for network, token, settled_date in run_query(lot_states()) %}
-            delete from {{ this }}
-            where network = '{{ network }}' and token = '{{ token }}'
-            {%- if settled_date %} and value_date > cast('{{ settled_date }}' as date){% endif %};
-        {%- endfor %}
-    {%- endif -%}
+{# Those states as SQL that reads nothing, so that the engine knows how few they are; only of lots that there are. #}
+{% macro known_states(states) %}
+    {%- for state in states %}
+    select
+        '{{ state['network'] }}' as network,
+        '{{ state['token'] }}' as token,
+        {{ as_date(state['last_date']) }} as last_date,
+        {{ as_date(state['settled_date']) }} as settled_date,
+        {{ as_date(state['matched_date']) }} as matched_date,
+        {{ as_date(state['last_block_date']) }} as last_block_date,
+        {{ "'" ~ state['history'] ~ "'" if state['history'] else 'null' }} as history
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
 {% endmacro %}
 
-{# The last day of which no lot of any token is to be matched; as a literal, so that files of days before are not read. #}
-{% macro matched_until() %}
-    {%- set days = [] -%}
-    {%- if execute and is_incremental() -%}
-        {%- for row in run_query(lot_states()) %}{% do days.append(row['settled_date'] | string) %}{% endfor -%}
-    {%- endif -%}
-    {{- return("cast('" ~ ('1969-12-31' if 'None' in days or not days else days | min) ~ "' as date)") -}}
+{% macro as_date(date) %}cast({{ "'" ~ date ~ "'" if date else 'null' }} as date){% endmacro %}
+
+{# Days after those kept give way to new ones, and what those who moved something had to what they have left. #}
+{% macro replace_lots(lots, new) %}
+    {%- for state in run_query("select * from " ~ new ~ " where kind = 'kept'") %}
+    delete from {{ lots }}
+    where
+        network = '{{ state['network'] }}'
+        and token = '{{ state['token'] }}'
+        and value_date > {{ as_date(state['value_date']) }};
+    {%- endfor %}
+    delete from {{ lots }}
+    where kind = 'unspent' and holder in {{ few_of('holder', new ~ " where kind = 'moved'") }};
+    insert into {{ lots }} select * from {{ new }} where kind not in ('kept', 'moved')
 {% endmacro %}
 
 {# Who spent which coins, or created them: Bitcoin's and those of tokens, in smallest units. #}

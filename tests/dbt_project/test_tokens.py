@@ -189,29 +189,36 @@ def match(home: Home, *more: str) -> None:
 
 
 def lots(home: Home) -> list[tuple]:
-    """All lots, settled days apart."""
+    """All lots, of all holders together, and how the number of holders changed from day to day."""
     with duckdb.connect(str(home.build_file), read_only=True) as build:
         rows = build.sql(
-            "select token, holder, value_date, birth_date, kind, amount_units from intermediate.int_tokens__lots"
-            " where kind not in ('settled', 'unspent') order by all"
+            "select token, value_date, birth_date, kind, amount_units, coalesce(lots, new_holders)"
+            " from intermediate.int_tokens__lots"
+            " where kind not in ('settled', 'unspent') and coalesce(new_holders <> 0, true)"
         )
-        return rows.fetchall()
+        return sorted(rows.fetchall(), key=str)
 
 
 def expected_lots(streams: dict[Token, list[Transfer]], entities: dict[str, str]) -> list[tuple]:
     found = []
     for token, transfers in streams.items():
-        rows = follow(transfers, entities).rows
-        names = sorted({holder for holder, *_ in rows})
-        numbers = dict(
-            zip(
-                names,
-                duckdb.sql(f"select hash('{token.network}', '{token.address}', unnest({names}))").fetchall(),
-                strict=True,
-            )
-        )
-        found += [(token.address, numbers[holder][0], *rest, Decimal(units)) for (holder, *rest), units in rows.items()]
-    return sorted(found)
+        books = follow(transfers, entities)
+        amounts, counts = defaultdict(int), defaultdict(int)
+        for (_, *lot), units in books.rows.items():
+            amounts[tuple(lot)] += units
+            counts[tuple(lot)] += 1
+        found += [(token.address, *lot, Decimal(units), counts[lot]) for lot, units in amounts.items()]
+        holders = [sum(units > 0 for units in balances.values()) for balances in books.balances.values()]
+        for day, now, before in zip(books.balances, holders, [0, *holders], strict=False):
+            found += [(token.address, day, None, "holders", None, now - before)] * (now != before)
+    return sorted(found, key=str)
+
+
+def numbers(token: Token, names: set[str]) -> dict[str, int]:
+    """The numbers that stand for holders."""
+    names = sorted(names)
+    hashed = duckdb.sql(f"select hash('{token.network}', '{token.address}', unnest({names}))")
+    return dict(zip(names, (number for (number,) in hashed.fetchall()), strict=True))
 
 
 def unspent(home: Home) -> dict[tuple, Decimal]:
@@ -227,8 +234,11 @@ def unspent(home: Home) -> dict[tuple, Decimal]:
 
 def expected_unspent(streams: dict[Token, list[Transfer]], entities: dict[str, str]) -> dict[tuple, Decimal]:
     left = defaultdict(Decimal)
-    for token, holder, _, birth, kind, units in expected_lots(streams, entities):
-        left[token, holder, birth] += units if kind in ("mint", "received") else -units
+    for token, transfers in streams.items():
+        rows = follow(transfers, entities).rows
+        number_of = numbers(token, {holder for holder, *_ in rows})
+        for (holder, _, birth, kind), units in rows.items():
+            left[token.address, number_of[holder], birth] += units if kind in ("mint", "received") else -units
     return {key: units for key, units in left.items() if units}
 
 
@@ -300,6 +310,23 @@ def test_a_read_that_ends_earlier_forgets_that_later_days_were_matched(home):
         write_lake(home, {SIMBTC: told}, FIRST + DAY * settled, FIRST + DAY * 12)
         match(home)
     assert lots(home) == expected_lots({SIMBTC: [mint, later]}, {})
+
+
+def test_days_without_transfers_are_settled_by_the_last_block_before_them(home):
+    seed(home, {})
+    for settled in (5, 9):
+        write_lake(
+            home, {SIMBTC: [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)]}, FIRST + DAY * settled, FIRST + DAY * 12
+        )
+        match(home)
+    with duckdb.connect(str(home.build_file), read_only=True) as build:
+        settled = build.sql(
+            "select value_date, birth_date, history from intermediate.int_tokens__lots"
+            " where kind = 'settled' order by all"
+        ).fetchall()
+    history = settled[0][-1]
+    assert history.endswith(" 0x0")
+    assert settled == [(FIRST + DAY * 5, FIRST, history), (FIRST + DAY * 9, FIRST, history)]
 
 
 def test_as_of_a_time_the_days_over_by_then_are_matched(tmp_path):

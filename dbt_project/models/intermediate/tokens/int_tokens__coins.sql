@@ -5,9 +5,8 @@ select
     lots.birth_date,
     case lots.kind when 'received' then 'transfer' else lots.kind end as kind,
     lots.kind in ('transfer', 'burn') as is_spent,
-    sum(lots.amount_units) as amount_units,
-    count(*) as coins
+    lots.amount_units,
+    lots.lots as coins
 from {{ ref('int_tokens__lots') }} as lots
 inner join {{ ref('onchain_tokens') }} as tokens on lots.network = tokens.network and lots.token = tokens.address
-where tokens.is_matched and lots.kind not in ('settled', 'unspent')
-group by 1, 2, 3, 4, 5, 6
+where tokens.is_matched and lots.kind in ('mint', 'received', 'transfer', 'burn')

@@ -1,55 +1,25 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='holder',
-        incremental_predicates=["kind = 'unspent'"],
-        pre_hook='{{ forget_changed_lots() }}',
-    )
-}}
+{{ config(materialized='incremental', replace_with='replace_lots') }}
 
-{% set matched_until = matched_until() -%}
+{% set states = lot_states() -%}
+{% set known = run_query(states).rows if execute and is_incremental() else [] -%}
 -- Coins leave a holder in the order they came: what left is where the running totals of both overlap. The rows are the
 -- state too: what a holder has not spent takes the place of what he had not spent before, once something moves.
-with covered as (
-    {{ covered_tokens() }}
+with states as (
+    {{- known_states(known) if known else states }}
 ),
 
-{% if is_incremental() -%}
-states as (
-    select *
-    from (
-        select
-            *,
-            row_number() over (partition by network, token order by value_date desc) as newest_first
-        from {{ this }}
-        where kind = 'settled'
-    ) as settled
-    where newest_first = 1
-),
-{%- endif %}
-
-numbered as (
+tokens as (
     select
-        covered.*,
-        row_number() over (order by covered.network, covered.token) as token_number,
-        {% if is_incremental() -%}
-        coalesce(states.value_date, cast('1969-12-31' as date)) as matched_date,
-        states.birth_date as last_block_date,
-        states.history
-    from covered
-    left join states on covered.network = states.network and covered.token = states.token
-        {%- else -%}
-        cast('1969-12-31' as date) as matched_date,
-        cast(null as date) as last_block_date,
-        cast(null as {{ dbt.type_string() }}) as history
-    from covered
-        {%- endif %}
+        *,
+        {{ moment_of('matched_date', 4) }} as matched_end,
+        {{ moment_of('settled_date', 4) }} as settled_end,
+        cast(row_number() over (order by network, token) as integer) as token_number
+    from states
 ),
 
 moves as (
     select
-        numbered.token_number,
+        tokens.token_number,
         transfers.value_date,
         {{ sats('transfers.amount_units') }} as amount_units,
         transfers.from_address = {{ zero_address() }} as is_mint,
@@ -61,18 +31,18 @@ moves as (
             'transfers.network, transfers.token, coalesce(receivers.entity, transfers.to_address)'
         ) }} as receiver
     from {{ ref('stg_evm__transfers') }} as transfers
-    inner join numbered
+    inner join tokens
         on
-            transfers.network = numbered.network
-            and transfers.token = numbered.token
-            and transfers.value_date > numbered.matched_date
-            and transfers.value_date <= numbered.last_date
+            transfers.network = tokens.network
+            and transfers.token = tokens.token
+            and transfers.value_date > tokens.matched_date
+            and transfers.value_date <= tokens.last_date
     left join {{ ref('entities') }} as senders
         on transfers.from_address = senders.address and transfers.network = senders.network
     left join {{ ref('entities') }} as receivers
         on transfers.to_address = receivers.address and transfers.network = receivers.network
     where
-        transfers.value_date > {{ matched_until }}
+        transfers.value_date > {{ as_date(known | map(attribute='matched_date') | min) if known else day_zero() }}
         and transfers.amount_units > 0
         and transfers.amount_units < {{ too_many_units() }}
 ),
@@ -82,59 +52,47 @@ sides as (
     select
         moves.token_number,
         case when direction.is_in then moves.receiver else moves.sender end as holder,
-        moves.value_date,
-        case
-            when direction.is_in then case when moves.is_mint then 'mint' else 'received' end
-            when moves.is_burn then 'burn'
-            else 'transfer'
-        end as kind,
+        {{ moment_of(
+            'moves.value_date',
+            'case when direction.is_in then case when moves.is_mint then 0 else 1 end when moves.is_burn then 3 else 2 end'
+        ) }} as moment,
         moves.amount_units
     from moves
     cross join (select true as is_in union all select false as is_in) as direction
     where moves.sender <> moves.receiver and not case when direction.is_in then moves.is_burn else moves.is_mint end
 ),
 
-daily as (
+amounts as (
     select
         token_number,
         holder,
-        value_date,
-        kind,
+        moment,
         sum(amount_units) as amount_units
     from sides
-    group by token_number, holder, value_date, kind
+    group by token_number, holder, moment
 ),
 
-sent as (
+-- What comes on a day is one lot, before anything goes; coins held before come again on their day of birth.
+steps as (
     select
         token_number,
         holder,
-        -- Within a day transfers leave before burns.
-        2 * {{ days_between("cast('1970-01-01' as date)", 'value_date') }}
-        + case kind when 'burn' then 1 else 0 end as step,
+        case when mod(moment, 4) < 2 then moment - mod(moment, 4) end as came,
+        case when mod(moment, 4) >= 2 then moment end as went,
         amount_units
-    from daily
-    where kind in ('transfer', 'burn')
-),
-
-available as (
-    select
-        token_number,
-        holder,
-        value_date as birth_date,
-        amount_units
-    from daily
-    where kind in ('mint', 'received')
+    from amounts
     {%- if is_incremental() %}
     union all
     select
-        numbered.token_number,
+        tokens.token_number,
         held.holder,
-        held.birth_date,
+        {{ moment_of('held.birth_date', 0) }} as came,
+        null as went,
         held.amount_units
     from {{ this }} as held
-    inner join numbered on held.network = numbered.network and held.token = numbered.token
-    where held.kind = 'unspent' and held.holder in {{ few_of('holder', 'daily') }}
+    inner join tokens
+        on held.network = tokens.network and held.token = tokens.token and held.birth_date <= tokens.matched_date
+    where held.kind = 'unspent' and held.holder in {{ few_of('holder', 'amounts') }}
     {%- endif %}
 ),
 
@@ -142,27 +100,22 @@ ends as (
     select
         token_number,
         holder,
-        birth_date,
-        cast(null as integer) as step,
-        sum(amount_units) over (partition by holder order by birth_date) as total_units
-    from available
-    union all
-    select
-        token_number,
-        holder,
-        cast(null as date) as birth_date,
-        step,
-        sum(amount_units) over (partition by holder order by step) as total_units
-    from sent
+        came,
+        went,
+        sum(amount_units) over (partition by holder, came is null order by coalesce(came, went)) as total_units
+    from steps
 ),
 
+-- Where totals meet, what came stands before what went: in the empty piece after it the holder has nothing.
 pieces as (
     select
         token_number,
         holder,
-        {{ next_known('birth_date', 'partition by holder order by total_units') }} as birth_date,
-        {{ next_known('step', 'partition by holder order by total_units') }} as step,
-        total_units - lag(total_units, 1, 0) over (partition by holder order by total_units) as amount_units
+        {{ next_known('came', 'partition by holder order by total_units, went nulls first') }} as came,
+        {{ next_known('went', 'partition by holder order by total_units, went nulls first') }} as went,
+        went is not null as is_end,
+        total_units,
+        lag(total_units, 1, 0) over (partition by holder order by total_units, went nulls first) as earlier_units
     from ends
 ),
 
@@ -170,108 +123,158 @@ matched as (
     select
         token_number,
         holder,
-        {{ add_days("cast('1970-01-01' as date)", '(step - mod(step, 2)) / 2') }} as value_date,
-        birth_date,
-        case mod(step, 2) when 0 then 'transfer' when 1 then 'burn' end as kind,
-        amount_units
+        came,
+        went,
+        total_units - earlier_units as amount_units,
+        earlier_units = 0 as is_first,
+        is_end and total_units = earlier_units and coalesce(came > went, true) as is_empty
     from pieces
-    where amount_units > 0
 ),
 
 last_days as (
     select
-        numbered.network,
-        numbered.token,
-        max(daily.value_date) as value_date
-    from daily
-    inner join numbered on daily.token_number = numbered.token_number
-    where daily.value_date <= numbered.settled_date
-    group by numbered.network, numbered.token
+        tokens.network,
+        tokens.token,
+        {{ day_of('max(amounts.moment)') }} as value_date
+    from amounts
+    inner join tokens on amounts.token_number = tokens.token_number
+    where amounts.moment < tokens.settled_end
+    group by tokens.network, tokens.token
 ),
 
 last_blocks as (
+    {{ last_blocks('last_days') }}
+),
+
+-- Somebody becomes a holder when coins come to him who had nothing, and is none from the day that leaves him nothing.
+holders as (
     select
-        last_days.network,
-        last_days.token,
-        last_days.value_date,
-        transfers.block_hash,
-        row_number() over (
-            partition by last_days.network, last_days.token
-            order by transfers.block_number desc, transfers.log_index desc
-        ) as newest_first
-    from last_days
-    inner join {{ ref('stg_evm__transfers') }} as transfers
-        on
-            last_days.value_date = transfers.value_date
-            and last_days.token = transfers.token
-            and last_days.network = transfers.network
-    where transfers.value_date > {{ matched_until }}
+        matched.token_number,
+        matched.came as day_moment,
+        1 as new_holders
+    from matched
+    inner join tokens on matched.token_number = tokens.token_number
+    where (matched.is_first or matched.is_empty) and matched.came >= tokens.matched_end
+    union all
+    select
+        token_number,
+        went - mod(went, 4) as day_moment,
+        -1 as new_holders
+    from matched
+    where is_empty
 ),
 
 lots as (
     select
         token_number,
-        holder,
-        value_date,
-        value_date as birth_date,
-        kind,
-        amount_units
-    from daily
-    where kind in ('mint', 'received')
+        null as holder,
+        moment,
+        moment as birth,
+        case mod(moment, 4) when 0 then 'mint' else 'received' end as kind,
+        sum(amount_units) as amount_units,
+        count(*) as lots,
+        null as new_holders
+    from amounts
+    where mod(moment, 4) < 2
+    group by token_number, moment
     union all
     select
         token_number,
-        holder,
-        value_date,
+        null as holder,
+        went as moment,
         -- Nobody sends what comes later: such coins have no birth, and their token does not conserve its amounts.
-        case when birth_date <= value_date then birth_date end as birth_date,
-        kind,
-        amount_units
+        case when came < went then came end as birth,
+        case mod(went, 4) when 2 then 'transfer' else 'burn' end as kind,
+        sum(amount_units) as amount_units,
+        count(*) as lots,
+        null as new_holders
     from matched
-    where kind is not null
+    where went is not null and amount_units > 0
+    group by 1, 3, 4, 5
+    union all
+    select
+        token_number,
+        null as holder,
+        day_moment as moment,
+        null as birth,
+        'holders' as kind,
+        null as amount_units,
+        null as lots,
+        sum(new_holders) as new_holders
+    from holders
+    group by token_number, day_moment
     union all
     select
         matched.token_number,
         matched.holder,
-        matched.birth_date as value_date,
-        matched.birth_date,
+        matched.came as moment,
+        matched.came as birth,
         'unspent' as kind,
-        sum(matched.amount_units) as amount_units
+        sum(matched.amount_units) as amount_units,
+        1 as lots,
+        null as new_holders
     from matched
-    inner join numbered on matched.token_number = numbered.token_number
-    where
-        matched.birth_date <= numbered.settled_date
-        and (matched.value_date is null or matched.value_date > numbered.settled_date)
-    group by matched.token_number, matched.holder, matched.birth_date
+    inner join tokens on matched.token_number = tokens.token_number
+    where matched.came < tokens.settled_end and coalesce(matched.went >= tokens.settled_end, true)
+    group by matched.token_number, matched.holder, matched.came
+    {%- if is_incremental() %}
+    union all
+    select distinct
+        token_number,
+        holder,
+        cast(null as integer) as moment,
+        cast(null as integer) as birth,
+        'moved' as kind,
+        cast(null as decimal(38, 0)) as amount_units,
+        cast(null as bigint) as lots,
+        cast(null as bigint) as new_holders
+    from amounts
+    {%- endif %}
 )
 
 select
-    numbered.network,
-    numbered.token,
+    tokens.network,
+    tokens.token,
     lots.holder,
-    lots.value_date,
-    lots.birth_date,
+    {{ day_of('lots.moment') }} as value_date,
+    {{ day_of('lots.birth') }} as birth_date,
     lots.kind,
     lots.amount_units,
+    cast(lots.lots as bigint) as lots,
+    cast(lots.new_holders as bigint) as new_holders,
     cast(null as {{ dbt.type_string() }}) as history
 from lots
-inner join numbered on lots.token_number = numbered.token_number
+inner join tokens on lots.token_number = tokens.token_number
 union all
 -- Up to which day the rows stay, and from which blocks they come.
 select
-    numbered.network,
-    numbered.token,
+    tokens.network,
+    tokens.token,
     null as holder,
-    numbered.settled_date as value_date,
-    coalesce(last_blocks.value_date, numbered.last_block_date) as birth_date,
+    tokens.settled_date as value_date,
+    coalesce(last_blocks.value_date, tokens.last_block_date) as birth_date,
     'settled' as kind,
     null as amount_units,
-    coalesce(md5(rules.rules || last_blocks.block_hash), numbered.history) as history
-from numbered
+    null as lots,
+    null as new_holders,
+    coalesce(rules.rules || ' ' || last_blocks.block_hash, tokens.history) as history
+from tokens
 cross join ({{ matching_rules() }}) as rules
-left join last_blocks
-    on
-        numbered.network = last_blocks.network
-        and numbered.token = last_blocks.token
-        and last_blocks.newest_first = 1
-where numbered.settled_date > numbered.matched_date
+left join last_blocks on tokens.network = last_blocks.network and tokens.token = last_blocks.token
+where tokens.settled_date > tokens.matched_date
+{%- if is_incremental() %}
+union all
+-- What is there of later days gives way.
+select
+    network,
+    token,
+    null as holder,
+    matched_date as value_date,
+    null as birth_date,
+    'kept' as kind,
+    null as amount_units,
+    null as lots,
+    null as new_holders,
+    null as history
+from tokens
+{%- endif %}

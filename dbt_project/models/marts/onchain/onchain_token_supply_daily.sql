@@ -9,39 +9,6 @@ with issued as (
     group by asset, network, value_date
 ),
 
-changes as (
-    select
-        network,
-        token,
-        holder,
-        value_date,
-        sum(case when kind in ('mint', 'received') then amount_units else -amount_units end) as change_units
-    from {{ ref('int_tokens__lots') }}
-    where kind not in ('settled', 'unspent')
-    group by network, token, holder, value_date
-),
-
-balances as (
-    select
-        network,
-        token,
-        value_date,
-        change_units,
-        sum(change_units) over (partition by holder order by value_date) as balance_units
-    from changes
-),
-
-holders as (
-    select
-        network,
-        token,
-        value_date,
-        count(case when balance_units > 0 and balance_units = change_units then 1 end)
-        - count(case when balance_units = 0 and change_units < 0 then 1 end) as new_holders
-    from balances
-    group by network, token, value_date
-),
-
 daily as (
     select
         days.asset,
@@ -51,16 +18,17 @@ daily as (
         days.is_final,
         coalesce(issued.minted_units, 0) as minted_units,
         coalesce(issued.burned_units, 0) as burned_units,
-        coalesce(holders.new_holders, 0) as new_holders
+        coalesce(lots.new_holders, 0) as new_holders
     from {{ ref('int_onchain__days') }} as days
     inner join {{ ref('onchain_tokens') }} as tokens on days.asset = tokens.asset and days.network = tokens.network
     left join issued
         on days.asset = issued.asset and days.network = issued.network and days.value_date = issued.value_date
-    left join holders
+    left join {{ ref('int_tokens__lots') }} as lots
         on
-            tokens.network = holders.network
-            and tokens.address = holders.token
-            and days.value_date = holders.value_date
+            tokens.network = lots.network
+            and tokens.address = lots.token
+            and days.value_date = lots.value_date
+            and lots.kind = 'holders'
     where days.is_token
 )
 
