@@ -1,9 +1,11 @@
 """What it costs to bring token transfers from a node into Parquet, beside three others that do so.
 
 All read the same node, anvil, in this run, each in a process of its own after its imports: logs per second of wall
-time and of CPU time, and how many times as many this project's pipeline does, which also holds the token against the
-node's accounts. What the node itself spends is not counted, but shares the machine. web3's own events, the slowest, are
-read for a tenth of the blocks. Needs node, npm and uv; whoever cannot be had is named.
+time and of CPU time, and how many times as many this project's pipeline does. It alone holds the token against the
+node's accounts, for which anvil takes half a second: the second line is without, and others are compared with that.
+What the node itself spends is not counted, but shares the machine. web3's own events, the slowest, are read for a tenth
+of the blocks. Last, the memory of the pipeline over ranges of several lengths, from a node made up in its process.
+Needs node, npm and uv; whoever cannot be had is named.
 """
 
 import json
@@ -21,12 +23,14 @@ import anvil
 from ingestion.sample import tokens as sample
 
 BLOCKS, MOVES = 1_000, 100
+LENGTHS = (2_500, 10_000, 40_000)
 TOKEN = sample.BITCOIN.address
 ZERO = "0x" + 40 * "0"
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 
 # Each is given the node's address, a folder, and how many blocks hold logs; what it prints is the count of its logs.
 OURS = """
+import pyarrow  # is imported when it is first needed
 from pathlib import Path
 from ingestion.evm import ingest
 from ingestion.evm.node import Node
@@ -37,6 +41,36 @@ begin()
 watched = Watched("anvil", 31337, (Token(token, "SIMBTC", 8, 1),))
 end(ingest.from_node(Lake(Path(folder)), Node(Provider(url)), watched, ingest.Wanted(1, blocks)).events)
 """
+WITHOUT_ACCOUNTS = OURS.replace("begin()", "ingest.reconcile = lambda *_: []\nbegin()")
+ENDLESS = """
+import json
+class Provider:
+    shown, in_flight = "a node made up", 4
+    def __init__(self, _):
+        topics = ["0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef", "0x" + 64 * "0"]
+        block = {"blockNumber": "0x@", "blockHash": "0x" + 58 * "0" + "@", "blockTimestamp": "0x68e00000"}
+        logs = [{"address": token, "topics": [*topics, f"0x{n + 1:064x}"], "data": f"0x{1:064x}", **block,
+                 "transactionHash": f"0x{n:064x}", "logIndex": hex(n), "removed": False} for n in range(100)]
+        self.logs = json.dumps(logs, separators=(",", ":"))[1:-1]
+    def ask(self, method, params, read, is_patient=True):
+        return read(f'{{"id":0,"result":{self.answer(method, params)}}}'.encode())
+    def ask_many(self, method, params, read):
+        told = (f'{{"id":{n},"result":{self.answer(method, each)}}}' for n, each in enumerate(params))
+        return read(f'[{",".join(told)}]'.encode())
+    def answer(self, method, params):
+        if method == "eth_getLogs":
+            first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
+            return "[" + ",".join(self.logs.replace("@", f"{number:06x}") for number in range(first, last + 1)) + "]"
+        if method == "eth_getBlockByNumber":
+            number = blocks if params[0] in ("finalized", "latest") else int(params[0], 16)
+            return json.dumps({"number": hex(number), "hash": f"0x{number:064x}", "parentHash": f"0x{number - 1:064x}",
+                               "timestamp": "0x68e00000", "logsBloom": "0x" + 512 * "f"})
+        if method == "eth_call":
+            return json.dumps(hex(int(params[1], 16) * (100 if len(params[0]["data"]) == 10 else 1)))
+        return json.dumps({"eth_chainId": hex(31337), "eth_getCode": "0x00"}[method])
+""" + OURS.replace("from ingestion.evm.rpc import Provider\n", "").replace("end(", "taken = ").replace(
+    ".events)", "; assert not taken.failures, taken.failures; end(taken.events)"
+)
 EVENTS = """
 import polars
 from web3 import HTTPProvider, Web3
@@ -90,16 +124,18 @@ def begin():
     global started
     started = time.perf_counter(), cpu()
 def end(logs):
-    print(json.dumps([logs, time.perf_counter() - started[0], cpu() - started[1]]))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps([logs, time.perf_counter() - started[0], cpu() - started[1], memory / 1e6]))
 """
 
 
 class Cost(NamedTuple):
-    """How many logs, and the seconds of wall and CPU time they took."""
+    """How many logs, the seconds of wall and CPU time they took, and the gigabytes of memory at most."""
 
     logs: int
     wall: float
     cpu: float
+    peak: float
 
 
 def alone(*packages: str) -> list[str]:
@@ -139,17 +175,21 @@ if __name__ == "__main__":
         python = [sys.executable]
         runs = {
             "flowhouse": measure(python, OURS, node.url, BLOCKS),
+            "without accounts": measure(python, WITHOUT_ACCOUNTS, node.url, BLOCKS),
             "web3 contract.events": measure(python, EVENTS, node.url, BLOCKS // 10),
             "ethereum-etl": measure(alone("ethereum-etl", "setuptools<81", "polars"), ETL, node.url, BLOCKS),
             "cryo": measure(alone("cryo-python", "polars"), CRYO, node.url, BLOCKS),
         }
     finally:
         node.close()
-    ours = runs["flowhouse"]
+    ours = runs["without accounts"]
     for name, cost in runs.items():
         if isinstance(cost, str):
             print(f"{name:<22} cannot be had here: {cost}")
             continue
         wall, cpu = cost.logs / cost.wall, cost.logs / cost.cpu
-        times = f"{ours.logs / ours.wall / wall:5.1f} and {ours.logs / ours.cpu / cpu:5.1f} times"
-        print(f"{name:<22} {cost.logs:>7,} logs  {wall:>9,.0f} a second  {cpu:>9,.0f} a CPU second  {times}")
+        times = f"{ours.logs / ours.wall / wall:5.2f} and {ours.logs / ours.cpu / cpu:5.2f} times"
+        print(f"{name:<22} {cost.logs:>9,} logs  {wall:>9,.0f} a second  {cpu:>9,.0f} a CPU second  {times}")
+    for blocks in LENGTHS:
+        cost = measure(python, ENDLESS, "made up", blocks)
+        print(f"{'node made up':<22} {cost.logs:>9,} logs  {cost.logs / cost.wall:>9,.0f} a second  {cost.peak:.2f} GB")
