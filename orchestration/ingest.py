@@ -186,6 +186,7 @@ def bitcoin(
 @click.option("--to-block", type=click.IntRange(0), help="Last block; the newest without it.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the blocks of a UTC day.")
 @click.option("--network", help="The chain you expect, as the seeds name it.")
+@click.option("--only", metavar="NAME", multiple=True, help="An asset or a protocol; all without it. May be repeated.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @home_option
 def evm(
@@ -194,6 +195,7 @@ def evm(
     to_block: int | None,
     day: datetime | None,
     network: str | None,
+    only: tuple[str, ...],
     quiet: bool,
     root: Path | None,
 ) -> None:
@@ -201,6 +203,7 @@ def evm(
 
     \b
     flowhouse ingest evm --rpc http://127.0.0.1:8545
+    flowhouse ingest evm --rpc http://127.0.0.1:8545 --only WBTC --only cbBTC
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --day 2025-11-03
 
     Which tokens and contracts is said by seeds/tokens.csv and seeds/contracts.csv.
@@ -215,7 +218,7 @@ def evm(
     if not (rpc or settings.evm_rpc_url):
         raise WrongUse("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
     node = Node(Provider(rpc or settings.evm_rpc_url))
-    watched = seeds.watched(node.chain_id(), network)
+    watched = seeds.watched(node.chain_id(), network, only)
     wanted = chain.Wanted(from_block, to_block, day.date() if day else None)
     with home.lock(), chain_progress(quiet, "events") as told:
         _leave_sample(home)

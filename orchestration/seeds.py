@@ -1,6 +1,8 @@
 """What the seeds say that ingestion has to know: typed rows of facts that a person reviews."""
 
 import csv
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingestion.errors import WrongUse
@@ -15,15 +17,16 @@ def read(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader((DBT_PROJECT / "seeds" / f"{name}.csv").read_text().splitlines()))
 
 
-def watched(chain_id: int, network: str | None = None) -> "Watched":
+def watched(chain_id: int, network: str | None = None, only: Collection[str] = ()) -> "Watched":
     """What is read of a chain.
 
     Args:
         chain_id: the chain's own number.
         network: the name expected for it.
+        only: assets and protocols to read; all where it is empty.
 
     Raises:
-        WrongUse: the seeds know no such chain, or by another name.
+        WrongUse: the seeds know no such chain, or by another name, or nothing by a name of `only`.
     """
     from ingestion.evm.rows import TOPICS, Contract, Token, Watched
 
@@ -41,7 +44,7 @@ def watched(chain_id: int, network: str | None = None) -> "Watched":
         raise WrongUse(f"The provider serves {name} (chain id {chain_id}), not {network}: name another address.")
     if unknown := {row["kind"] for row in contracts} - TOPICS.keys():
         raise WrongUse(f"seeds/contracts.csv has the kind {min(unknown)}: choose one of {', '.join(TOPICS)}.")
-    return Watched(
+    found = Watched(
         name,
         chain_id,
         tuple(
@@ -51,6 +54,18 @@ def watched(chain_id: int, network: str | None = None) -> "Watched":
         ),
         tuple(Contract(row["address"], row["protocol"], row["kind"], _block(row)) for row in contracts),
         tuple(row["address"] for row in read("fund_addresses") if row["network"] == name),
+    )
+    return _restricted(found, only) if only else found
+
+
+def _restricted(watched: "Watched", only: Collection[str]) -> "Watched":
+    names = {watched.name(address) for address in watched.emitters}
+    if unknown := set(only) - names:
+        raise WrongUse(f"{min(unknown)} is not read of {watched.network}: choose from {', '.join(sorted(names))}.")
+    return replace(
+        watched,
+        tokens=tuple(token for token in watched.tokens if token.asset in only),
+        contracts=tuple(contract for contract in watched.contracts if contract.protocol in only),
     )
 
 

@@ -103,6 +103,23 @@ def test_blocks_and_days_can_be_asked_for(flowhouse, node, tmp_path):
     assert "give --day, or --from-block and --to-block" in both.output
 
 
+def test_one_token_can_be_read_alone_and_the_others_later(flowhouse, node, tmp_path):
+    command = ("ingest", "evm", "--rpc", node.url, "--home", tmp_path)
+    assert flowhouse(*command, "--only", "SIMBTC", "--only", "aave_v3").exit_code == 0
+    coins = table(tmp_path)
+    assert coins["token"].unique().to_list() == [sample.BITCOIN.address]
+    assert table(tmp_path, "liquidations").height == 1
+    assert table(tmp_path, "vault_changes").height == 0
+    assert flowhouse(*command).exit_code == 0
+    everything = table(tmp_path)
+    key = ["block_number", "log_index"]
+    assert everything.filter(token=sample.BITCOIN.address).sort(key).equals(coins.sort(key))
+    assert set(everything["token"]) == {sample.BITCOIN.address, sample.DOLLAR.address}
+    unknown = flowhouse(*command, "--only", "WBTC")
+    assert unknown.exit_code == 2
+    assert "WBTC is not read of anvil: choose from SIMBTC, SIMUSD, aave_v3, balancer_v2." in unknown.output
+
+
 def test_a_chain_that_is_not_the_expected_one_is_refused_in_a_sentence(flowhouse, node, tmp_path):
     other = flowhouse("ingest", "evm", "--rpc", node.url, "--network", "ethereum", "--home", tmp_path)
     assert other.exit_code == 2
