@@ -163,7 +163,13 @@
 
 {# Days after those kept give way to new ones, and what those who moved something had to what they have left. #}
 {% macro replace_lots(lots, new) %}
-    {%- for state in run_query("select * from " ~ new ~ " where kind = 'kept'") %}
+    {%- set states = run_query("select * from " ~ new ~ " where kind = 'kept' order by value_date desc").rows %}
+    {%- if not states or as_date(states[0]['value_date']) == day_zero() %}
+    -- Nothing is kept: lots of an older version may have other columns.
+    drop table {{ lots }};
+    create table {{ lots }} as select * from {{ new }} where kind not in ('kept', 'moved')
+    {%- else %}
+    {%- for state in states %}
     delete from {{ lots }}
     where
         network = '{{ state['network'] }}'
@@ -173,6 +179,7 @@
     delete from {{ lots }}
     where kind = 'unspent' and holder in {{ few_of('holder', new ~ " where kind = 'moved'") }};
     insert into {{ lots }} select * from {{ new }} where kind not in ('kept', 'moved')
+    {%- endif %}
 {% endmacro %}
 
 {# Who spent which coins, or created them: Bitcoin's and those of tokens, in smallest units. #}

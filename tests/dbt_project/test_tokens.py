@@ -312,6 +312,18 @@ def test_a_read_that_ends_earlier_forgets_that_later_days_were_matched(home):
     assert lots(home) == expected_lots({SIMBTC: [mint, later]}, {})
 
 
+def test_lots_that_an_older_version_left_are_matched_again(home):
+    told = stream(random.Random(6), 20, 100, 10**8)
+    seed(home, {})
+    write_lake(home, {SIMBTC: told}, FIRST + DAY * 20, FIRST + DAY * 20)
+    match(home)
+    with duckdb.connect(str(home.build_file)) as build:
+        build.sql("alter table intermediate.int_tokens__lots drop new_holders")
+        build.sql("update intermediate.int_tokens__lots set history = 'older' where kind = 'settled'")
+    match(home)
+    assert lots(home) == expected_lots({SIMBTC: told}, {})
+
+
 def test_days_without_transfers_are_settled_by_the_last_block_before_them(home):
     seed(home, {})
     for settled in (5, 9):
