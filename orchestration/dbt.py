@@ -53,7 +53,7 @@ def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]
             step(data["node_info"]["node_name"], data["index"], data.get("total") or data["num_models"])
 
     # The manifest is there since the parse, and writing it and the results again takes 1.2 s of CPU.
-    command = ["build", "--no-write-json", "--no-populate-cache", "--exclude-resource-type", "unit_test"]
+    command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     _invoke(home, [*command, *selection], [on_event])
     yield from results
 
