@@ -135,7 +135,8 @@ def build_progress(quiet: bool) -> Iterator:
 def print_rows(columns: Sequence[str], rows: Sequence[tuple], form: str = "table") -> None:
     """Rows as a table for people, or as CSV or JSON for programs."""
     if form == "csv":
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+        told = ([f"{value:f}" if isinstance(value, Decimal) else value for value in row] for row in rows)
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *told])
     elif form == "json":
         click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=to_json))
     else:
@@ -177,7 +178,7 @@ def _to_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, float | Decimal):
-        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.6g}"
+        return f"{value:,.2f}" if abs(value) >= 1 else f"{float(value):.6g}"
     return f"{value:,}" if isinstance(value, int) else UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 

@@ -106,6 +106,13 @@ def test_texts_neither_steer_a_terminal_nor_are_read_as_markup(terminal):
     assert [line.strip() for line in lines_of(said)][-3:-1] == ["two", "lines"]
 
 
+@pytest.mark.parametrize(("coins", "shown"), [("0E-8", "0"), ("0.00250000", "0.0025"), ("-1234.50", "-1,234.50")])
+def test_decimals_are_shown_as_people_write_them(terminal, coins, shown):
+    said = terminal(80)
+    print_table(["coins"], [(Decimal(coins),)])
+    assert lines_of(said)[-2].strip() == shown
+
+
 @pytest.mark.parametrize(("width", "lines"), [(80, [" ".join(COLUMNS)]), (20, COLUMNS)])
 def test_a_table_without_rows_shows_its_columns(terminal, width, lines):
     said = terminal(width)
@@ -116,6 +123,8 @@ def test_a_table_without_rows_shows_its_columns(terminal, width, lines):
 def test_rows_for_programs(capsys):
     print_rows(["day", "coins", "is_complete"], [(date(2025, 11, 4), Decimal("1.50"), None)], "csv")
     assert capsys.readouterr().out == "day,coins,is_complete\n2025-11-04,1.50,\n"
+    print_rows(["coins"], [(Decimal("0E-8"),)], "csv")
+    assert capsys.readouterr().out == "coins\n0.00000000\n"
     print_rows(["day", "coins", "is_complete"], [(date(2025, 11, 4), Decimal("1.50"), True)], "json")
     assert json.loads(capsys.readouterr().out) == [{"day": "2025-11-04", "coins": 1.5, "is_complete": True}]
 
