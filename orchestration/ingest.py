@@ -186,7 +186,12 @@ def bitcoin(
 @click.option("--to-block", type=click.IntRange(0), help="Last block; the newest without it.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the blocks of a UTC day.")
 @click.option("--network", help="The chain you expect, as the seeds name it.")
-@click.option("--only", metavar="NAME", multiple=True, help="An asset or a protocol; all without it. May be repeated.")
+@click.option(
+    "--only",
+    metavar="NAME",
+    multiple=True,
+    help="Read this asset or protocol; of the others what is finalized stays. May be repeated.",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @home_option
 def evm(

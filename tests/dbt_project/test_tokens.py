@@ -6,6 +6,7 @@ Streams are random, with mints, burns, transfers to oneself and within an entity
 
 import math
 import random
+import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -310,6 +311,46 @@ def test_a_read_that_ends_earlier_forgets_that_later_days_were_matched(home):
         write_lake(home, {SIMBTC: told}, FIRST + DAY * settled, FIRST + DAY * 12)
         match(home)
     assert lots(home) == expected_lots({SIMBTC: [mint, later]}, {})
+
+
+def test_a_holder_has_something_at_the_end_of_the_day(home):
+    """Day 0: two get coins. Day 1: one hands all it has to a third. Day 3: a fourth gets coins and burns them that day,
+    and the first hands all to the one who had nothing left. Day 5: that one burns all it has."""
+    first, second, third, fourth = WALLETS[:4]
+    moves = [
+        (0, ZERO_ADDRESS, first, 100),
+        (0, ZERO_ADDRESS, second, 50),
+        (1, second, third, 50),
+        (3, ZERO_ADDRESS, fourth, 10),
+        (3, fourth, ZERO_ADDRESS, 10),
+        (3, first, second, 100),
+        (5, second, ZERO_ADDRESS, 100),
+    ]
+    told = [Transfer(number, FIRST + DAY * day, *rest) for number, (day, *rest) in enumerate(moves)]
+    seed(home, {})
+    for settled in (2, 9):
+        write_lake(home, {SIMBTC: until(told, FIRST + DAY * settled)}, FIRST + DAY * settled, FIRST + DAY * settled)
+        match(home)
+    with duckdb.connect(str(home.build_file), read_only=True) as build:
+        changes = "select value_date, new_holders from intermediate.int_tokens__lots where new_holders <> 0 order by 1"
+        assert build.sql(changes).fetchall() == [(FIRST, 2), (FIRST + DAY * 5, -1)]
+
+
+def test_holders_are_numbered_again_when_the_way_of_numbering_changes(home, tmp_path, monkeypatch):
+    told = [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)]
+    seed(home, {})
+    write_lake(home, {SIMBTC: told}, FIRST + DAY * 2, FIRST + DAY * 2)
+    match(home)
+    (before,) = unspent(home)
+    project = shutil.copytree(DBT_PROJECT, tmp_path / "project")
+    engine = project / "macros" / "engine.sql"
+    changed = engine.read_text().replace('"hash(" ~ columns', '"hash(1, " ~ columns')
+    assert changed != engine.read_text()
+    engine.write_text(changed)
+    monkeypatch.setitem(globals(), "DBT_PROJECT", project)
+    match(home)
+    (after,) = unspent(home)
+    assert before != after
 
 
 def test_lots_that_an_older_version_left_are_matched_again(home):

@@ -115,6 +115,11 @@ def test_one_token_can_be_read_alone_and_the_others_later(flowhouse, node, tmp_p
     key = ["block_number", "log_index"]
     assert everything.filter(token=sample.BITCOIN.address).sort(key).equals(coins.sort(key))
     assert set(everything["token"]) == {sample.BITCOIN.address, sample.DOLLAR.address}
+    assert flowhouse(*command, "--only", "SIMBTC").exit_code == 0
+    final = pl.col("token") == sample.DOLLAR.address, pl.col("is_final")
+    assert table(tmp_path).filter(*final).sort(key).equals(everything.filter(*final).sort(key))
+    assert flowhouse(*command).exit_code == 0
+    assert table(tmp_path).sort(key).equals(everything.sort(key))
     unknown = flowhouse(*command, "--only", "WBTC")
     assert unknown.exit_code == 2
     assert "WBTC is not read of anvil: choose from SIMBTC, SIMUSD, aave_v3, balancer_v2." in unknown.output
