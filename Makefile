@@ -2,8 +2,8 @@
 # Bytecode is compiled once, at set-up: importing Dagster and dbt then takes 3 s of CPU, else 7 wherever it is not kept.
 UV := $(shell command -v uv || echo .venv/bin/uv)
 RUN := .venv/bin
-FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_resources.py \
-        tests/orchestration/test_publish.py tests/orchestration/test_bi.py tests/test_walls.py
+FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_home.py \
+        tests/orchestration/publishing/test_publish.py tests/orchestration/test_bi.py tests/test_walls.py
 
 .PHONY: build test check lint test-duckdb2 test-bi bench picture serve clean
 
@@ -38,7 +38,7 @@ bench: .venv/ready ## measure builds, the reading of nodes and of token logs, th
 	$(RUN)/python tests/benchmarks/token_lots.py
 
 picture: build ## take the README's picture of the sample's report
-	$(RUN)/python tests/orchestration/picture.py data/published/latest/report.html
+	$(RUN)/python tests/orchestration/publishing/picture.py data/published/latest/report.html
 
 serve: .venv/ready ## open Dagster's web UI on this machine
 	$(RUN)/flowhouse serve

@@ -10,7 +10,7 @@ import polars as pl
 
 from ingestion.archive import Archive, Capture
 from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
-from ingestion.lake import CAPTURE_SCHEMA, CAPTURES, Lake, newest_state, observation_schema, observe
+from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, Lake, newest_state, observation_schema, observe
 from ingestion.sources import nyse
 
 READING = "reading.json"

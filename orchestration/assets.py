@@ -20,8 +20,9 @@ from ingestion.bitcoin import ledger
 from ingestion.evm import ledger as tokens
 from ingestion.refresh import last_readings
 from ingestion.sources import holder_series, nyse
-from orchestration import publish, sources
-from orchestration.resources import Gathering, Home, Settings, now
+from orchestration import sources
+from orchestration.home import Gathering, Home, Settings, now
+from orchestration.publishing import publish
 from orchestration.sources import Told
 
 

@@ -13,9 +13,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from google.protobuf.json_format import MessageToDict
 
-from orchestration import publish
 from orchestration.errors import BuildBroken
-from orchestration.resources import DBT_PROJECT, Home
+from orchestration.home import DBT_PROJECT, Home
+from orchestration.publishing import publish
 
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogUnitTestResult")
 QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")

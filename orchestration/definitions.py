@@ -11,7 +11,7 @@ from dagster import (
 
 from orchestration.assets import publishing, raw_tables
 from orchestration.dbt import models, silent
-from orchestration.resources import Gathering, Home, Settings
+from orchestration.home import Gathering, Home, Settings
 from orchestration.sources import unheard
 
 settings = Settings.read()

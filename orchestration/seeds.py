@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingestion.errors import WrongUse
-from orchestration.resources import DBT_PROJECT
+from orchestration.home import DBT_PROJECT
 
 if TYPE_CHECKING:
     from ingestion.evm.rows import Watched

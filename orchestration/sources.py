@@ -11,12 +11,12 @@ from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, WrongUse
 from ingestion.evm import ingest as evm
 from ingestion.evm import ledger as tokens
-from ingestion.http import Http
 from ingestion.refresh import Reading, fetch_live, holds_sample, read_sessions, refresh
 from ingestion.sample.pages import pages
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, prices
+from ingestion.transport.publisher import Http
 from orchestration import seeds
-from orchestration.resources import Gathering, Home, OwnFile, now
+from orchestration.home import Gathering, Home, OwnFile, now
 
 SOURCES = (farside, ishares, binance_vision, alternative_me, bitview, holder_series, prices)
 """Those without RESOURCES are read from files that users bring."""

@@ -8,14 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CODE = sorted((ROOT / "ingestion").rglob("*.py")) + sorted((ROOT / "orchestration").rglob("*.py"))
-UNIT_TESTS = sorted((ROOT / "tests/ingestion").glob("*.py")) + sorted((ROOT / "tests/dbt_project").glob("*.py"))
+UNIT_TESTS = sorted((ROOT / "tests/ingestion").rglob("*.py")) + sorted((ROOT / "tests/dbt_project").glob("*.py"))
 WRITERS = {
     "ingestion/archive.py",
-    "ingestion/lake.py",
+    "ingestion/lake/tables.py",
     "ingestion/sample/regtest.py",  # a node's files, into a temporary folder
-    "orchestration/browser.py",  # the SQL page and its engine
-    "orchestration/publish.py",
-    "orchestration/resources.py",
+    "orchestration/publishing/sql_engine.py",  # the SQL page and its engine
+    "orchestration/publishing/publish.py",
+    "orchestration/home.py",
 }
 WRITES = {"mkdir", "write_bytes", "write_text", "write_parquet", "unlink", "rmtree", "symlink_to"}
 
@@ -40,7 +40,7 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-@pytest.mark.parametrize("path", [path for path in CODE if name(path) != "orchestration/resources.py"], ids=name)
+@pytest.mark.parametrize("path", [path for path in CODE if name(path) != "orchestration/home.py"], ids=name)
 def test_only_resources_reads_the_environment(path):
     assert not {"environ", "getenv"} & set(attributes(path))
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ingestion.bitcoin import fold
-from ingestion.bitcoin.files import DamagedFile, Folder, MissingUndo
+from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
 from ingestion.bitcoin.rows import ASSET, BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 
 # Rows held back before a batch is given out; half a million take about 150 MB while they are put together.

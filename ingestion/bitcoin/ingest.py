@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ingestion.bitcoin.ledger import Ledger, blocks_daily
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import WrongUse
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 
 if TYPE_CHECKING:
-    from ingestion.bitcoin.rpc import Node
+    from ingestion.bitcoin.node.client import Node
     from ingestion.bitcoin.snapshot import Chain
 
 SAMPLE_NETWORK = "regtest"
@@ -54,7 +54,7 @@ def from_files(
         IngestionError: as the files' reader names it; what was stored stays.
     """
     from ingestion.bitcoin import history  # compiled code takes 2 s of CPU to load
-    from ingestion.bitcoin.files import Folder
+    from ingestion.bitcoin.files.folder import Folder
 
     check_network(network)
     folder = Folder(datadir, NETWORKS[network])
@@ -78,7 +78,7 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     Raises:
         AnotherChain, IngestionError: as in `from_files`.
     """
-    from ingestion.bitcoin import rpc
+    from ingestion.bitcoin.node import client as rpc
 
     network = node.network.name
     ledger = Ledger(lake, network)

@@ -18,7 +18,7 @@ import polars as pl
 
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import IngestionError
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 
 SOURCE = "bitcoin"
 TABLES = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}

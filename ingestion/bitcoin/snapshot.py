@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numba import njit
 
-from ingestion.bitcoin.files import WrongNetwork
+from ingestion.bitcoin.files.folder import WrongNetwork
 from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
 from ingestion.bitcoin.history import ASSET, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.networks import NETWORKS, Network

@@ -13,7 +13,7 @@ from ingestion.evm.ledger import Ledger, Record, read_record
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, need
 from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, Watched
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
 
 # Rows are stored when there are so many, or after so many answers.

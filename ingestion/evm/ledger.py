@@ -18,7 +18,7 @@ from itertools import pairwise
 import polars as pl
 
 from ingestion.evm.rows import COVERAGE, EMITTERS, EVENTS, STATES, Block, Pair, Span
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 
 SOURCE = "evm"
 TABLES = {**EVENTS, **STATES}

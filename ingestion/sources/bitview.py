@@ -13,9 +13,9 @@ from datetime import date
 
 import polars as pl
 
-from ingestion import daily_csv, holder_supply
 from ingestion.archive import Served
-from ingestion.daily_csv import Line
+from ingestion.formats import daily_csv, holder_supply
+from ingestion.formats.daily_csv import Line
 
 SOURCE = "bitview"
 TABLE = "supply"

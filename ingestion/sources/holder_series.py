@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from ingestion import daily_csv, holder_supply
 from ingestion.archive import Capture
-from ingestion.daily_csv import Line
+from ingestion.formats import daily_csv, holder_supply
+from ingestion.formats.daily_csv import Line
 
 SOURCE = "holder_series"
 TABLE = "supply"

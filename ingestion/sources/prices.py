@@ -8,8 +8,8 @@ Exercised: on made files.
 
 import polars as pl
 
-from ingestion import daily_csv
-from ingestion.daily_csv import Line
+from ingestion.formats import daily_csv
+from ingestion.formats.daily_csv import Line
 
 SOURCE = "prices"
 TABLE = "closes"

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import requests
 
-from orchestration.console import FAILED, home_option, open_home
+from orchestration.cli.console import FAILED, home_option, open_home
 from orchestration.errors import SupersetRefused
 
 NAME = "flowhouse"

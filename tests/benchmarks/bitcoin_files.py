@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
 from engine import Engine
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files import Folder
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.sample.regtest import (
     REGTEST,
     Chain,

@@ -16,7 +16,7 @@ import polars as pl
 
 from ingestion.bitcoin.ledger import Ledger
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 
 SPENDS = (10**5, 10**6, 10**7)
 COINS = 2_000

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from ingestion.bitcoin import rpc
 from ingestion.bitcoin.fold import COINBASE
 from ingestion.bitcoin.networks import COIN
+from ingestion.bitcoin.node import client as rpc
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "bitcoin" / "277647.v3.json.gz"
 RUNS = 15

@@ -35,8 +35,8 @@ from pathlib import Path
 from ingestion.evm import ingest
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, Watched
-from ingestion.evm.rpc import Provider
-from ingestion.lake import Lake
+from ingestion.evm.provider import Provider
+from ingestion.lake.tables import Lake
 begin()
 watched = Watched("anvil", 31337, (Token(token, "SIMBTC", 8, 1),))
 taken = ingest.from_node(Lake(Path(folder)), Node(Provider(url)), watched, ingest.Wanted(1, blocks))
@@ -70,7 +70,7 @@ class Provider:
         if method == "eth_call":
             return json.dumps(hex(int(params[1], 16) * (100 if len(params[0]["data"]) == 10 else 1)))
         return json.dumps({"eth_chainId": hex(31337), "eth_getCode": "0x00"}[method])
-""" + OURS.replace("from ingestion.evm.rpc import Provider\n", "")
+""" + OURS.replace("from ingestion.evm.provider import Provider\n", "")
 EVENTS = """
 import polars
 from web3 import HTTPProvider, Web3

@@ -21,13 +21,14 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from ingestion.lake import observation_schema
+from ingestion.lake.tables import observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import prices
-from orchestration import publish, sources
-from orchestration.queries import WORTH_HAVING
-from orchestration.report import charts, headlines, tables
-from orchestration.resources import DBT_PROJECT, Gathering, Home, now
+from orchestration import sources
+from orchestration.answers.queries import WORTH_HAVING
+from orchestration.home import DBT_PROJECT, Gathering, Home, now
+from orchestration.publishing import publish
+from orchestration.publishing.report import charts, headlines, tables
 
 DAYS = 6150
 FIRST = date(2009, 1, 3)

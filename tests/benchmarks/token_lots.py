@@ -22,8 +22,8 @@ import polars as pl
 
 from ingestion.evm import ledger
 from ingestion.evm.rows import COVERAGE, TRANSFER, TRANSFERS, ZERO_ADDRESS
-from ingestion.lake import Lake
-from orchestration.resources import DBT_PROJECT, Home
+from ingestion.lake.tables import Lake
+from orchestration.home import DBT_PROJECT, Home
 
 TOKEN = "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599"
 FIRST = date(2019, 1, 1)

@@ -15,9 +15,9 @@ import duckdb
 import pytest
 import requests
 
-from orchestration import publish
 from orchestration.bi.superset import CHARTS, Superset
 from orchestration.errors import SupersetRefused
+from orchestration.publishing import publish
 
 PASSWORD = secrets.token_urlsafe(16)
 QUERIES = {

@@ -24,9 +24,9 @@ import polars as pl
 import pytest
 
 from ingestion.evm import ledger
-from ingestion.lake import observation_schema
+from ingestion.lake.tables import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
-from orchestration.resources import DBT_PROJECT, Home
+from orchestration.home import DBT_PROJECT, Home
 
 DAY = timedelta(days=1)
 SATS = 100_000_000

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from ingestion.evm import ledger
-from ingestion.lake import observation_schema
+from ingestion.lake.tables import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, nyse, prices
-from orchestration.resources import DBT_PROJECT, Home
+from orchestration.home import DBT_PROJECT, Home
 
 FACTS = {"funds", "fund_events", "etf_filings", "market_sessions", "claims", "claim_checks"}
 """Marts of what a person reviews and of the calendar: they have rows whatever publishers say."""

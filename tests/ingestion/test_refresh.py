@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import ingestion.refresh
 from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed, PageRefused
-from ingestion.lake import CAPTURE_SCHEMA, CAPTURES, Lake, observation_schema
+from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, Lake, observation_schema
 from ingestion.refresh import Reading, fetch_live, holds_sample, last_readings, read_sessions, refresh
 from ingestion.sources import nyse
 

@@ -1,15 +1,12 @@
 """A home built from the bundled sample through the command line, once for all tests that only read it."""
 
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
-
-from orchestration.cli import main
+from orchestration.cli.main import main
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from orchestration.bi.superset import CHARTS
-from orchestration.report import charts, headlines, tables
+from orchestration.publishing.report import charts, headlines, tables
 
 MODELS = Path(__file__).parents[2] / "dbt_project/models"
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from ingestion.sample import chain as sample
-from orchestration import publish
-from orchestration.resources import Home
+from orchestration.home import Home
+from orchestration.publishing import publish
 
 SATS = Decimal(100_000_000)
 

@@ -6,7 +6,7 @@ import time
 from dbt.adapters.cache import RelationsCache
 
 from orchestration import dbt
-from orchestration.resources import Home
+from orchestration.home import Home
 
 
 def test_models_are_replaced_however_slowly_dbt_learns_what_is_there(sample_home, tmp_path, monkeypatch):

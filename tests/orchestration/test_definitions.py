@@ -7,8 +7,8 @@ import shutil
 import pytest
 from dagster import AssetKey
 
-from orchestration import publish
-from orchestration.resources import DBT_PROJECT
+from orchestration.home import DBT_PROJECT
+from orchestration.publishing import publish
 
 
 @pytest.fixture(scope="module")

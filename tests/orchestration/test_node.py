@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from holders import grow
-from test_rpc import NO_UNDO, PASSWORD, USER, Core, always, error, know
+from test_client import NO_UNDO, PASSWORD, USER, Core, always, error, know
 
 from ingestion.bitcoin import ingest
 from ingestion.sample import regtest
-from orchestration.resources import Home
+from orchestration.home import Home
 
 START = 1_600_000_000
 TIP = 150

@@ -10,7 +10,7 @@ import pytest
 from ingestion.evm import ingest
 from ingestion.evm.node import Node
 from ingestion.sample import tokens
-from orchestration.resources import Home
+from orchestration.home import Home
 
 KEY = "sEcr3tK3y0123456789"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.queries import WORTH_HAVING
+from orchestration.answers.queries import WORTH_HAVING
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import publish
-from orchestration.resources import Home
+from orchestration.home import Home
+from orchestration.publishing import publish
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "archive"
 

@@ -11,8 +11,8 @@ from polars.testing import assert_frame_equal
 from test_snapshot import written
 
 from ingestion.sample import chain as sample
-from orchestration import publish
-from orchestration.resources import Home
+from orchestration.home import Home
+from orchestration.publishing import publish
 
 BASE = 1_470
 """The second of the four blocks of a day of the sell-off, so that a part of the day's flows is behind it."""

@@ -13,10 +13,10 @@ import pytest
 
 from ingestion.errors import WrongUse
 from ingestion.evm.ledger import TABLES, read_record
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 from orchestration import seeds
-from orchestration.resources import Home, Settings
+from orchestration.home import Home, Settings
 
 KEY = "sEcr3tK3y0123456789"
 

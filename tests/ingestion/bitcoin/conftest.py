@@ -2,14 +2,10 @@
 
 import random
 import shutil
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from engine import Engine
 from holders import grow
 

@@ -6,7 +6,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files import DamagedFile, Folder, MissingUndo
+from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.sample import regtest
 from ingestion.sample.regtest import Chain, Input, Output, Transaction, write_files

@@ -8,10 +8,10 @@ import pytest
 from holders import grow
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files import Folder
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.ledger import KEYS, TABLES, AnotherChain, Ledger, read_record
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import Chain, write_files
 
 REGTEST = NETWORKS["regtest"]

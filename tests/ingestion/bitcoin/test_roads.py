@@ -7,15 +7,16 @@ from contextlib import closing
 import polars as pl
 import pytest
 from holders import grow
+from test_client import HALF, Core, by_rpc, know
 from test_ledger import folder, held, same
-from test_rpc import HALF, Core, by_rpc, know
 from test_snapshot import written
 
-from ingestion.bitcoin import ingest, rpc
+from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
-from ingestion.bitcoin.rpc import NodeUnreachable
+from ingestion.bitcoin.node import client as rpc
+from ingestion.bitcoin.node.client import NodeUnreachable
 from ingestion.errors import WrongUse
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import Chain
 
 START = 1_600_000_000

@@ -12,12 +12,12 @@ from holders import grow
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history, snapshot
-from ingestion.bitcoin.files import Folder, WrongNetwork
+from ingestion.bitcoin.files.folder import Folder, WrongNetwork
 from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS
 from ingestion.bitcoin.ledger import Ledger
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.snapshot import DamagedSnapshot, NotASnapshot, UnknownBase
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import (
     Chain,
     Coin,

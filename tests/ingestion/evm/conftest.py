@@ -1,16 +1,11 @@
 """A real node with a history, for all tests that only read it."""
 
 import random
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import anvil
+import pytest
 from anvil import Anvil
 from simulated import HOLDERS
 

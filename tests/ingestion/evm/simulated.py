@@ -6,7 +6,7 @@ import polars as pl
 
 from ingestion.evm.ledger import TABLES
 from ingestion.evm.rows import ZERO_ADDRESS
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 
 TOKEN = sample.BITCOIN.address

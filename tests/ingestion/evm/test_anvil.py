@@ -12,11 +12,12 @@ import requests
 from anvil import Anvil
 from simulated import HOLDERS, TOKEN, held
 
-from ingestion.evm import ingest, rpc
+from ingestion.evm import ingest
+from ingestion.evm import provider as rpc
 from ingestion.evm.ingest import Wanted
 from ingestion.evm.node import Node
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 
 

@@ -13,7 +13,7 @@ from ingestion.evm.ingest import Wanted
 from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, Watched
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 
 DAY = 86_400

@@ -9,7 +9,7 @@ from ingestion.evm import ledger
 from ingestion.evm.decode import no_rows
 from ingestion.evm.ledger import SOURCE, TABLES, Ledger, read_record
 from ingestion.evm.rows import COVERAGE, TRANSFER, TRANSFERS, Block, Span
-from ingestion.lake import Lake
+from ingestion.lake.tables import Lake
 
 ANN, BOB = "0x" + 40 * "a", "0x" + 40 * "b"
 COIN, OTHER = "0x" + 40 * "1", "0x" + 40 * "2"

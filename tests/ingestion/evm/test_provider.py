@@ -15,7 +15,7 @@ import pytest
 from ingestion.errors import WrongUse
 from ingestion.evm.errors import AnswerRefused, NodeRefused, NodeUnreachable
 from ingestion.evm.node import Node
-from ingestion.evm.rpc import Provider
+from ingestion.evm.provider import Provider
 
 KEY = "sEcr3tK3y0123456789"
 GOOD = b'{"jsonrpc": "2.0", "id": 0, "result": "0x1"}'
@@ -264,6 +264,6 @@ def test_calls_are_asked_for_together_and_answered_in_their_order(server):
 
 
 def test_nested_json_stays_an_error_after_web3_is_imported():
-    code = "import ingestion.evm.rpc, json; json.loads(100_000 * '[')"
+    code = "import ingestion.evm.provider, json; json.loads(100_000 * '[')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.stderr.splitlines()[-1].startswith("RecursionError")

@@ -1,0 +1,92 @@
+"""The page: sections asked of the published warehouse, drawn, and set in one HTML file with nothing outside it."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from orchestration.publishing.report import drawing, headlines, words
+from orchestration.publishing.report.charts import CHARTS
+from orchestration.publishing.report.sections import Answer, ask
+from orchestration.publishing.report.tables import CLAIMS, COLUMNS, FIGURE, SERIES_QUERY, STRESS, TOKENS, bytes_query
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Report:
+    """A self-contained page, and each of its charts as PNG by name."""
+
+    html: str
+    charts: Mapping[str, bytes]
+
+
+def render(warehouse: Path, manifest: Mapping) -> Report:
+    """The report of a published database.
+
+    Args:
+        warehouse: the database file, which is opened read-only.
+        manifest: what the published folder says of itself: build_id, built_at, as_of, is_sample, failed_sources.
+    """
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        first = [ask(con, section) for section in headlines.HEADLINES]
+        charts = [ask(con, section) for section in CHARTS]
+        tables = [ask(con, section) for section in (TOKENS, STRESS)]
+        claims, figure, columns = (ask(con, section) for section in (CLAIMS, FIGURE, COLUMNS))
+    drawings = {chart.section.name: drawing.svg(chart.section.spec(chart.records)) for chart in charts if chart.rows}
+    titles = {chart.section.name: title(chart, manifest["is_sample"]) for chart in charts}
+    html = _template().render(
+        manifest=manifest,
+        moment=datetime.fromisoformat(manifest["as_of"] or manifest["built_at"]),
+        sentence=headlines.sentence(first),
+        headlines=first,
+        charts=charts,
+        tables=tables,
+        claims=claims,
+        figure=figure,
+        bytes_query=bytes_query(figure),
+        series_query=SERIES_QUERY,
+        marts=_by_mart(columns),
+        drawings={name: Markup(svg) for name, svg in drawings.items()},
+        palettes={"light": drawing.LIGHT, "dark": drawing.DARK},
+        style=_file("report.css"),
+        script=_file("report.js"),
+        script_hash=_hash(_file("report.js")),
+    )
+    return Report(html, {name: drawing.png(svg, titles[name]) for name, svg in drawings.items()})
+
+
+def title(chart: Answer, is_sample: bool) -> str:
+    """What stands above a chart's PNG, which travels without its page and so says itself what is not real."""
+    mark = "; simulated chain" if chart.simulated else "; reconstructed sample" if is_sample else ""
+    return chart.section.title + mark
+
+
+def _by_mart(columns: Answer) -> dict[str, list[dict]]:
+    marts: dict[str, list[dict]] = {}
+    for record in columns.records:
+        marts.setdefault(record["mart"], []).append(record)
+    return marts
+
+
+def _template():
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = words.cell
+    return environment.get_template("report.html.j2")
+
+
+def _file(name: str) -> Markup:
+    return Markup((HERE / name).read_text(encoding="utf-8"))
+
+
+def _hash(script: str) -> str:
+    """What the page's own policy lets run, and nothing else."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,71 @@
+"""The page that answers SQL without a server: DuckDB-WASM, the published warehouse and the page in two files.
+
+A browser that opens a file refuses to read the files beside it, but loads scripts: so the engine is a script, shared by
+all builds, and the warehouse is text inside the page. It is the warehouse rather than its Parquet files because
+DuckDB-WASM 1.32 would fetch its Parquet reader from outside, and because keys, comments and macros come with it.
+"""
+
+import base64
+import gzip
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from orchestration.answers.queries import WORTH_HAVING
+
+ENGINE = "duckdb-wasm.js"
+"""The engine's file name beside the page."""
+MAX_EMBEDDED_BYTES = 64 * 1024**2
+"""A larger warehouse is not put into its page, which then asks for the file. Chosen for the size of the page: one of
+26 MB took 0.45 s of CPU to compress and made a page of 21 MB."""
+TEMPLATE = Path(__file__).with_name("sql_page.html")
+SHOWN = ("build_id", "built_at", "as_of", "is_sample", "failed_sources")
+
+
+def page(warehouse: bytes, manifest: dict) -> str:
+    """The page for one published build.
+
+    Args:
+        warehouse: the published DuckDB file.
+        manifest: what the build says of itself.
+    """
+    content = {
+        "build": {name: manifest[name] for name in SHOWN},
+        "queries": [{"question": question, "sql": sql.strip()} for question, sql in WORTH_HAVING.items()],
+        "warehouse": _packed(warehouse) if len(warehouse) <= MAX_EMBEDDED_BYTES else None,
+    }
+    # "</script>" in a text would end the block that holds it.
+    return TEMPLATE.read_text().replace("__CONTENT__", json.dumps(content).replace("<", "\\u003c"))
+
+
+def engine(duckdb: bytes, arrow: bytes) -> str:
+    """One script that holds all of the engine; run by a page, it defines `duckdb` and `engineFiles`.
+
+    Args:
+        duckdb: the npm package @duckdb/duckdb-wasm, as it was packed.
+        arrow: the npm package apache-arrow, which the former expects its surroundings to have.
+    """
+    library = _member(duckdb, "dist/duckdb-browser.cjs").decode().partition("//# sourceMappingURL")[0]
+    files = {
+        "worker": _packed(_member(duckdb, "dist/duckdb-browser-eh.worker.js")),
+        "wasm": _packed(_member(duckdb, "dist/duckdb-eh.wasm")),
+    }
+    return (
+        "// DuckDB-WASM (MIT) and Apache Arrow (Apache-2.0), from their npm packages.\n"
+        f"{_member(arrow, 'Arrow.es2015.min.js').decode()}\n"
+        "const duckdb = ((module, require) => {\n"
+        f"const exports = module.exports;\n{library}\nreturn module.exports;\n"
+        "})({exports: {}}, () => Arrow);\n"
+        f"const engineFiles = {json.dumps(files)};\n"
+    )
+
+
+def _packed(content: bytes) -> str:
+    """Compressed and as text; the same bytes give the same text."""
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+
+
+def _member(package: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(package)) as archive:
+        return archive.extractfile(f"package/{name}").read()

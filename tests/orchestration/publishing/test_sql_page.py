@@ -1,0 +1,251 @@
+"""The SQL page in a real browser, opened from its file: typed queries answered, and no request to anywhere else."""
+
+import csv
+import io
+import re
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.errors import FetchFailed, WrongUse
+from orchestration.answers.queries import WORTH_HAVING
+from orchestration.home import Home
+from orchestration.publishing import publish, sql_page
+from orchestration.publishing import sql_engine as browser
+
+CHROMIUM = shutil.which("chromium")
+START_MILLISECONDS = 30_000
+"""On a quiet machine it takes 3 s; tests share theirs."""
+
+
+@pytest.fixture(scope="module")
+def home(sample_home, tmp_path_factory, pytestconfig) -> Home:
+    """The sample's home with the engine, which is kept between runs, and the page beside its warehouse."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    kept = Home(pytestconfig.cache.mkdir("browser"))
+    try:
+        engine = browser.take(kept)
+    except (WrongUse, FetchFailed) as reason:
+        pytest.skip(f"there is no engine here: {reason}")
+    home = Home(tmp_path_factory.mktemp("page") / "home")
+    shutil.copytree(sample_home / "published", home.published, symlinks=True)
+    browser.engine(home).parent.mkdir(parents=True)
+    shutil.copyfile(engine, browser.engine(home))
+    browser.add_page(home, publish.latest(home))
+    return home
+
+
+@pytest.fixture(scope="module")
+def chromium(home):
+    """A headless Chromium; the engine's browser needs no rights, so as root it may run without its sandbox."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+class Page:
+    """The page as a reader uses it, and what the browser noticed meanwhile."""
+
+    def __init__(self, context):
+        self.page = context.new_page()
+        self.errors, self.requests = [], []
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        context.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, file: Path, state: str = r"\d rows?, ") -> "Page":
+        self.page.goto(file.as_uri())
+        self.page.locator("#state", has_text=re.compile(state)).wait_for(timeout=START_MILLISECONDS)
+        return self
+
+    def ask(self, query: str) -> str:
+        """Type a query and run it by keyboard; gives what the page says of it."""
+        self.page.fill("#query", query)
+        self.page.press("#query", "Control+Enter")
+        self.page.locator("#run:not([disabled])").wait_for()
+        return self.page.inner_text("#state")
+
+    def cells(self) -> list[list[str]]:
+        lines = self.page.locator("#answer tbody tr")
+        return lines.evaluate_all("lines => lines.map(line => [...line.cells].map(cell => cell.innerText))")
+
+    def saved(self) -> list[list[str]]:
+        """The answer as downloaded: a heading, then rows."""
+        with self.page.expect_download() as download:
+            self.page.click("#save")
+        return list(csv.reader(io.StringIO(Path(download.value.path()).read_text())))
+
+
+@pytest.fixture(scope="module")
+def opened(chromium, home):
+    """The sample's page, opened once for all tests that only ask."""
+    with chromium.new_context() as context:
+        yield Page(context).open(publish.latest(home) / browser.PAGE)
+
+
+def test_it_opens_from_its_file_with_an_answer_and_no_outside_request(opened):
+    assert opened.errors == []
+    assert {url.split(":")[0] for url in opened.requests} == {"file", "blob"}
+    assert len([url for url in opened.requests if url.startswith("file")]) == 2
+    assert opened.page.inner_text("#state").startswith("6 rows")
+    assert "reconstructed" in opened.page.inner_text("#about")
+
+
+def test_a_typed_query_is_answered(opened):
+    query = "select ticker, fee_bps from marts.funds where ticker in ('IBIT', 'GBTC') order by ticker"
+    assert opened.ask(query).startswith("2 rows")
+    assert opened.cells() == [["GBTC", "150"], ["IBIT", "25"]]
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize("question", WORTH_HAVING)
+def test_the_readmes_queries_answer_as_duckdb_does(opened, home, question):
+    opened.page.get_by_role("button", name=question).click()
+    opened.page.locator("#run:not([disabled])").wait_for()
+    heading, *rows = opened.saved()
+    with duckdb.connect(str(publish.warehouse(home)), read_only=True) as con:
+        answer = con.sql(WORTH_HAVING[question])
+        columns = answer.columns
+        # 3236.0 of DuckDB is 3236 in JavaScript
+        plain = [float if kind == "DOUBLE" else str for kind in answer.types]
+        expected = answer.project("cast(columns(*) as varchar)").fetchall()
+
+    rows, expected = (
+        sorted([[kind(cell or 0) for kind, cell in zip(plain, row, strict=True)] for row in found], key=str)
+        for found in (rows, expected)
+    )
+    assert heading == columns
+    assert rows == expected != []
+
+
+def test_cells_are_exact(opened):
+    opened.ask(
+        "select -0.05::decimal(18, 8) as small, 12345678901234567890.12::decimal(38, 2) as large,"
+        " 9007199254740993 as whole, -7::decimal(4, 0) as scaleless, -1e21::double as float"
+    )
+    assert opened.cells() == [
+        ["-0.05000000", "12,345,678,901,234,567,890.12", "9,007,199,254,740,993", "-7", "-1e+21"],
+    ]
+    opened.ask(
+        "select date '2025-11-04' as day, timestamp '2025-11-04 01:02:03' as moment, null as nothing,"
+        " 'a,\"b\"' as text, true as truth"
+    )
+    assert opened.cells() == [["2025-11-04", "2025-11-04 01:02:03", "null", 'a,"b"', "true"]]
+    assert opened.saved()[1] == ["2025-11-04", "2025-11-04 01:02:03", "", 'a,"b"', "true"]
+
+
+def test_text_is_never_read_as_html(opened):
+    opened.ask("select '<img src=x onerror=alert(1)>' as text")
+    assert opened.cells() == [["<img src=x onerror=alert(1)>"]]
+
+
+def test_the_first_thousand_rows_are_shown_and_all_are_counted(opened):
+    assert opened.ask("from range(1001)").startswith("1,001 rows, the first 1,000 shown, ")
+    assert len(opened.cells()) == 1000
+    assert len(opened.saved()) == 1002
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [("selec 1", "syntax error"), ("drop table marts.funds", "read-only"), ("from nowhere", "does not exist")],
+)
+def test_an_error_is_shown_and_the_next_query_runs(opened, query, error):
+    assert opened.ask(query) == "The query does not run."
+    assert error in opened.page.inner_text("[role=alert]")
+    assert opened.cells() == []
+    assert opened.ask("select 1").startswith("1 row,")
+    assert opened.page.inner_text("[role=alert]") == ""
+
+
+def test_every_mart_is_listed_with_its_columns_described(opened, home):
+    listed = opened.page.locator("#marts details")
+    assert listed.count() == len(publish.manifest(home)["marts"])
+    mart = listed.filter(has=opened.page.locator("summary code", has_text=re.compile("^etf_flows_daily$")))
+    mart.locator("summary").click()
+    assert "One row per" in mart.locator("p").inner_text()
+    assert mart.locator("dt").count() == mart.locator("dd").count() > 5
+    assert all(mart.locator("dd").all_inner_texts())
+
+
+def test_a_query_reaches_nothing_outside(opened):
+    """Not even what a reader types leaves the page: the address is a server's on this machine, and it hears nothing."""
+    heard = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        opened.ask(f"from read_csv('http://127.0.0.1:{server.server_port}/secret.csv')")
+        server.shutdown()
+    assert opened.page.inner_text("#state") == "The query does not run."
+    assert heard == []
+
+
+def test_reading_parquet_says_that_its_reader_is_not_here(opened):
+    before = len(opened.requests)
+    opened.ask("from 'parquet/funds.parquet'")
+    assert opened.page.inner_text("#state") == "The query does not run."
+    assert opened.requests[before:] == []
+
+
+def test_a_large_warehouse_is_opened_by_choosing_its_file(chromium, home, tmp_path, monkeypatch):
+    monkeypatch.setattr(sql_page, "MAX_EMBEDDED_BYTES", 0)
+    folder = shutil.copytree(publish.latest(home), tmp_path / "large")
+    browser.add_page(home, folder)
+    with chromium.new_context() as context:
+        page = Page(context).open(folder / browser.PAGE, "too large")
+        page.page.set_input_files("#file", folder / publish.WAREHOUSE)
+        page.page.locator("#state", has_text="6 rows").wait_for(timeout=START_MILLISECONDS)
+        assert page.ask("select count(*) as n from marts.funds where ticker = 'IBIT'").startswith("1 row,")
+        assert page.cells() == [["1"]]
+        assert page.errors == []
+
+
+def test_another_warehouse_takes_the_place_of_the_first(chromium, home, tmp_path):
+    with duckdb.connect() as con:
+        con.execute(f"attach '{tmp_path / 'other.duckdb'}' as other (storage_version '{publish.STORAGE_VERSION}')")
+        con.execute("create schema other.marts; create table other.marts.etf_market_flows_weekly as select 7 as n")
+    with chromium.new_context() as context:
+        page = Page(context).open(publish.latest(home) / browser.PAGE)
+        (tmp_path / "notes.txt").write_text("no warehouse" * 1000)
+        page.page.set_input_files("#file", tmp_path / "notes.txt")
+        page.page.locator("#state", has_text="no warehouse").wait_for()
+        page.page.set_input_files("#file", [])
+        for _ in range(2):
+            page.page.set_input_files("#file", tmp_path / "other.duckdb")
+            page.page.locator("#marts details").nth(1).wait_for(state="detached")
+            assert page.ask("from marts.etf_market_flows_weekly").startswith("1 row,")
+            assert page.cells() == [["7"]]
+        assert page.errors == []
+
+
+def test_a_page_without_its_engine_says_so(chromium, home, tmp_path):
+    alone = shutil.copy(publish.latest(home) / browser.PAGE, tmp_path)
+    with chromium.new_context() as context:
+        page = Page(context).open(Path(alone), "did not start")
+        assert "duckdb-wasm.js is missing" in page.page.inner_text("[role=alert]")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(chromium, home, scheme):
+    with chromium.new_context(viewport={"width": 375, "height": 800}, color_scheme=scheme) as context:
+        page = Page(context).open(publish.latest(home) / browser.PAGE)
+        assert page.page.evaluate("() => document.documentElement.scrollWidth") == 375
+        dark = page.page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+        assert dark == (scheme == "dark")

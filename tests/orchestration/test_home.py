@@ -1,0 +1,79 @@
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from filelock import FileLock, Timeout
+
+from ingestion.errors import WrongUse
+from orchestration import home as resources
+from orchestration.home import Home, Settings
+
+
+def test_settings_have_defaults():
+    assert Settings.read({}) == Settings(Path("data"), "", 7, "held")
+
+
+def test_settings_come_from_the_environment():
+    given = {"HOME": "/h", "CONTACT": "me@example.org", "KEEP_BUILDS": "3", "MODE": "live"}
+    read = Settings.read({f"FLOWHOUSE_{name}": value for name, value in given.items()})
+    assert read == Settings(Path("/h"), "me@example.org", 3, "live")
+
+
+@pytest.mark.parametrize("setting", [{"FLOWHOUSE_KEEP_BUILDS": "0"}, {"FLOWHOUSE_KEEP_BUILDS": "many"}])
+def test_a_number_of_builds_that_is_none_is_refused(setting):
+    with pytest.raises(WrongUse, match="set it to a whole number of at least 1"):
+        Settings.read(setting)
+
+
+@pytest.mark.parametrize("confirmations", ["0", "1001", "some"])
+def test_confirmations_that_would_fold_too_soon_or_too_late_are_refused(confirmations):
+    with pytest.raises(WrongUse, match="set it to a whole number from 1 to 1000"):
+        Settings.read({"FLOWHOUSE_CONFIRMATIONS": confirmations})
+    assert Settings.read({"FLOWHOUSE_CONFIRMATIONS": "6"}).confirmations == 6
+
+
+def test_a_password_is_never_shown():
+    settings = Settings.read({"FLOWHOUSE_RPC_USER": "ann", "FLOWHOUSE_RPC_PASSWORD": "s3cr3t"})
+    assert settings.rpc_password == "s3cr3t"
+    assert "s3cr3t" not in repr(settings)
+
+
+def test_a_mode_that_cannot_be_scheduled_is_refused():
+    with pytest.raises(WrongUse, match="set it to live or held"):
+        Settings.read({"FLOWHOUSE_MODE": "replay"})
+
+
+@pytest.mark.parametrize(
+    ("as_of", "known_until"),
+    [(None, datetime(9999, 12, 31)), (datetime(2025, 11, 20, 2, 15), datetime(2025, 11, 20, 2, 15))],
+)
+def test_the_control_table_says_until_when_observations_count(tmp_path, as_of, known_until):
+    home = Home(tmp_path, as_of)
+    home.write_control()
+    (table,) = home.build.glob("flowhouse/control/*.parquet")
+    assert pl.read_parquet(table).rows() == [(as_of, known_until)]
+
+
+def test_builds_of_different_times_work_in_different_folders(tmp_path):
+    assert Home(tmp_path).build != Home(tmp_path, datetime(2025, 11, 20)).build
+
+
+def test_a_home_is_locked_against_others_and_open_to_its_own_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
+    home = Home(tmp_path)
+    with home.lock(), home.lock(), pytest.raises(Timeout), FileLock(tmp_path / "build" / "lock", timeout=0.1):
+        pass
+
+
+def test_a_dagster_server_sends_no_telemetry(tmp_path):
+    environment = Home(tmp_path).dagster_environment("held")
+    assert "telemetry: {enabled: false}" in (Path(environment["DAGSTER_HOME"]) / "dagster.yaml").read_text()
+    assert environment["FLOWHOUSE_HOME"] == str(tmp_path)
+
+
+def test_each_checkout_of_the_project_keeps_a_parse_of_its_own(monkeypatch, tmp_path):
+    """A parse names the files of the project it is of, so another checkout could not read its seeds by it."""
+    here = Home(tmp_path).dbt_target
+    monkeypatch.setattr(resources, "DBT_PROJECT", tmp_path / "elsewhere")
+    assert Home(tmp_path).dbt_target != here
