@@ -17,5 +17,5 @@ class PageRefused(IngestionError):
     """A page was served but cannot be trusted as a whole; no cell of it is stored."""
 
 
-class WrongUse(IngestionError):
+class UsageError(IngestionError):
     """What was asked for cannot be done as asked."""

@@ -20,7 +20,7 @@ FIRST_SESSION = date(2024, 1, 1)
 
 
 @dataclass(frozen=True)
-class Reading:
+class RefreshResult:
     """What a refresh of one source came to.
 
     Attributes:
@@ -47,7 +47,7 @@ def refresh(
     is_sample: bool,
     now: datetime,
     gathered: Sequence[str] = (),
-) -> Reading:
+) -> RefreshResult:
     """Read the captures of `source` that the lake does not hold yet, and record how it went.
 
     Observations are a pure function of the set of captures: where one is not newer than those already read, all are
@@ -56,7 +56,7 @@ def refresh(
     read well at a later time.
 
     Args:
-        mode: as in `Reading`; for `held`, the record keeps the mode of the last gathering.
+        mode: as in `RefreshResult`; for `held`, the record keeps the mode of the last gathering.
         is_sample: whether the sample's captures are read, or all but those.
         now: UTC without zone; a capture stamped later is refused.
         gathered: failures met while gathering captures, to be reported with the others.
@@ -70,7 +70,7 @@ def refresh(
         failures = (*gathered, str(error))
     if mode == "held":
         mode = next((last.mode for last in last_readings(lake) if last.source == source.SOURCE), mode)
-    reading = Reading(source.SOURCE, mode, now, read, added, failures)
+    reading = RefreshResult(source.SOURCE, mode, now, read, added, failures)
     fields = asdict(reading) | {"at": now.isoformat()}
     lake.write_record(source.SOURCE, READING, json.dumps(fields, indent=1))
     return reading
@@ -107,7 +107,7 @@ def fetch_live(source: ModuleType, archive: Archive, lake: Lake, http, day: date
     return failures
 
 
-def last_readings(lake: Lake) -> list[Reading]:
+def last_readings(lake: Lake) -> list[RefreshResult]:
     """How the last refresh of each source went, by source name."""
     return [_read_reading(path.read_text()) for path in sorted(lake.root.glob(f"*/{READING}"))]
 
@@ -253,6 +253,6 @@ def _standing_refusals(log: pl.DataFrame) -> list[str]:
     ]
 
 
-def _read_reading(text: str) -> Reading:
+def _read_reading(text: str) -> RefreshResult:
     fields = json.loads(text)
-    return Reading(**fields | {"at": datetime.fromisoformat(fields["at"]), "failures": tuple(fields["failures"])})
+    return RefreshResult(**fields | {"at": datetime.fromisoformat(fields["at"]), "failures": tuple(fields["failures"])})

@@ -21,7 +21,7 @@ from ingestion.evm import ledger as tokens
 from ingestion.refresh import last_readings
 from ingestion.sources import holder_series, nyse
 from orchestration import sources
-from orchestration.home import Gathering, Home, Settings, now
+from orchestration.home import Home, IngestMode, Settings, now
 from orchestration.publishing import publish
 from orchestration.sources import Told
 
@@ -37,7 +37,7 @@ def source_asset(source: ModuleType) -> AssetsDefinition:
         description=source.__doc__,
         check_specs=[AssetCheckSpec("read_without_failure", asset=key)],
     )
-    def ingest(home: ResourceParam[Home], gathering: ResourceParam[Gathering], told: ResourceParam[Told]):
+    def ingest(home: ResourceParam[Home], gathering: ResourceParam[IngestMode], told: ResourceParam[Told]):
         with home.lock():
             reading = sources.update(source, home, gathering)
         told(reading)
@@ -59,7 +59,7 @@ def source_asset(source: ModuleType) -> AssetsDefinition:
     name="bitcoin_chain",
     specs=[AssetSpec([ledger.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in ledger.TABLES],
 )
-def chain(home: ResourceParam[Home], gathering: ResourceParam[Gathering]) -> Iterator[MaterializeResult]:
+def chain(home: ResourceParam[Home], gathering: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
     """What coins were spent and created on a chain, by day; nodes are read by `flowhouse ingest bitcoin`."""
     with home.lock():
         sources.update_chain(home, gathering)
@@ -71,7 +71,7 @@ def chain(home: ResourceParam[Home], gathering: ResourceParam[Gathering]) -> Ite
     name="account_chains",
     specs=[AssetSpec([tokens.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in tokens.TABLES],
 )
-def account_chains(home: ResourceParam[Home], gathering: ResourceParam[Gathering]) -> Iterator[MaterializeResult]:
+def account_chains(home: ResourceParam[Home], gathering: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
     """Token transfers and stress events of account chains; providers are asked by `flowhouse ingest evm`."""
     with home.lock():
         sources.update_tokens(home, gathering)

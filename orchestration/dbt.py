@@ -13,7 +13,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from google.protobuf.json_format import MessageToDict
 
-from orchestration.errors import BuildBroken
+from orchestration.errors import BuildFailed
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.publishing import publish
 
@@ -32,7 +32,7 @@ def prepare(home: Home) -> Path:
     """Parse the project, or load the parse of the same files again; returns the manifest's path.
 
     Raises:
-        BuildBroken: the project does not parse.
+        BuildFailed: the project does not parse.
     """
     _invoke(home, ["parse"], [])
     return home.dbt_target / "manifest.json"
@@ -42,7 +42,7 @@ def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]
     """Build the selected seeds, models and tests into the home's build file; yields dbt's result events.
 
     Raises:
-        BuildBroken: a model or a test failed; the sentence names the first ones.
+        BuildFailed: a model or a test failed; the sentence names the first ones.
     """
     results: list[dict] = []
 
@@ -62,7 +62,7 @@ def document(home: Home) -> None:
     """Write dbt's page of models, columns and lineage: one file, which asks for nothing when it is opened.
 
     Raises:
-        BuildBroken: the build file cannot be read.
+        BuildFailed: the build file cannot be read.
     """
     # 0.3 s of CPU; 1.4 s where every model is compiled again, whose text would hold this machine's paths.
     _invoke(home, ["docs", "generate", "--static", "--no-compile"], [])
@@ -103,10 +103,10 @@ def _invoke(home: Home, command: list[str], callbacks: list) -> None:
         # Until it is closed the connection holds the build file's write lock in this process.
         DuckDBConnectionManager.close_all_connections()
     if outcome.exception:
-        raise BuildBroken(f"dbt stopped: {_first_line(outcome.exception)}")
+        raise BuildFailed(f"dbt stopped: {_first_line(outcome.exception)}")
     if not outcome.success:
         failed = [f"{result.node.name}: {_first_line(result.message)}" for result in outcome.result if _is_bad(result)]
-        raise BuildBroken(f"{len(failed)} of the warehouse's models or tests failed: {'; '.join(failed[:3])}")
+        raise BuildFailed(f"{len(failed)} of the warehouse's models or tests failed: {'; '.join(failed[:3])}")
 
 
 def _is_bad(result) -> bool:

@@ -11,7 +11,7 @@ from dagster import (
 
 from orchestration.assets import publishing, raw_tables
 from orchestration.dbt import models, silent
-from orchestration.home import Gathering, Home, Settings
+from orchestration.home import Home, IngestMode, Settings
 from orchestration.sources import unheard
 
 settings = Settings.read()
@@ -37,7 +37,7 @@ definitions = Definitions(
     resources={
         "home": home,
         "settings": settings,
-        "gathering": Gathering(settings.mode, contact=settings.contact),
+        "gathering": IngestMode(settings.mode, contact=settings.contact),
         "told": unheard,
         "step": silent,
     },

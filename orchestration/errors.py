@@ -1,7 +1,7 @@
 """Errors that end a build."""
 
 
-class BuildBroken(Exception):
+class BuildFailed(Exception):
     """The warehouse's structure broke: keys, contracts, identities or dbt itself; nothing is published."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import BaseFileLock, FileLock
 
 from ingestion.archive import Archive, Served
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
@@ -48,18 +48,18 @@ class Settings:
         """Settings from the environment, defaults elsewhere.
 
         Raises:
-            WrongUse: a value is not of its kind.
+            UsageError: a value is not of its kind.
         """
         given = {name: environment.get(f"FLOWHOUSE_{name.upper()}", "") for name in cls.__dataclass_fields__}
         keep = given["keep_builds"] or str(cls.keep_builds)
         if not keep.isdigit() or int(keep) < 1:
-            raise WrongUse(f"FLOWHOUSE_KEEP_BUILDS is '{keep}': set it to a whole number of at least 1.")
+            raise UsageError(f"FLOWHOUSE_KEEP_BUILDS is '{keep}': set it to a whole number of at least 1.")
         confirmations = given["confirmations"] or str(cls.confirmations)
         if not confirmations.isdigit() or not 1 <= int(confirmations) <= cls.confirmations:
-            raise WrongUse(f"FLOWHOUSE_CONFIRMATIONS is '{confirmations}': set it to a whole number from 1 to 1000.")
+            raise UsageError(f"FLOWHOUSE_CONFIRMATIONS is '{confirmations}': set it to a whole number from 1 to 1000.")
         mode = given["mode"] or cls.mode
         if mode not in ("live", "held"):
-            raise WrongUse(f"FLOWHOUSE_MODE is '{mode}': set it to live or held.")
+            raise UsageError(f"FLOWHOUSE_MODE is '{mode}': set it to live or held.")
         return cls(
             Path(given["home"] or cls.home),
             given["contact"],
@@ -132,8 +132,8 @@ class Home:
 
         from ingestion.lake.tables import Lake
 
-        row = {"as_of_at": [self.as_of], "known_until": [self.as_of or datetime(9999, 12, 31)]}
-        schema = {"as_of_at": pl.Datetime("us"), "known_until": pl.Datetime("us")}
+        row = {"as_of_at": [self.as_of], "as_of_cutoff": [self.as_of or datetime(9999, 12, 31)]}
+        schema = {"as_of_at": pl.Datetime("us"), "as_of_cutoff": pl.Datetime("us")}
         Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
 
     def lock(self) -> BaseFileLock:
@@ -170,7 +170,7 @@ class Home:
 
 
 @dataclass(frozen=True)
-class OwnFile:
+class UserUpload:
     """A user's own file, to be filed below the folder `resource` of its source."""
 
     resource: str
@@ -179,13 +179,13 @@ class OwnFile:
 
 
 @dataclass(frozen=True)
-class Gathering:
+class IngestMode:
     """How captures are gathered: `mode` is live, replay (of the folder `replay`), file (`own`), sample or held."""
 
     mode: str
     replay: Path | None = None
     contact: str = ""
-    own: OwnFile | None = None
+    own: UserUpload | None = None
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.bitcoin.ingest import check_network
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from orchestration.home import Settings
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
+class NodeLocation:
     """A node's data folder, or the address of its JSON-RPC (with its cookie, if any) or of its REST interface.
 
     Raises:
-        WrongUse: there is no such network, or not one place of the three is given.
+        UsageError: there is no such network, or not one place of the three is given.
     """
 
     network: str
@@ -32,18 +32,18 @@ class Place:
 
     def __post_init__(self) -> None:
         if sum(place is not None for place in (self.datadir, self.rpc, self.rest)) != 1:
-            raise WrongUse("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
+            raise UsageError("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
         check_network(self.network)
 
 
-def folder(place: Place) -> Folder:
+def folder(place: NodeLocation) -> Folder:
     """The node's files, with all headers read."""
     from ingestion.bitcoin.files.folder import Folder
 
     return Folder(place.datadir, NETWORKS[place.network])
 
 
-def node(place: Place, settings: Settings) -> Node:
+def node(place: NodeLocation, settings: Settings) -> Node:
     """The running node."""
     from ingestion.bitcoin.node.client import Rest, Rpc
 

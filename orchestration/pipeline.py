@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.refresh import Reading
+from ingestion.refresh import RefreshResult
 from orchestration import sources
-from orchestration.errors import BuildBroken
-from orchestration.home import Gathering, Home, Settings
+from orchestration.errors import BuildFailed
+from orchestration.home import Home, IngestMode, Settings
 from orchestration.publishing import publish
 from orchestration.sources import Told
 
@@ -22,7 +22,7 @@ class Outcome:
 
     folder: Path
     is_new: bool
-    readings: tuple[Reading, ...]
+    readings: tuple[RefreshResult, ...]
 
     @property
     def failures(self) -> list[str]:
@@ -30,16 +30,16 @@ class Outcome:
         return [failure for reading in self.readings for failure in reading.failures]
 
 
-def build(home: Home, gathering: Gathering, settings: Settings, told: Told, step) -> Outcome:
+def build(home: Home, gathering: IngestMode, settings: Settings, told: Told, step) -> Outcome:
     """Bring the home up to date and publish it.
 
     Args:
-        told: called with each source's `Reading`.
+        told: called with each source's `RefreshResult`.
         step: called with the name, number and count of finished dbt nodes.
 
     Raises:
-        WrongUse: the home and the gathering do not fit.
-        BuildBroken: the structure broke; what was published stays as it was.
+        UsageError: the home and the gathering do not fit.
+        BuildFailed: the structure broke; what was published stays as it was.
     """
     with home.lock():
         readings = tuple(sources.update_all(home, gathering, told))
@@ -65,7 +65,7 @@ def _run(assets: Sequence, resources: dict) -> None:
     """Materialize assets in this process.
 
     Raises:
-        BuildBroken: as raised within the run, or for any other error in it.
+        BuildFailed: as raised within the run, or for any other error in it.
     """
     from dagster import materialize
 
@@ -73,4 +73,4 @@ def _run(assets: Sequence, resources: dict) -> None:
     if not result.success:
         error = next(event.step_failure_data.error for event in result.get_step_failure_events())
         cause = error.cause or error
-        raise BuildBroken(cause.message.split(": ", 1)[-1].strip())
+        raise BuildFailed(cause.message.split(": ", 1)[-1].strip())

@@ -5,11 +5,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from orchestration.home import DBT_PROJECT
 
 if TYPE_CHECKING:
-    from ingestion.evm.rows import Watched
+    from ingestion.evm.rows import WatchList
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -17,7 +17,7 @@ def read(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader((DBT_PROJECT / "seeds" / f"{name}.csv").read_text().splitlines()))
 
 
-def watched(chain_id: int, network: str | None = None, only: Collection[str] = ()) -> "Watched":
+def load_watch_list(chain_id: int, network: str | None = None, only: Collection[str] = ()) -> "WatchList":
     """What is read of a chain.
 
     Args:
@@ -26,25 +26,25 @@ def watched(chain_id: int, network: str | None = None, only: Collection[str] = (
         only: assets and protocols to read; all where it is empty.
 
     Raises:
-        WrongUse: the seeds know no such chain, or by another name, or nothing by a name of `only`.
+        UsageError: the seeds know no such chain, or by another name, or nothing by a name of `only`.
     """
-    from ingestion.evm.rows import TOPICS, Contract, Token, Watched
+    from ingestion.evm.rows import TOPICS, Contract, Token, WatchList
 
     tokens, contracts = (
         [row for row in read(name) if int(row["chain_id"]) == chain_id] for name in ("tokens", "contracts")
     )
     names = {row["network"] for row in (*tokens, *contracts)}
     if not names:
-        raise WrongUse(
+        raise UsageError(
             f"The provider serves the chain with id {chain_id}, of which nothing is read: name another address, or add"
             " your tokens to seeds/tokens.csv."
         )
     (name,) = names
     if network not in (None, name):
-        raise WrongUse(f"The provider serves {name} (chain id {chain_id}), not {network}: name another address.")
+        raise UsageError(f"The provider serves {name} (chain id {chain_id}), not {network}: name another address.")
     if unknown := {row["kind"] for row in contracts} - TOPICS.keys():
-        raise WrongUse(f"seeds/contracts.csv has the kind {min(unknown)}: choose one of {', '.join(TOPICS)}.")
-    found = Watched(
+        raise UsageError(f"seeds/contracts.csv has the kind {min(unknown)}: choose one of {', '.join(TOPICS)}.")
+    found = WatchList(
         name,
         chain_id,
         tuple(
@@ -58,14 +58,14 @@ def watched(chain_id: int, network: str | None = None, only: Collection[str] = (
     return _restricted(found, only) if only else found
 
 
-def _restricted(watched: "Watched", only: Collection[str]) -> "Watched":
-    names = {watched.name(address) for address in watched.emitters}
+def _restricted(watch_list: "WatchList", only: Collection[str]) -> "WatchList":
+    names = {watch_list.name(address) for address in watch_list.emitters}
     if unknown := set(only) - names:
-        raise WrongUse(f"{min(unknown)} is not read of {watched.network}: choose from {', '.join(sorted(names))}.")
+        raise UsageError(f"{min(unknown)} is not read of {watch_list.network}: choose from {', '.join(sorted(names))}.")
     return replace(
-        watched,
-        tokens=tuple(token for token in watched.tokens if token.asset in only),
-        contracts=tuple(contract for contract in watched.contracts if contract.protocol in only),
+        watch_list,
+        tokens=tuple(token for token in watch_list.tokens if token.asset in only),
+        contracts=tuple(contract for contract in watch_list.contracts if contract.protocol in only),
     )
 
 

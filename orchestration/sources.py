@@ -8,42 +8,42 @@ from ingestion.archive import Archive, Served
 from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.errors import PageRefused, WrongUse
+from ingestion.errors import PageRefused, UsageError
 from ingestion.evm import ingest as evm
 from ingestion.evm import ledger as tokens
-from ingestion.refresh import Reading, fetch_live, holds_sample, read_sessions, refresh
+from ingestion.refresh import RefreshResult, fetch_live, holds_sample, read_sessions, refresh
 from ingestion.sample.pages import pages
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, prices
 from ingestion.transport.publisher import Http
 from orchestration import seeds
-from orchestration.home import Gathering, Home, OwnFile, now
+from orchestration.home import Home, IngestMode, UserUpload, now
 
 SOURCES = (farside, ishares, binance_vision, alternative_me, bitview, holder_series, prices)
 """Those without RESOURCES are read from files that users bring."""
 SAMPLE_NOTE = "reconstructed from the project's own table of facts"
 
-Told = Callable[[Reading], None]
+Told = Callable[[RefreshResult], None]
 """Told how each source went."""
 
 
-def unheard(reading: Reading) -> None:
+def unheard(reading: RefreshResult) -> None:
     """A `Told` for nobody."""
 
 
-def check(home: Home, gathering: Gathering) -> bool:
+def check(home: Home, gathering: IngestMode) -> bool:
     """Whether the gathering makes this home leave the bundled sample behind.
 
     Raises:
-        WrongUse: the sample is asked for in a home that holds real captures, or the folder to replay is not there.
+        UsageError: the sample is asked for in a home that holds real captures, or the folder to replay is not there.
     """
     chains = [read_record(home.lake, network) for network in NETWORKS]
     has_own_chain = any(chain.tip_height is not None and not chain.is_sample for chain in chains)
     account_chains = [tokens.read_record(home.lake, network) for network in tokens.networks(home.lake)]
     has_own_chain |= any(chain.chain_id is not None and not chain.is_sample for chain in account_chains)
     if gathering.mode == "sample" and (holds_sample(home.lake) is False or has_own_chain):
-        raise WrongUse(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
+        raise UsageError(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
     if gathering.replay is not None and not gathering.replay.is_dir():
-        raise WrongUse(f"{gathering.replay} is not a folder: name an archive folder (source/resource/stamp.ext).")
+        raise UsageError(f"{gathering.replay} is not a folder: name an archive folder (source/resource/stamp.ext).")
     return holds_any_sample(home) and gathering.mode in ("live", "replay", "file")
 
 
@@ -53,7 +53,7 @@ def holds_any_sample(home: Home) -> bool:
     return bool(holds_sample(home.lake)) or any(record.is_sample for record in records)
 
 
-def update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
+def update(source: ModuleType, home: Home, gathering: IngestMode) -> RefreshResult:
     """Gather captures of one source as asked and read what is new.
 
     A home that leaves the sample behind does so in all its sources at once.
@@ -63,7 +63,7 @@ def update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
     return _update(source, home, gathering)
 
 
-def _update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
+def _update(source: ModuleType, home: Home, gathering: IngestMode) -> RefreshResult:
     is_sample = gathering.mode == "sample" or (gathering.mode == "held" and bool(holds_sample(home.lake)))
     failures = list(_gather(source, home, gathering))
     # nobody can be asked for a user's own series, so it is neither live nor ever stale
@@ -71,7 +71,7 @@ def _update(source: ModuleType, home: Home, gathering: Gathering) -> Reading:
     return refresh(source, home.archive, home.lake, mode, is_sample, now(), failures)
 
 
-def update_all(home: Home, gathering: Gathering, told: Told) -> Iterator[Reading]:
+def update_all(home: Home, gathering: IngestMode, told: Told) -> Iterator[RefreshResult]:
     """Bring every raw table up to date, as the assets do one by one."""
     if check(home, gathering):
         leave_sample(home)
@@ -93,16 +93,16 @@ def leave_sample(home: Home) -> None:
         refresh(source, home.archive, home.lake, "held", is_sample=False, now=now())
 
 
-def update_chain(home: Home, gathering: Gathering) -> None:
+def update_chain(home: Home, gathering: IngestMode) -> None:
     """Have the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
-    ingest.tidy(home.lake)
+    ingest.collect_garbage(home.lake)
     if gathering.mode == "sample":
         ingest.from_sample(home.lake)
 
 
-def update_tokens(home: Home, gathering: Gathering) -> None:
+def update_tokens(home: Home, gathering: IngestMode) -> None:
     """Have the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
-    tokens.tidy(home.lake)
+    tokens.collect_garbage(home.lake)
     if gathering.mode == "sample":
         evm.from_sample(home.lake)
 
@@ -112,17 +112,17 @@ def update_sessions(home: Home) -> int:
     return read_sessions(home.lake, now().date()).height
 
 
-def own_file(source: ModuleType, path: Path, resource: str, note: str = "") -> OwnFile:
+def user_upload(source: ModuleType, path: Path, resource: str, note: str = "") -> UserUpload:
     """A user's own file, read once before it is filed: what is refused leaves everything as it was.
 
     Raises:
-        WrongUse: the file cannot be read.
+        UsageError: the file cannot be read.
         PageRefused: it cannot be trusted as a whole; the sentence names the file.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise WrongUse(f"{path} cannot be read ({error.strerror}): name a CSV with --file.") from None
+        raise UsageError(f"{path} cannot be read ({error.strerror}): name a CSV with --file.") from None
     served = Served("", content, now())
     try:
         newest = source.frame(source.parse(content), resource)["value_date"].max()
@@ -130,7 +130,7 @@ def own_file(source: ModuleType, path: Path, resource: str, note: str = "") -> O
         raise PageRefused(f"{path}: {error}") from None
     if newest > served.fetched_at.date():
         raise PageRefused(f"{path} has figures of {newest}, a day yet to come: have its days put right.")
-    return OwnFile(resource, served, note)
+    return UserUpload(resource, served, note)
 
 
 def known_definitions() -> list[str]:
@@ -147,7 +147,7 @@ def update_definitions(home: Home) -> None:
         home.lake.write(*table, rows)
 
 
-def _gather(source: ModuleType, home: Home, gathering: Gathering) -> Iterator[str]:
+def _gather(source: ModuleType, home: Home, gathering: IngestMode) -> Iterator[str]:
     """File new captures; yields a sentence for each failure."""
     if gathering.mode == "sample":
         for name, resource, ext, served in pages():

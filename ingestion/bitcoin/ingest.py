@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.bitcoin.ledger import Ledger, blocks_daily
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
-class Taken:
+class IngestResult:
     """What an update came to: blocks read now, and the height of the last one held (None for none)."""
 
     network: str
@@ -40,7 +40,7 @@ def from_files(
     confirmations: int,
     is_sample: bool = False,
     progress: Progress | None = None,
-) -> Taken:
+) -> IngestResult:
     """Read what is new in a node's data folder, which may be running.
 
     Args:
@@ -49,8 +49,8 @@ def from_files(
         progress: told (bytes of blocks done, bytes in all, coins spent in them).
 
     Raises:
-        WrongUse: there is no such network, or the home holds the sample's chain and this is none.
-        AnotherChain: the node's chain leaves the lake's below what is folded.
+        UsageError: there is no such network, or the home holds the sample's chain and this is none.
+        ChainMismatch: the node's chain leaves the lake's below what is folded.
         IngestionError: as the files' reader names it; what was stored stays.
     """
     from ingestion.bitcoin import history  # compiled code takes 2 s of CPU to load
@@ -60,14 +60,14 @@ def from_files(
     folder = Folder(datadir, NETWORKS[network])
     ledger = Ledger(lake, network)
     if ledger.record.is_sample and not is_sample:
-        ledger.forget()
+        ledger.reset()
     after = ledger.last_common(lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
     fold_until = folder.tip_height - confirmations
     ledger.append(history.read(folder, after, fold_until, progress=progress), after, fold_until, is_sample=is_sample)
-    return Taken(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
+    return IngestResult(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
 
 
-def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | None = None) -> Taken:
+def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | None = None) -> IngestResult:
     """Read what is new from a running node, RPC or REST.
 
     Args:
@@ -76,23 +76,23 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
         progress: told (blocks done, blocks in all, coins spent in them).
 
     Raises:
-        AnotherChain, IngestionError: as in `from_files`.
+        ChainMismatch, IngestionError: as in `from_files`.
     """
     from ingestion.bitcoin.node import client as rpc
 
     network = node.network.name
     ledger = Ledger(lake, network)
     if ledger.record.is_sample:
-        ledger.forget()
+        ledger.reset()
     after = ledger.last_common(node.hash_at)
     fold_until = node.tip()[0] - confirmations
     batches = rpc.read(node, after, fold_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
     ledger.append(batches, after, fold_until, node.road)
     tip_height = ledger.record.tip_height
-    return Taken(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
+    return IngestResult(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
 
 
-def from_snapshot(lake: Lake, path: Path, chain: Chain) -> Taken:
+def from_snapshot(lake: Lake, path: Path, chain: Chain) -> IngestResult:
     """Start without history, from the coins unspent at one block; read on from a node afterwards.
 
     Args:
@@ -100,7 +100,7 @@ def from_snapshot(lake: Lake, path: Path, chain: Chain) -> Taken:
         chain: the chain it was taken from: a `files.Folder`, or an `rpc.Chain` with all headers.
 
     Raises:
-        WrongUse: there is no such file, or the lake holds blocks already.
+        UsageError: there is no such file, or the lake holds blocks already.
         IngestionError: as the snapshot's reader names it; what was stored stays.
     """
     from ingestion.bitcoin import snapshot
@@ -108,21 +108,23 @@ def from_snapshot(lake: Lake, path: Path, chain: Chain) -> Taken:
     network = chain.network.name
     ledger = Ledger(lake, network)
     if ledger.record.is_sample:
-        ledger.forget()
+        ledger.reset()
     if (height := ledger.record.tip_height) is not None:
-        raise WrongUse(f"The home holds the {network} chain up to height {height}: start a snapshot in another --home.")
+        raise UsageError(
+            f"The home holds the {network} chain up to height {height}: start a snapshot in another --home."
+        )
     if not path.is_file():
-        raise WrongUse(f"{path} is not a file: name one that `bitcoin-cli dumptxoutset` wrote.")
+        raise UsageError(f"{path} is not a file: name one that `bitcoin-cli dumptxoutset` wrote.")
     batch = snapshot.read(path, chain)
     ledger.append([batch], None, batch.last_height, "snapshot")
-    return Taken(network, 0, ledger.record.tip_height)
+    return IngestResult(network, 0, ledger.record.tip_height)
 
 
-def from_sample(lake: Lake) -> Taken:
+def from_sample(lake: Lake) -> IngestResult:
     """Read the sample's chain from files made for it, unless the lake holds it already."""
     record = Ledger(lake, SAMPLE_NETWORK).record
     if record.is_sample:
-        return Taken(SAMPLE_NETWORK, 0, record.tip_height)
+        return IngestResult(SAMPLE_NETWORK, 0, record.tip_height)
     from ingestion.sample import chain
 
     with tempfile.TemporaryDirectory() as datadir:
@@ -131,12 +133,12 @@ def from_sample(lake: Lake) -> Taken:
 
 
 def check_network(network: str) -> None:
-    """Raise WrongUse where there is no such network."""
+    """Raise UsageError where there is no such network."""
     if network not in NETWORKS:
-        raise WrongUse(f"There is no network '{network}': choose one of {', '.join(NETWORKS)}.")
+        raise UsageError(f"There is no network '{network}': choose one of {', '.join(NETWORKS)}.")
 
 
-def tidy(lake: Lake) -> None:
+def collect_garbage(lake: Lake) -> None:
     """Have the tables there, and nothing in them that an interrupted run left behind."""
     for network in NETWORKS:
         Ledger(lake, network)
@@ -146,4 +148,4 @@ def leave_sample(lake: Lake) -> None:
     """Drop the sample's chain: it stands in no home with real captures."""
     ledger = Ledger(lake, SAMPLE_NETWORK)
     if ledger.record.is_sample:
-        ledger.forget()
+        ledger.reset()

@@ -29,7 +29,7 @@ KEYS = {
 }
 
 
-class AnotherChain(IngestionError):
+class ChainMismatch(IngestionError):
     """The node follows a chain that leaves the lake's below what is folded."""
 
 
@@ -69,13 +69,13 @@ def blocks_daily(lake: Lake, record: Record) -> pl.DataFrame:
 
 
 def check_chain(record: Record, network: str, hash_at: Callable[[int], str | None]) -> None:
-    """Raise AnotherChain where a node's chain and the one held part below what is folded.
+    """Raise ChainMismatch where a node's chain and the one held part below what is folded.
 
     Args:
         hash_at: the node's block hash at a height, None above its tip.
     """
     if record.folded_height is not None and hash_at(record.folded_height) != record.folded_hash:
-        raise AnotherChain(
+        raise ChainMismatch(
             f"the node's {network} chain differs from the one held at height {record.folded_height}, which is folded:"
             " let the node catch up, or take another --home for another chain."
         )
@@ -102,7 +102,7 @@ class Ledger:
             hash_at: the node's block hash at a height, None above its tip.
 
         Raises:
-            AnotherChain: the chains part below what is folded.
+            ChainMismatch: the chains part below what is folded.
         """
         record = self.record
         if record.tip_height is None:
@@ -153,7 +153,7 @@ class Ledger:
                 unfolded = {table: pl.concat([unfolded[table], rows]) for table, rows in frames.items()}
             self._commit(unfolded)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drop the whole chain, as when a user's own replaces the sample's."""
         self.record = Record(generation=self.record.generation + 1)
         self._write_record()

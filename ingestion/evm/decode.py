@@ -18,7 +18,7 @@ from ingestion.evm.rows import (
     UNITS,
     VAULT_CHANGES,
     Pair,
-    Watched,
+    WatchList,
 )
 
 WORD = 32
@@ -118,7 +118,7 @@ def number(column: str) -> pl.Expr:
     return pl.col(column).str.strip_prefix("0x").str.to_integer(base=16, strict=False)
 
 
-def rows(found: pl.DataFrame, watched: Watched, is_final: bool) -> dict[str, pl.DataFrame]:
+def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str, pl.DataFrame]:
     """The rows of EVENTS that logs give; logs of nobody watched give none.
 
     Args:
@@ -126,17 +126,17 @@ def rows(found: pl.DataFrame, watched: Watched, is_final: bool) -> dict[str, pl.
         is_final: whether their blocks are finalized.
     """
     placed = found.with_columns(
-        pl.lit(watched.network).alias("network"),
-        pl.lit(watched.chain_id, pl.Int64).alias("chain_id"),
+        pl.lit(watch_list.network).alias("network"),
+        pl.lit(watch_list.chain_id, pl.Int64).alias("chain_id"),
         pl.from_epoch("block_time", "s").dt.date().alias("value_date"),
         pl.lit(is_final).alias("is_final"),
         pl.col("topics").list.first().alias("event"),
         pl.col("topics").list.len().alias("shape"),
         (pl.col("data").str.len_bytes() - 2).alias("digits"),
     )
-    tokens = [token.address for token in watched.tokens]
+    tokens = [token.address for token in watch_list.tokens]
     contracts = pl.DataFrame(
-        [(each.address, each.protocol) for each in watched.contracts],
+        [(each.address, each.protocol) for each in watch_list.contracts],
         schema={"address": pl.String, "protocol": pl.String},
         orient="row",
     )

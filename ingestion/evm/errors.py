@@ -11,7 +11,7 @@ class NodeRefused(IngestionError):
     """The provider answered, but not with what was asked for."""
 
 
-class NodeMoved(IngestionError):
+class ReorgDuringRead(IngestionError):
     """The node's chain changed faster than it could be read."""
 
 
@@ -19,7 +19,7 @@ class WrongChain(IngestionError):
     """The provider serves another chain than was asked for, or none that is known here."""
 
 
-class AnotherChain(IngestionError):
+class ChainMismatch(IngestionError):
     """The node follows a chain that leaves the lake's below what is finalized."""
 
 

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.evm import decode, ranges
-from ingestion.evm.errors import AnotherChain, AnswerRefused, NodeMoved, NodeRefused, WrongChain
+from ingestion.evm.errors import AnswerRefused, ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
 from ingestion.evm.ledger import Ledger, Record, read_record
-from ingestion.evm.node import FINALIZED, LATEST, Header, Node, need
+from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
 from ingestion.evm.reconcile import reconcile
-from ingestion.evm.rows import EVENTS, Pair, Span, Watched
+from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
 
@@ -25,7 +25,7 @@ Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
-class Taken:
+class IngestResult:
     """What an update came to: events read now, the last block held, and a sentence for each thing that failed."""
 
     network: str
@@ -35,7 +35,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BlockRange:
     """Which blocks are wanted: from `first` to `last` (None for the newest), or those of a UTC day."""
 
     first: int = 0
@@ -46,11 +46,11 @@ class Wanted:
 def from_node(
     lake: Lake,
     node: Node,
-    watched: Watched,
-    wanted: Wanted | None = None,
+    watch_list: WatchList,
+    wanted: BlockRange | None = None,
     progress: Progress | None = None,
     is_sample: bool = False,
-) -> Taken:
+) -> IngestResult:
     """Read what is not held yet of the events of `watched`, and ask for its balances.
 
     Finalized blocks are read in ranges and stored as they come, so that an interrupted run resumes behind them; the
@@ -66,26 +66,26 @@ def from_node(
 
     Raises:
         WrongChain: the node is of another chain.
-        AnotherChain: its chain leaves the lake's below what is finalized.
+        ChainMismatch: its chain leaves the lake's below what is finalized.
         IngestionError: as `rpc` and `ranges` name it; what was stored stays.
     """
-    wanted = wanted or Wanted()
-    check_chain(node, watched)
-    ledger = Ledger(lake, watched.network)
+    wanted = wanted or BlockRange()
+    check_chain(node, watch_list)
+    ledger = Ledger(lake, watch_list.network)
     if ledger.record.is_sample and not is_sample:
-        ledger.forget()
+        ledger.reset()
     ledger.record.is_sample = is_sample
     check_common(node, ledger.record)
     finalized = _finalized(node, ledger)
     first, last = _bounds(node, wanted, finalized)
-    first_blocks, failures = _first_blocks(node, ledger, watched, finalized)
-    pairs = [pair for pair in watched.pairs if pair[0] in first_blocks]
-    events = _read_finalized(node, ledger, watched, ledger.gaps(pairs, first_blocks, first, last), progress)
+    first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized)
+    pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
+    events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
     if wanted.day is None and (wanted.last is None or wanted.last > finalized.number):
-        events += _read_tail(node, ledger, watched, tuple(pairs), finalized, wanted.last)
+        events += _read_tail(node, ledger, watch_list, tuple(pairs), finalized, wanted.last)
     if ledger.record.final_number is not None:
-        failures += reconcile(node, ledger, watched, first_blocks)
-    return Taken(watched.network, events, ledger.last_block(), tuple(failures))
+        failures += reconcile(node, ledger, watch_list, first_blocks)
+    return IngestResult(watch_list.network, events, ledger.last_block(), tuple(failures))
 
 
 def from_sample(lake: Lake) -> None:
@@ -100,26 +100,26 @@ def from_sample(lake: Lake) -> None:
 def leave_sample(lake: Lake) -> None:
     """Drop the sample's chain: it stands in no home with real captures."""
     if read_record(lake, SAMPLE_NETWORK).is_sample:
-        Ledger(lake, SAMPLE_NETWORK).forget()
+        Ledger(lake, SAMPLE_NETWORK).reset()
 
 
-def check_chain(node: Node, watched: Watched) -> None:
+def check_chain(node: Node, watch_list: WatchList) -> None:
     """Raise WrongChain where the node's chain is not the one whose contracts are watched."""
-    if (found := node.chain_id()) != watched.chain_id:
+    if (found := node.chain_id()) != watch_list.chain_id:
         raise WrongChain(
-            f"{node.shown} serves the chain with id {found}, not {watched.network} ({watched.chain_id}): name another"
-            " address, or another --network."
+            f"{node.shown} serves the chain with id {found}, not {watch_list.network} ({watch_list.chain_id}): name"
+            " another address, or another --network."
         )
 
 
 def check_common(node: Node, record: Record) -> None:
-    """Raise AnotherChain where the last finalized block held is not on the node's chain."""
+    """Raise ChainMismatch where the last finalized block held is not on the node's chain."""
     number, held = record.final_number, record.final_hash
     if number is None:
         return
     header = node.header(number)
     if header is None or header.hash != held:
-        raise AnotherChain(
+        raise ChainMismatch(
             f"{node.shown} does not have the block that is held at {number:,}, which was finalized: let the node catch"
             " up, or take another --home for another chain."
         )
@@ -127,16 +127,16 @@ def check_common(node: Node, record: Record) -> None:
 
 def _finalized(node: Node, ledger: Ledger) -> Header:
     """The last finalized block; one that was held as such stays so where another node is behind it."""
-    header = need(node.header(FINALIZED), node, FINALIZED)
+    header = require_header(node.header(FINALIZED), node, FINALIZED)
     held = ledger.record.final_number
-    return header if held is None or held <= header.number else need(node.header(held), node, held)
+    return header if held is None or held <= header.number else require_header(node.header(held), node, held)
 
 
-def _bounds(node: Node, wanted: Wanted, finalized: Header) -> tuple[int, int]:
+def _bounds(node: Node, wanted: BlockRange, finalized: Header) -> tuple[int, int]:
     """First and last of the finalized blocks that are wanted.
 
     Raises:
-        WrongUse: the day is not over, or began after the last finalized block.
+        UsageError: the day is not over, or began after the last finalized block.
     """
     last = finalized.number if wanted.last is None else min(wanted.last, finalized.number)
     if wanted.day is None:
@@ -144,13 +144,13 @@ def _bounds(node: Node, wanted: Wanted, finalized: Header) -> tuple[int, int]:
     start = datetime(wanted.day.year, wanted.day.month, wanted.day.day, tzinfo=UTC)
     end = start + timedelta(days=1)
     if end.timestamp() > finalized.time:
-        raise WrongUse(f"{wanted.day} is not finalized yet: come back later, or leave out --day.")
+        raise UsageError(f"{wanted.day} is not finalized yet: come back later, or leave out --day.")
     return _first_at(node, start, finalized.number), _first_at(node, end, finalized.number) - 1
 
 
 def _first_at(node: Node, moment: datetime, last: int) -> int:
     """The first block at or after a moment that one up to `last` is after."""
-    return _lowest(lambda number: need(node.header(number), node, number).time >= moment.timestamp(), last)
+    return _lowest(lambda number: require_header(node.header(number), node, number).time >= moment.timestamp(), last)
 
 
 def _lowest(is_there: Callable[[int], bool], last: int) -> int:
@@ -165,15 +165,17 @@ def _lowest(is_there: Callable[[int], bool], last: int) -> int:
     return low
 
 
-def _first_blocks(node: Node, ledger: Ledger, watched: Watched, finalized: Header) -> tuple[dict[str, int], list[str]]:
+def _first_blocks(
+    node: Node, ledger: Ledger, watch_list: WatchList, finalized: Header
+) -> tuple[dict[str, int], list[str]]:
     """The first block of each contract that there is, and a sentence for each that cannot be read."""
-    addresses = list(watched.emitters)
+    addresses = list(watch_list.emitters)
     found, failures = {}, []
     for address, has_code in zip(addresses, node.have_code(addresses, LATEST), strict=True):
-        name = f"{watched.name(address)} ({address})"
-        first = watched.emitters[address].first_block
+        name = f"{watch_list.name(address)} ({address})"
+        first = watch_list.emitters[address].first_block
         if not has_code:
-            failures.append(f"{name} is no contract of {watched.network}: correct its address in the seeds.")
+            failures.append(f"{name} is no contract of {watch_list.network}: correct its address in the seeds.")
             continue
         try:
             first = ledger.record.first_blocks.get(address) if first is None else first
@@ -196,7 +198,9 @@ def _created(node: Node, address: str, last: int) -> int:
     return _lowest(lambda number: number > last or node.have_code([address], number)[0], last + 1)
 
 
-def _read_finalized(node: Node, ledger: Ledger, watched: Watched, spans: list[Span], progress: Progress | None) -> int:
+def _read_finalized(
+    node: Node, ledger: Ledger, watch_list: WatchList, spans: list[Span], progress: Progress | None
+) -> int:
     """Read spans of finalized blocks into the ledger; how many events they hold."""
     width, has_checked = ranges.Width(), False
     blocks = sum(span.last + 1 - span.first for span in spans)
@@ -205,8 +209,8 @@ def _read_finalized(node: Node, ledger: Ledger, watched: Watched, spans: list[Sp
         for piece, found in _batches(ranges.read(node, span, width), span):
             if found.height and not has_checked:
                 has_checked = _check_blooms(node, found)
-            last = need(node.header(piece.last), node, piece.last)
-            ledger.add(piece, last.block, decode.rows(found, watched, is_final=True), watched.chain_id)
+            last = require_header(node.header(piece.last), node, piece.last)
+            ledger.add(piece, last.block, decode.rows(found, watch_list, is_final=True), watch_list.chain_id)
             done += piece.last + 1 - piece.first
             events += found.height
             if progress:
@@ -221,7 +225,7 @@ def _check_blooms(node: Node, found: pl.DataFrame) -> bool:
         NodeRefused: they do not, as on some chains that leave them empty; silence then proves nothing.
     """
     number, address, topics = found.select("block_number", "address", "topics").row(0)
-    if not need(node.header(number), node, number).may_hold([(address, topics[0])]):
+    if not require_header(node.header(number), node, number).may_hold([(address, topics[0])]):
         raise NodeRefused(
             f"{node.shown} gives a log of block {number:,} that the block's bloom denies: this chain, or this provider,"
             " fills no blooms, so that logs left out would not be noticed; ask another."
@@ -241,12 +245,12 @@ def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterato
 
 
 def _read_tail(
-    node: Node, ledger: Ledger, watched: Watched, pairs: tuple[Pair, ...], finalized: Header, last: int | None
+    node: Node, ledger: Ledger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
 ) -> int:
     """Replace what is held above the last finalized block by what is there now; how many events were read.
 
     Raises:
-        NodeMoved: the chain changes all the time.
+        ReorgDuringRead: the chain changes all the time.
     """
     reason = "the chain changed"
     for _ in range(REORGANISATIONS):
@@ -254,16 +258,16 @@ def _read_tail(
         if headers is None:
             continue
         try:
-            rows, read = _of_blocks(node, ledger, watched, pairs, headers)
+            rows, read = _of_blocks(node, ledger, watch_list, pairs, headers)
         except AnswerRefused as error:
             reason = str(error)  # a block that a reorg took away is an error to ask for
             continue
         if headers and node.header(headers[-1].number) != headers[-1]:
             continue
         span = Span(finalized.number + 1, headers[-1].number, pairs) if headers and pairs else None
-        ledger.replace_tail(span, [header.block for header in headers], rows, watched.chain_id)
+        ledger.replace_tail(span, [header.block for header in headers], rows, watch_list.chain_id)
         return read
-    raise NodeMoved(
+    raise ReorgDuringRead(
         f"The newest blocks of {node.shown} could not be read in {REORGANISATIONS} attempts ({reason}): come back"
         " later."
     )
@@ -271,7 +275,7 @@ def _read_tail(
 
 def _linked(node: Node, finalized: Header, last: int | None) -> list[Header] | None:
     """The headers above the last finalized block, each the parent of the next; None where a reorg broke in."""
-    tip = need(node.header(LATEST), node, LATEST).number
+    tip = require_header(node.header(LATEST), node, LATEST).number
     headers, parent = [], finalized.hash
     for header in node.headers(range(finalized.number + 1, min(tip, tip if last is None else last) + 1)):
         if header is None or header.parent != parent:
@@ -282,7 +286,7 @@ def _linked(node: Node, finalized: Header, last: int | None) -> list[Header] | N
 
 
 def _of_blocks(
-    node: Node, ledger: Ledger, watched: Watched, pairs: tuple[Pair, ...], headers: list[Header]
+    node: Node, ledger: Ledger, watch_list: WatchList, pairs: tuple[Pair, ...], headers: list[Header]
 ) -> tuple[Mapping[str, pl.DataFrame], int]:
     """The rows of blocks: those held of the same hash, and what the others' logs give; and how many logs those are."""
     record = ledger.record
@@ -291,6 +295,6 @@ def _of_blocks(
     asked = [header for header in headers if header.hash not in known and header.may_hold(pairs)]
     answers = list(in_order(lambda header: node.logs_of(header, pairs), asked, node.in_flight))
     found = pl.concat([pl.DataFrame(schema=decode.LOGS), *answers])
-    new, held = decode.rows(found, watched, is_final=False), ledger.tail()
+    new, held = decode.rows(found, watch_list, is_final=False), ledger.tail()
     is_known = pl.col("block_hash").is_in(list(known))
     return {table: pl.concat([held[table].filter(is_known), new[table]]) for table in EVENTS}, found.height

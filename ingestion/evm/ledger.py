@@ -70,7 +70,7 @@ def networks(lake: Lake) -> list[str]:
     return [name.removesuffix(".json") for name in lake.records(SOURCE)]
 
 
-def tidy(lake: Lake) -> None:
+def collect_garbage(lake: Lake) -> None:
     """Have the tables there, and nothing in them that an interrupted run left behind; under the home's lock."""
     records = [read_record(lake, network) for network in networks(lake)]
     for table, schema in TABLES.items():
@@ -89,7 +89,7 @@ class Ledger:
         """Open it to write, under the home's lock: what an interrupted run left behind is removed."""
         self._lake = lake
         self._network = network
-        tidy(lake)
+        collect_garbage(lake)
         self.record = read_record(lake, network)
 
     def read(self, table: str) -> pl.DataFrame:
@@ -187,11 +187,11 @@ class Ledger:
         self._replace("coverage", self.read("coverage").filter(pl.col("contract") != token))
         self._commit()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drop the whole chain, as when a user's own replaces the sample's."""
         self.record = Record(generation=self.record.generation)
         self._write_record()
-        tidy(self._lake)
+        collect_garbage(self._lake)
 
     def _tail(self, table: str) -> pl.DataFrame:
         named = [part for part in self._named(table) if self._is(part, "-tail")]
@@ -239,7 +239,7 @@ class Ledger:
     def _commit(self) -> None:
         """Make all parts written since the last commit count, and remove those that no longer do."""
         self._write_record()
-        tidy(self._lake)
+        collect_garbage(self._lake)
 
     def _write_record(self) -> None:
         self._lake.write_record(SOURCE, f"{self._network}.json", json.dumps(asdict(self.record), indent=1))

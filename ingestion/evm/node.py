@@ -176,7 +176,7 @@ class Node:
             return self._calls(method, params[:half], kind) + self._calls(method, params[half:], kind)
 
 
-def need(header: Header | None, node: Node, which: int | str) -> Header:
+def require_header(header: Header | None, node: Node, which: int | str) -> Header:
     """The header.
 
     Raises:

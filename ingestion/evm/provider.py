@@ -20,7 +20,7 @@ from urllib3 import Retry
 from urllib3.exceptions import InvalidHeader
 from web3 import HTTPProvider
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.evm.errors import AnswerRefused, NodeRefused, NodeUnreachable
 
 # What web3 imports raises it to 100,000: JSON nested that deep would then end the process, not raise an error.
@@ -63,7 +63,7 @@ class Provider(HTTPProvider):
             sleep, chance: wait between attempts, and how long, from 0 to 1 of the longest.
 
         Raises:
-            WrongUse: the url is no http or https address.
+            UsageError: the url is no http or https address.
         """
         self.shown, self._secrets = _address(url)
         self.in_flight = in_flight
@@ -203,7 +203,7 @@ def _address(url: str) -> tuple[str, list[str]]:
     """As much of the url as may be shown, and what must not be, the longest first.
 
     Raises:
-        WrongUse: it is no http or https address.
+        UsageError: it is no http or https address.
     """
     try:
         parts = urlsplit(url)
@@ -211,7 +211,7 @@ def _address(url: str) -> tuple[str, list[str]]:
     except ValueError:
         parts = host = None
     if not host or parts.scheme not in ("http", "https"):
-        raise WrongUse("A provider's address must be like http://127.0.0.1:8545 or https://host/key.")
+        raise UsageError("A provider's address must be like http://127.0.0.1:8545 or https://host/key.")
     values = [value for _, value in parse_qsl(parts.query)]
     pieces = [url, parts.path, parts.query, *parts.path.split("/"), *values, parts.username, parts.password]
     secrets = {form for piece in pieces if piece for form in (piece, unquote(piece)) if len(form) >= SECRET_LENGTH}

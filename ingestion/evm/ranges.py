@@ -8,7 +8,7 @@ from itertools import pairwise
 import polars as pl
 
 from ingestion.evm.errors import AnswerRefused, NodeRefused
-from ingestion.evm.node import Node, need
+from ingestion.evm.node import Node, require_header
 from ingestion.evm.rows import Pair, Span
 from ingestion.threads import in_order
 
@@ -16,10 +16,10 @@ FIRST_WIDTH, WIDEST = 100, 10_000
 # An answer of so many logs is 7 MB; a wider range is not tried then.
 MANY_LOGS = 10_000
 # Ranges that went well before a width that was refused is tried again: providers' limits change, and with the chain.
-CALM = 16
+REGROW_AFTER = 16
 # An answer is held against the blooms of the blocks it has no log of where there are so many in a row, or a quarter of
 # its range: what is cut off is cut off at an end, and a busy contract's own silences are shorter.
-SILENCE = 100
+MAX_UNVERIFIED_GAP = 100
 
 
 class Width:
@@ -31,16 +31,16 @@ class Width:
         self._calm = 0
         self._lock = threading.Lock()
 
-    def was_fine(self, width: int, logs: int) -> None:
+    def record_success(self, width: int, logs: int) -> None:
         """A range of so many blocks gave so many logs: the next may be wider."""
         with self._lock:
             self._calm += 1
-            if self._calm >= CALM:
+            if self._calm >= REGROW_AFTER:
                 self._calm, self._ceiling = 0, min(2 * self._ceiling, WIDEST)
             if width >= self.now and logs < MANY_LOGS:
                 self.now = min(2 * self.now, self._ceiling)
 
-    def was_too_much(self, width: int) -> None:
+    def record_refusal(self, width: int) -> None:
         """A range of so many blocks was refused: the next is at most half as wide, and so for a while."""
         with self._lock:
             self._calm = 0
@@ -78,11 +78,11 @@ def _read(node: Node, first: int, last: int, pairs: tuple[Pair, ...], width: Wid
         if blocks == 1:
             yield _of_block(node, first, pairs, error)
             return
-        width.was_too_much(blocks)
+        width.record_refusal(blocks)
         for piece in _pieces(first, last, width):
             yield from _read(node, *piece, pairs, width)
         return
-    width.was_fine(blocks, found.height)
+    width.record_success(blocks, found.height)
     yield found
     for silent in _silences(found, first, last):
         yield from _left_out(node, silent, pairs)
@@ -91,7 +91,7 @@ def _read(node: Node, first: int, last: int, pairs: tuple[Pair, ...], width: Wid
 def _of_block(node: Node, number: int, pairs: tuple[Pair, ...], reason: AnswerRefused) -> pl.DataFrame:
     """The logs of a block that is refused as a range, by its hash."""
     try:
-        return node.logs_of(need(node.header(number), node, number), pairs)
+        return node.logs_of(require_header(node.header(number), node, number), pairs)
     except AnswerRefused as error:
         raise NodeRefused(
             f"Block {number:,} cannot be read, neither as a range ({reason}) nor by its hash ({error}): ask another"
@@ -101,7 +101,7 @@ def _of_block(node: Node, number: int, pairs: tuple[Pair, ...], reason: AnswerRe
 
 def _silences(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
     """Runs of blocks without a log that are too long to be believed."""
-    longest = min(SILENCE, (last + 1 - first) // 4)
+    longest = min(MAX_UNVERIFIED_GAP, (last + 1 - first) // 4)
     loud = [first - 1, *found["block_number"].unique().sort(), last + 1]
     for before, after in pairwise(loud):
         if after - before - 1 > longest:
@@ -111,7 +111,7 @@ def _silences(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
 def _left_out(node: Node, silent: range, pairs: tuple[Pair, ...]) -> Iterator[pl.DataFrame]:
     """The logs of blocks said to have none, asked for by hash where the block's bloom does not exclude any."""
     for number, header in zip(silent, node.headers(silent), strict=True):
-        if need(header, node, number).may_hold(pairs):
+        if require_header(header, node, number).may_hold(pairs):
             yield _of_block(node, number, pairs, AnswerRefused("nothing is said of it, its bloom says maybe"))
 
 

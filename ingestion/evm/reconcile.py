@@ -8,8 +8,8 @@ import polars as pl
 
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.ledger import Ledger
-from ingestion.evm.node import Header, Node, need
-from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, Watched
+from ingestion.evm.node import Header, Node, require_header
+from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, WatchList
 
 # The newest and the greatest receivers of a token, so many each.
 SAMPLE = 10
@@ -37,26 +37,26 @@ class OldState:
             return None
 
 
-def reconcile(node: Node, ledger: Ledger, watched: Watched, first_blocks: Mapping[str, int]) -> list[str]:
+def reconcile(node: Node, ledger: Ledger, watch_list: WatchList, first_blocks: Mapping[str, int]) -> list[str]:
     """Store supplies and balances, and refuse each token whose transfers do not add up to them.
 
     Returns:
         a sentence per token that is refused, and one where the node does not know the state of the block.
     """
     number = ledger.record.final_number
-    state = OldState(node, need(node.header(number), node, number))
+    state = OldState(node, require_header(node.header(number), node, number))
     failures = []
-    for token in watched.tokens:
+    for token in watch_list.tokens:
         if first_blocks.get(token.address, number + 1) > number:
             continue
         supply = state.ask(lambda at, token=token: node.supply(token.address, at))
         transfers = _transfers(ledger, token, first_blocks[token.address], number)
         held = None if transfers is None else _held_in_all(transfers)
-        differences = _differences(state, ledger, watched, token, transfers)
+        differences = _differences(state, ledger, watch_list, token, transfers)
         if supply is not None and held is not None and supply != held:
             differences.insert(0, f"its totalSupply is {supply:,} and its transfers give {held:,}")
         is_reconciled = None if supply is None or held is None else not differences
-        ledger.add_states({"supplies": _supply(watched, state.block, token, supply, held, is_reconciled)})
+        ledger.add_states({"supplies": _supply(watch_list, state.block, token, supply, held, is_reconciled)})
         if differences:
             ledger.refuse(token.address)
             failures.append(
@@ -64,7 +64,7 @@ def reconcile(node: Node, ledger: Ledger, watched: Watched, first_blocks: Mappin
                 " left logs out, then ask another, or the token rebases, takes a fee or mints without a Transfer, then"
                 " take it out of the seeds."
             )
-    _own_coin(state, ledger, watched)
+    _own_coin(state, ledger, watch_list)
     return failures + ([state.missing] if state.missing else [])
 
 
@@ -96,15 +96,15 @@ def _balances(transfers: pl.LazyFrame, addresses: list[str]) -> list[int]:
 
 
 def _differences(
-    state: OldState, ledger: Ledger, watched: Watched, token: Token, transfers: pl.LazyFrame | None
+    state: OldState, ledger: Ledger, watch_list: WatchList, token: Token, transfers: pl.LazyFrame | None
 ) -> list[str]:
     """Addresses whose balance is not what their transfers give; all balances that were asked for are stored."""
     sample = set() if transfers is None else _sample(transfers)
-    addresses = sorted({*sample, *watched.addresses} - {ZERO_ADDRESS})
+    addresses = sorted({*sample, *watch_list.addresses} - {ZERO_ADDRESS})
     told = state.ask(lambda at: state.node.balances(addresses, token.address, at))
     if not told:
         return []
-    ledger.add_states({"balances": _balance_rows(watched, state.block, token.address, addresses, told)})
+    ledger.add_states({"balances": _balance_rows(watch_list, state.block, token.address, addresses, told)})
     given = told if transfers is None else _balances(transfers, addresses)
     return [
         f"{address} holds {units:,} and its transfers give {sum_:,}"
@@ -123,27 +123,34 @@ def _sample(transfers: pl.LazyFrame) -> set[str]:
     return {address for each in found for address in each["to_address"]}
 
 
-def _own_coin(state: OldState, ledger: Ledger, watched: Watched) -> None:
+def _own_coin(state: OldState, ledger: Ledger, watch_list: WatchList) -> None:
     """Store what the watched addresses hold of the chain's own coin."""
-    addresses = list(watched.addresses)
+    addresses = list(watch_list.addresses)
     if told := state.ask(lambda at: state.node.balances(addresses, COIN, at)):
-        ledger.add_states({"balances": _balance_rows(watched, state.block, COIN, addresses, told)})
+        ledger.add_states({"balances": _balance_rows(watch_list, state.block, COIN, addresses, told)})
 
 
-def _balance_rows(watched: Watched, header: Header, token: str, addresses: list[str], told: list[int]) -> pl.DataFrame:
+def _balance_rows(
+    watch_list: WatchList, header: Header, token: str, addresses: list[str], told: list[int]
+) -> pl.DataFrame:
     block = header.block
     rows = [
-        (watched.network, watched.chain_id, address, token, block.date, block.number, block.hash, _units(units))
+        (watch_list.network, watch_list.chain_id, address, token, block.date, block.number, block.hash, _units(units))
         for address, units in zip(addresses, told, strict=True)
     ]
     return pl.DataFrame(rows, schema=BALANCES, orient="row")
 
 
 def _supply(
-    watched: Watched, header: Header, token: Token, supply: int | None, held: int | None, is_reconciled: bool | None
+    watch_list: WatchList,
+    header: Header,
+    token: Token,
+    supply: int | None,
+    held: int | None,
+    is_reconciled: bool | None,
 ) -> pl.DataFrame:
     block = header.block
-    row = (watched.network, watched.chain_id, token.address, block.date, block.number, block.hash)
+    row = (watch_list.network, watch_list.chain_id, token.address, block.date, block.number, block.hash)
     row = (*row, _units(supply), _units(held), is_reconciled)
     return pl.DataFrame([row], schema=SUPPLIES, orient="row")
 

@@ -123,7 +123,7 @@ class Contract:
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchList:
     """What is read of one chain; addresses in lower case.
 
     Attributes:

@@ -21,7 +21,7 @@ from ingestion.evm.rows import (
     ZERO_ADDRESS,
     Contract,
     Token,
-    Watched,
+    WatchList,
 )
 
 FIRST_DAY, DAYS = date(2025, 10, 6), 42
@@ -44,7 +44,7 @@ EXCHANGE, COLD_WALLET, CUSTODIAN = _address("e1"), _address("e2"), _address("c1"
 TRADERS = [_address(f"7{n:02}") for n in range(20)]
 THIEF, LIQUIDATOR, BORROWER = _address("bad"), _address("f1"), TRADERS[0]
 POOL_ID = _address("d1") + 24 * "0"
-WATCHED = Watched("anvil", 31337, (BITCOIN, DOLLAR), (LENDER, VAULT), (CUSTODIAN,))
+WATCHED = WatchList("anvil", 31337, (BITCOIN, DOLLAR), (LENDER, VAULT), (CUSTODIAN,))
 
 Result = TypeVar("Result")
 

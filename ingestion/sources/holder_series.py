@@ -24,7 +24,7 @@ KEY = holder_supply.KEY
 NEWEST = "same_day"
 
 COLUMNS = ("date", "lth_btc", "sth_btc")
-NAMES_TAKEN = ("derived", "bitview")
+RESERVED_NAMES = ("derived", "bitview")
 """Series that are not a user's: what flowhouse derives from the chain itself, and a publisher's."""
 
 DEFINITIONS = "definitions"

@@ -19,7 +19,7 @@ KEY = {"asset": pl.String, "venue": pl.String, "value_date": pl.Date, "metric": 
 NEWEST = "same_day"
 
 COLUMNS = ("date", "close")
-NAMES_TAKEN = ("binance",)
+RESERVED_NAMES = ("binance",)
 """Venues that are not a user's."""
 BTC = "BTC"
 

@@ -16,7 +16,7 @@ from urllib3.exceptions import InvalidHeader, LocationParseError
 from urllib3.util import parse_url
 
 from ingestion.archive import Served
-from ingestion.errors import FetchFailed, WrongUse
+from ingestion.errors import FetchFailed, UsageError
 
 MAX_RETRY_AFTER_SECONDS = 120
 PIECE_BYTES = 64 * 1024
@@ -35,7 +35,7 @@ class Http:
     settings of the machine apply.
 
     Raises:
-        WrongUse: `contact` cannot be sent in a header.
+        UsageError: `contact` cannot be sent in a header.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Http:
         monotonic: Callable[[], float] = time.monotonic,
     ):
         if not (contact.isascii() and contact.isprintable()):
-            raise WrongUse("The contact goes into a header: write it in printable ASCII, on one line.")
+            raise UsageError("The contact goes into a header: write it in printable ASCII, on one line.")
         self._attempts = attempts
         self._timeout_seconds = timeout_seconds
         self._max_bytes = max_bytes

@@ -1,6 +1,6 @@
 """Queries worth having, question by question: in the README, and one click away on the SQL page."""
 
-WORTH_HAVING = {
+EXAMPLE_QUERIES = {
     "Who let go, who took in, and how much of it did funds absorb?": """
 select
     week_start_date, holder_series, definition_id, etf_net_flow_native, lth_net_change_native, lth_spent_native,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from ingestion.errors import WrongUse
-from orchestration.home import Gathering, Home, OwnFile, Settings
+from ingestion.errors import UsageError
+from orchestration.home import Home, IngestMode, Settings, UserUpload
 
 DONE, FAILED, WRONG_USAGE, SOURCE_FAILED = 0, 1, 2, 3
 
@@ -59,19 +59,19 @@ def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
     return Home(root or Settings.read().home, as_of)
 
 
-def gathering(sample: bool, replay: Path | None, live: bool, own: OwnFile | None = None) -> Gathering:
+def gathering(sample: bool, replay: Path | None, live: bool, own: UserUpload | None = None) -> IngestMode:
     """The one way to gather captures that was asked for.
 
     Raises:
-        WrongUse: more than one was.
+        UsageError: more than one was.
     """
     if sample + live + (replay is not None) + (own is not None) > 1:
-        raise WrongUse("--sample, --replay, --live and --file exclude each other: give one of them.")
+        raise UsageError("--sample, --replay, --live and --file exclude each other: give one of them.")
     mode = "sample" if sample else "live" if live else "replay" if replay else "file" if own else "held"
-    return Gathering(mode, replay, Settings.read().contact, own)
+    return IngestMode(mode, replay, Settings.read().contact, own)
 
 
-def say_if_leaving_sample(home: Home, gathering: Gathering) -> None:
+def say_if_leaving_sample(home: Home, gathering: IngestMode) -> None:
     """One line when the home is about to leave the bundled sample behind."""
     from orchestration import sources
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import click
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from orchestration import seeds
 from orchestration.cli.console import (
     chain_progress,
@@ -21,7 +21,7 @@ from orchestration.cli.console import (
     say_failures,
     say_if_leaving_sample,
 )
-from orchestration.home import Gathering, Home, OwnFile, Settings
+from orchestration.home import Home, IngestMode, Settings, UserUpload
 
 PUBLISHERS = ("farside", "ishares", "binance_vision", "alternative_me", "bitview")
 PUBLISHER_HELP = """Read what is new; with none of the options, read again what the home's archive holds.
@@ -101,11 +101,11 @@ def holder_series(
     from orchestration import sources
 
     if definition and definition not in sources.known_definitions():
-        raise WrongUse(
+        raise UsageError(
             f"There is no definition '{definition}': choose one of {', '.join(sources.known_definitions())}."
         )
     if definition and not file:
-        raise WrongUse("A definition goes with a file: give --file F and --name N too.")
+        raise UsageError("A definition goes with a file: give --file F and --name N too.")
     own = _own_file(source, file, name, lambda known: known, source.note(definition))
     _update("holder_series", open_home(root), gathering(sample, replay, live, own))
 
@@ -134,7 +134,7 @@ def prices(
     from ingestion.sources import prices as source
 
     if not re.fullmatch(ASSET, asset):
-        raise WrongUse(f"'{asset}' is no asset: write it in capitals, such as BTC or ETH.")
+        raise UsageError(f"'{asset}' is no asset: write it in capitals, such as BTC or ETH.")
     own = _own_file(source, file, name, lambda known: source.resource(known, asset))
     _update("prices", open_home(root), gathering(sample, replay, live, own))
 
@@ -164,9 +164,9 @@ def bitcoin(
     For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment.
     """
     from ingestion.bitcoin import ingest as chain
-    from orchestration.node_config import Place, folder, headers, node
+    from orchestration.node_config import NodeLocation, folder, headers, node
 
-    place = Place(network, datadir, rpc, rest, cookie)
+    place = NodeLocation(network, datadir, rpc, rest, cookie)
     home, settings = open_home(root), Settings.read()
     with home.lock(), chain_progress(quiet) as told:
         _leave_sample(home)
@@ -218,22 +218,22 @@ def evm(
     from ingestion.evm.provider import Provider
 
     if day and (from_block or to_block is not None):
-        raise WrongUse("A day has its own blocks: give --day, or --from-block and --to-block.")
+        raise UsageError("A day has its own blocks: give --day, or --from-block and --to-block.")
     home, settings = open_home(root), Settings.read()
     if not (rpc or settings.evm_rpc_url):
-        raise WrongUse("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
+        raise UsageError("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
     node = Node(Provider(rpc or settings.evm_rpc_url))
-    watched = seeds.watched(node.chain_id(), network, only)
-    wanted = chain.Wanted(from_block, to_block, day.date() if day else None)
+    watch_list = seeds.load_watch_list(node.chain_id(), network, only)
+    wanted = chain.BlockRange(from_block, to_block, day.date() if day else None)
     with home.lock(), chain_progress(quiet, "events") as told:
         _leave_sample(home)
-        taken = chain.from_node(home.lake, node, watched, wanted, told)
+        taken = chain.from_node(home.lake, node, watch_list, wanted, told)
     held = "nothing held" if taken.last_block is None else f"held up to block {taken.last_block:,}"
     click.echo(f"evm {taken.network}: {taken.events:,} events read, {held}")
     sys.exit(say_failures(taken.failures))
 
 
-def _update(name: str, home: Home, how: Gathering) -> None:
+def _update(name: str, home: Home, how: IngestMode) -> None:
     from orchestration import sources
 
     source = next(module for module in sources.SOURCES if name == module.SOURCE)
@@ -253,11 +253,11 @@ def _leave_sample(home: Home) -> None:
         sources.leave_sample(home)
 
 
-def _own_file(source: ModuleType, file: Path | None, name: str | None, resource, note: str = "") -> OwnFile | None:
+def _own_file(source: ModuleType, file: Path | None, name: str | None, resource, note: str = "") -> UserUpload | None:
     """The user's own file as the options describe it; None where none of them is given.
 
     Raises:
-        WrongUse: the options do not fit each other, or the file cannot be read.
+        UsageError: the options do not fit each other, or the file cannot be read.
         PageRefused: the file cannot be trusted.
     """
     from orchestration import sources
@@ -265,8 +265,8 @@ def _own_file(source: ModuleType, file: Path | None, name: str | None, resource,
     if not file and not name:
         return None
     if not (file and name):
-        raise WrongUse("Your own file needs a name: give both --file F and --name N.")
-    if not re.fullmatch(NAME, name) or name in source.NAMES_TAKEN:
-        taken = " and ".join(source.NAMES_TAKEN)
-        raise WrongUse(f"'{name}' cannot be its name: take letters, digits, - and _, other than {taken}.")
-    return sources.own_file(source, file, resource(name), note)
+        raise UsageError("Your own file needs a name: give both --file F and --name N.")
+    if not re.fullmatch(NAME, name) or name in source.RESERVED_NAMES:
+        taken = " and ".join(source.RESERVED_NAMES)
+        raise UsageError(f"'{name}' cannot be its name: take letters, digits, - and _, other than {taken}.")
+    return sources.user_upload(source, file, resource(name), note)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from filelock import Timeout
 
-from ingestion.errors import IngestionError, WrongUse
+from ingestion.errors import IngestionError, UsageError
 from orchestration.cli.console import (
     DONE,
     FAILED,
@@ -27,7 +27,7 @@ from orchestration.cli.console import (
     say_if_leaving_sample,
 )
 from orchestration.cli.ingest import ingest
-from orchestration.errors import BuildBroken
+from orchestration.errors import BuildFailed
 from orchestration.home import Home, Settings, now
 
 PORT = 3000
@@ -70,7 +70,7 @@ class Commands(click.Group):
             if ctx.params.get("debug"):
                 raise
             click.echo(f"flowhouse: {_sentence(error)}", err=True)
-            ctx.exit(WRONG_USAGE if isinstance(error, WrongUse) else FAILED)
+            ctx.exit(WRONG_USAGE if isinstance(error, UsageError) else FAILED)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,7 +109,7 @@ def build(
     from orchestration.publishing import sql_engine as browser
 
     if as_of and as_of > now():
-        raise WrongUse(f"--as-of {as_of.isoformat()}Z lies in the future: give a time that has passed.")
+        raise UsageError(f"--as-of {as_of.isoformat()}Z lies in the future: give a time that has passed.")
     home, how = open_home(root, as_of), gathering(sample, replay, live)
     say_if_leaving_sample(home, how)
     with build_progress(quiet) as (told, step):
@@ -145,7 +145,7 @@ def sql(query: str, form: str, root: Path | None) -> None:
             result = con.sql(query)
             columns, rows = ([], []) if result is None else (result.columns, result.fetchall())
         except duckdb.Error as error:
-            raise WrongUse(f"The query does not run: {' '.join(str(error).split())}") from None
+            raise UsageError(f"The query does not run: {' '.join(str(error).split())}") from None
     print_rows(columns, rows, form)
 
 
@@ -170,7 +170,7 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
         result = con.sql(headlines.CHECKS_OF_A_CLAIM, params=[claim]) if claim else con.sql(headlines.CLAIMS)
         columns, rows = result.columns, result.fetchall()
     if not rows:
-        raise WrongUse(f"There is no claim {claim}: `flowhouse claims` lists them.")
+        raise UsageError(f"There is no claim {claim}: `flowhouse claims` lists them.")
     print_rows(columns, rows, form)
 
 
@@ -229,12 +229,12 @@ def doctor(
     FLOWHOUSE_EVM_RPC_URL=http://127.0.0.1:8545 flowhouse doctor --evm
     """
     from orchestration.health import checks
-    from orchestration.node_config import Place
+    from orchestration.node_config import NodeLocation
 
     home, settings = open_home(root), Settings.read()
     looked_at = [checks.machine(home)]
     if datadir or rpc or rest:
-        looked_at.append(checks.node(home, Place(network, datadir, rpc, rest, cookie), settings))
+        looked_at.append(checks.node(home, NodeLocation(network, datadir, rpc, rest, cookie), settings))
     if evm:
         looked_at.append(checks.provider(home, settings))
     if live:
@@ -302,7 +302,7 @@ def completion(shell: str) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, IngestionError | BuildBroken):
+    if isinstance(error, IngestionError | BuildFailed):
         return str(error)
     if isinstance(error, Timeout):
         return "Another flowhouse is at work in this home: wait for it."

@@ -21,7 +21,7 @@ from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
 from orchestration import seeds
 from orchestration.home import DBT_PROJECT, Home, Settings
-from orchestration.node_config import Place
+from orchestration.node_config import NodeLocation
 from orchestration.publishing import publish
 from orchestration.sources import SOURCES
 
@@ -58,7 +58,7 @@ class ChainState:
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthCheck:
     """One thing looked at: whether it is well, and a sentence that says what it is or what to do."""
 
     is_well: bool
@@ -92,26 +92,28 @@ def findings(home: Home) -> str:
     return ", ".join(f"{finding['rows']:,} {finding['kind']}" for finding in counted)
 
 
-def machine(home: Home) -> Iterator[Finding]:
+def machine(home: Home) -> Iterator[HealthCheck]:
     """Whether the home can be written to, has room, and what stands published."""
     try:
         home.check_writable()
     except OSError as error:
-        yield Finding(False, f"{home.root} cannot be written to ({error.strerror}): choose another with --home DIR.")
+        yield HealthCheck(
+            False, f"{home.root} cannot be written to ({error.strerror}): choose another with --home DIR."
+        )
     else:
         free = shutil.disk_usage(home.root).free
-        yield Finding(True, f"home is {home.root.resolve()}")
-        yield Finding(
+        yield HealthCheck(True, f"home is {home.root.resolve()}")
+        yield HealthCheck(
             free >= FREE_BYTES,
             f"{free / 1024**3:.1f} GiB are free there{'' if free >= FREE_BYTES else ': make room, 2 GiB are needed.'}",
         )
-    yield Finding(DBT_PROJECT.is_dir(), f"dbt project at {DBT_PROJECT}")
-    yield Finding(True, ", ".join(f"{name} {number}" for name, number in publish.versions().items()))
+    yield HealthCheck(DBT_PROJECT.is_dir(), f"dbt project at {DBT_PROJECT}")
+    yield HealthCheck(True, ", ".join(f"{name} {number}" for name, number in publish.versions().items()))
     manifest = publish.manifest(home)
-    yield Finding(True, f"published: {manifest['build_id'] if manifest else 'nothing yet, run `flowhouse build`'}")
+    yield HealthCheck(True, f"published: {manifest['build_id'] if manifest else 'nothing yet, run `flowhouse build`'}")
 
 
-def publishers(settings: Settings, day: date) -> Iterator[Finding]:
+def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
     """Ask every publisher for the newest page of each resource, and say what it was; nothing is stored."""
     http = Http(settings.contact)
     for source in SOURCES:
@@ -120,14 +122,16 @@ def publishers(settings: Settings, day: date) -> Iterator[Finding]:
             try:
                 served = next(iter(source.fetch(http, resource, frozenset(), day)))
                 rows = source.frame(source.parse(served.content), resource)
-                yield Finding(True, f"{name}: {rows.height:,} figures up to {rows['value_date'].max()}")
+                yield HealthCheck(True, f"{name}: {rows.height:,} figures up to {rows['value_date'].max()}")
             except StopIteration:
-                yield Finding(False, f"{name}: nothing is published there; compare the address with the publisher's.")
+                yield HealthCheck(
+                    False, f"{name}: nothing is published there; compare the address with the publisher's."
+                )
             except IngestionError as error:
-                yield Finding(False, f"{name}: {error}")
+                yield HealthCheck(False, f"{name}: {error}")
 
 
-def node(home: Home, place: Place, settings: Settings) -> Iterator[Finding]:
+def node(home: Home, place: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
     """Whether a node can be read: how far it is, what it keeps, whether it is on the chain that the home holds."""
     record = read_record(home.lake, place.network)
     if record.is_sample:
@@ -135,73 +139,73 @@ def node(home: Home, place: Place, settings: Settings) -> Iterator[Finding]:
     try:
         yield from _files(record, place) if place.datadir else _running(record, place, settings)
     except IngestionError as error:
-        yield Finding(False, str(error))
+        yield HealthCheck(False, str(error))
     except OSError as error:
-        yield Finding(False, f"{error.filename} cannot be read ({error.strerror}): give yourself the right to.")
+        yield HealthCheck(False, f"{error.filename} cannot be read ({error.strerror}): give yourself the right to.")
 
 
-def provider(home: Home, settings: Settings) -> Iterator[Finding]:
+def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
     """Whether an account chain's provider can be read: which chain, how far, whether it gives logs."""
     from ingestion.evm import ingest
-    from ingestion.evm.node import FINALIZED, LATEST, Node, need
+    from ingestion.evm.node import FINALIZED, LATEST, Node, require_header
     from ingestion.evm.provider import Provider
 
     if not settings.evm_rpc_url:
-        yield Finding(False, "no provider of an account chain is set: put its address into FLOWHOUSE_EVM_RPC_URL.")
+        yield HealthCheck(False, "no provider of an account chain is set: put its address into FLOWHOUSE_EVM_RPC_URL.")
         return
     try:
         with closing(Provider(settings.evm_rpc_url)) as asked:
             node = Node(asked)
-            watched = seeds.watched(node.chain_id())
-            newest, final = (need(node.header(which), node, which) for which in (LATEST, FINALIZED))
-            far = f"{watched.network} up to block {newest.number:,}, finalized up to {final.number:,}"
-            yield Finding(True, f"{node.shown}: {far}")
-            events = node.logs_of(newest, watched.pairs).height
-            yield Finding(True, f"it gives logs: {events:,} of what is read in its newest block")
-            record = tokens.read_record(home.lake, watched.network)
+            watch_list = seeds.load_watch_list(node.chain_id())
+            newest, final = (require_header(node.header(which), node, which) for which in (LATEST, FINALIZED))
+            far = f"{watch_list.network} up to block {newest.number:,}, finalized up to {final.number:,}"
+            yield HealthCheck(True, f"{node.shown}: {far}")
+            events = node.logs_of(newest, watch_list.pairs).height
+            yield HealthCheck(True, f"it gives logs: {events:,} of what is read in its newest block")
+            record = tokens.read_record(home.lake, watch_list.network)
             ingest.check_common(node, tokens.Record() if record.is_sample else record)
-            yield Finding(True, f"it is on the chain that the home holds of {watched.network}")
+            yield HealthCheck(True, f"it is on the chain that the home holds of {watch_list.network}")
     except IngestionError as error:
-        yield Finding(False, str(error))
+        yield HealthCheck(False, str(error))
 
 
-def _files(record: Record, place: Place) -> Iterator[Finding]:
+def _files(record: Record, place: NodeLocation) -> Iterator[HealthCheck]:
     folder = nodes.folder(place)
-    yield Finding(True, f"{place.datadir}: {place.network} chain up to height {folder.tip_height:,}")
+    yield HealthCheck(True, f"{place.datadir}: {place.network} chain up to height {folder.tip_height:,}")
     lacking = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
     todo = f"{lacking[0]} is missing: copy the rev files together with the blk files." if lacking else ""
-    yield Finding(not lacking, todo or "each of its block files has its undo file")
+    yield HealthCheck(not lacking, todo or "each of its block files has its undo file")
     yield _held(record, place, lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
 
 
-def _running(record: Record, place: Place, settings: Settings) -> Iterator[Finding]:
+def _running(record: Record, place: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
     with closing(nodes.node(place, settings)) as node:
         state = node.state()
         far = f"{place.network} chain up to height {state.height:,}, headers up to {state.headers:,}"
-        yield Finding(True, f"{node.shown}: {far}")
+        yield HealthCheck(True, f"{node.shown}: {far}")
         yield _kept(record, state.first_kept)
         block = node.block(*node.tip())
         coins = sum(len(each.vin) for each in block.transactions[1:])
-        yield Finding(True, f"it tells which coins a block spent: {coins:,} at height {block.height:,}")
+        yield HealthCheck(True, f"it tells which coins a block spent: {coins:,} at height {block.height:,}")
         yield _held(record, place, node.hash_at)
 
 
-def _kept(record: Record, first_kept: int) -> Finding:
+def _kept(record: Record, first_kept: int) -> HealthCheck:
     following = 0 if record.tip_height is None else record.tip_height + 1
     if first_kept <= following:
-        return Finding(True, f"it keeps the blocks from height {first_kept:,} on")
-    return Finding(
+        return HealthCheck(True, f"it keeps the blocks from height {first_kept:,} on")
+    return HealthCheck(
         False,
         f"it keeps the blocks from height {first_kept:,} on, but {following:,} is needed next: ask a node that keeps"
         " it, or start from a UTXO snapshot.",
     )
 
 
-def _held(record: Record, place: Place, hash_at: Callable[[int], str | None]) -> Finding:
+def _held(record: Record, place: NodeLocation, hash_at: Callable[[int], str | None]) -> HealthCheck:
     check_chain(record, place.network, hash_at)
     if record.folded_height is None:
-        return Finding(True, f"the home has folded no block of {place.network} yet")
-    return Finding(True, f"it is on the chain that the home has folded up to height {record.folded_height:,}")
+        return HealthCheck(True, f"the home has folded no block of {place.network} yet")
+    return HealthCheck(True, f"it is on the chain that the home has folded up to height {record.folded_height:,}")
 
 
 def _chain_state(home: Home, network: str, record: Record) -> ChainState:

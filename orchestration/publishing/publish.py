@@ -18,8 +18,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.errors import WrongUse
-from ingestion.refresh import Reading, holds_sample
+from ingestion.errors import UsageError
+from ingestion.refresh import RefreshResult, holds_sample
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.publishing import sql_engine as browser
 
@@ -78,15 +78,15 @@ def warehouse(home: Home) -> Path:
     """The published database.
 
     Raises:
-        WrongUse: nothing has been published yet.
+        UsageError: nothing has been published yet.
     """
     folder = latest(home)
     if folder is None:
-        raise WrongUse(f"Nothing is published below {home.root} yet: run `flowhouse build` first.")
+        raise UsageError(f"Nothing is published below {home.root} yet: run `flowhouse build` first.")
     return folder / WAREHOUSE
 
 
-def publish(home: Home, readings: Sequence[Reading], built_at: datetime, keep_builds: int) -> Path:
+def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, keep_builds: int) -> Path:
     """Copy the marts of the build file into a new folder and make it the one that readers see.
 
     Everything is written beside and moved into place at the end, so a reader sees the old folder or the new one.

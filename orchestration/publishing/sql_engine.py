@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ingestion.errors import FetchFailed, PageRefused, WrongUse
+from ingestion.errors import FetchFailed, PageRefused, UsageError
 from orchestration.home import Home
 from orchestration.publishing import sql_page
 
@@ -34,7 +34,7 @@ def take(home: Home) -> Path:
     """Take the engine from npm into the home, unless it is there.
 
     Raises:
-        WrongUse: there is no npm.
+        UsageError: there is no npm.
         FetchFailed: npm could not get a package.
         PageRefused: a package is not the one it should be.
     """
@@ -72,7 +72,7 @@ def integrity(package: bytes) -> str:
 def _package(name: str, known: str) -> bytes:
     """The archive of an npm package, checked against its known sum."""
     if not shutil.which("npm"):
-        raise WrongUse("The engine comes from npm: install Node.js, which brings it, and run this again.")
+        raise UsageError("The engine comes from npm: install Node.js, which brings it, and run this again.")
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, name]
         try:

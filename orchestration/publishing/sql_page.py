@@ -12,7 +12,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from orchestration.answers.queries import WORTH_HAVING
+from orchestration.answers.queries import EXAMPLE_QUERIES
 
 ENGINE = "duckdb-wasm.js"
 """The engine's file name beside the page."""
@@ -32,7 +32,7 @@ def page(warehouse: bytes, manifest: dict) -> str:
     """
     content = {
         "build": {name: manifest[name] for name in SHOWN},
-        "queries": [{"question": question, "sql": sql.strip()} for question, sql in WORTH_HAVING.items()],
+        "queries": [{"question": question, "sql": sql.strip()} for question, sql in EXAMPLE_QUERIES.items()],
         "warehouse": _packed(warehouse) if len(warehouse) <= MAX_EMBEDDED_BYTES else None,
     }
     # "</script>" in a text would end the block that holds it.

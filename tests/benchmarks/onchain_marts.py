@@ -25,8 +25,8 @@ from ingestion.lake.tables import observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import prices
 from orchestration import sources
-from orchestration.answers.queries import WORTH_HAVING
-from orchestration.home import DBT_PROJECT, Gathering, Home, now
+from orchestration.answers.queries import EXAMPLE_QUERIES
+from orchestration.home import DBT_PROJECT, Home, IngestMode, now
 from orchestration.publishing import publish
 from orchestration.publishing.report import charts, headlines, tables
 
@@ -118,7 +118,7 @@ def milliseconds(warehouse: Path) -> dict[str, float]:
     """Time of each query of the README and of the report, the best of three."""
     told = (tables.TOKENS, tables.STRESS, tables.CLAIMS, tables.FIGURE, tables.COLUMNS)
     sections = (*headlines.HEADLINES, *charts.CHARTS, *told)
-    queries = WORTH_HAVING | {f"report: {section.title}": section.query for section in sections}
+    queries = EXAMPLE_QUERIES | {f"report: {section.title}": section.query for section in sections}
     taken = {}
     with duckdb.connect(str(warehouse), read_only=True) as con:
         for name, query in queries.items():
@@ -132,7 +132,7 @@ def milliseconds(warehouse: Path) -> dict[str, float]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        list(sources.update_all(home, Gathering("sample"), sources.unheard))
+        list(sources.update_all(home, IngestMode("sample"), sources.unheard))
         cells = write_chain(home)
         write_closes(home)
         build(home)

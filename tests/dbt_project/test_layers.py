@@ -235,7 +235,7 @@ def test_a_staging_model_reads_the_one_raw_table_it_is_named_after(model):
 
 @pytest.mark.parametrize("model", [path for path in STAGING if "observed_at" in code(path)], ids=stem)
 def test_staged_observations_end_when_knowledge_ends(model):
-    assert code(model).rstrip().endswith("where observed_at <= {{ known_until() }}")
+    assert code(model).rstrip().endswith("where observed_at <= {{ as_of_cutoff() }}")
 
 
 def test_every_source_table_is_staged():
@@ -247,7 +247,7 @@ def test_every_source_table_is_staged():
 @pytest.mark.parametrize("mart", INTERMEDIATE + MARTS, ids=stem)
 def test_a_mart_reads_models_and_never_what_is_raw(mart):
     assert refs(mart)
-    assert not re.search(r"\b(source|raw|known_until|read_\w+)\(", expanded(code(mart)))
+    assert not re.search(r"\b(source|raw|as_of_cutoff|read_\w+)\(", expanded(code(mart)))
     assert not re.search(r"\b(?:from|join)\s+\w+\.\w+", code(mart))
 
 

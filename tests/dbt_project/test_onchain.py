@@ -31,7 +31,7 @@ from orchestration.home import DBT_PROJECT, Home
 DAY = timedelta(days=1)
 SATS = 100_000_000
 ONE = 10**9
-KNOWN_UNTIL = datetime(2021, 3, 5, 12)
+AS_OF_CUTOFF = datetime(2021, 3, 5, 12)
 MARKET_OPENED = date(2010, 7, 17)
 SELECTION = ["+path:models/marts/onchain", "market_prices_daily"]
 
@@ -203,7 +203,7 @@ def closes(rng: random.Random) -> dict[tuple[str, date], Decimal]:
 
 CHAINS = chains()
 CLOSES = closes(random.Random(7))
-KNOWN = {network: as_of(chain, KNOWN_UNTIL.date() - DAY) for network, chain in CHAINS.items()}
+KNOWN = {network: as_of(chain, AS_OF_CUTOFF.date() - DAY) for network, chain in CHAINS.items()}
 
 
 @cache
@@ -347,10 +347,10 @@ def mart(tmp_path_factory) -> Callable[[str], list[dict]]:
     write_chains(home)
     write_closes(home)
     write_series(home)
-    ledger.tidy(home.lake)
+    ledger.collect_garbage(home.lake)
     home.write_control()
     control = home.build / "flowhouse" / "control" / "control.parquet"
-    pl.read_parquet(control).with_columns(known_until=pl.lit(KNOWN_UNTIL, pl.Datetime("us"))).write_parquet(control)
+    pl.read_parquet(control).with_columns(as_of_cutoff=pl.lit(AS_OF_CUTOFF, pl.Datetime("us"))).write_parquet(control)
     build(home)
     with duckdb.connect(str(home.build_file), read_only=True) as con:
         marts = {path.stem for path in Path(DBT_PROJECT, "models/marts/onchain").glob("*.sql")} | {
@@ -626,7 +626,7 @@ def test_the_chains_reach_every_case(mart):
     assert any(block.unclaimed for block in KNOWN["main"].blocks)
     assert {row["price_bucket_usd"] for row in mart("onchain_cost_basis")} > {0.0, -1.0}
     assert {row["blocks"] for row in mart("onchain_blocks_daily")} > {0, 1, 2}
-    assert any(block.day > KNOWN_UNTIL.date() for block in CHAINS["regtest"].blocks)
+    assert any(block.day > AS_OF_CUTOFF.date() for block in CHAINS["regtest"].blocks)
 
 
 @pytest.mark.parametrize("series", SERIES)

@@ -146,7 +146,7 @@ def follow(transfers: list[Transfer], entities: dict[str, str]) -> Books:
 
 def write_lake(home: Home, streams: dict[Token, list[Transfer]], settled: date, last: date, **told: list[dict]) -> None:
     """Transfers up to the end of `last`, of which the days up to `settled` are finalized."""
-    ledger.tidy(home.lake)
+    ledger.collect_garbage(home.lake)
     tables = {"transfers": [], **told, "coverage": [*told.get("coverage", [])]}
     for token, transfers in streams.items():
         tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]

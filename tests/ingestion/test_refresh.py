@@ -16,7 +16,7 @@ import ingestion.refresh
 from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed, PageRefused
 from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, Lake, observation_schema
-from ingestion.refresh import Reading, fetch_live, holds_sample, last_readings, read_sessions, refresh
+from ingestion.refresh import RefreshResult, fetch_live, holds_sample, last_readings, read_sessions, refresh
 from ingestion.sources import nyse
 
 MONDAY = date(2025, 11, 3)
@@ -159,10 +159,10 @@ def test_what_was_known_at_a_time_is_what_the_captures_until_then_give(drawn, so
 def test_a_reading_says_what_it_came_to(home):
     home.put(page(("a", "1"), ("b", None)))
     home.put(page(("a", "2"), ("b", "5")), minute=1)
-    assert home.read(mode="live") == Reading("made", "live", NOW, captures=2, added=3)
+    assert home.read(mode="live") == RefreshResult("made", "live", NOW, captures=2, added=3)
     assert home.figures == [(0, "a", "1"), (1, "a", "2"), (1, "b", "5")]
     home.put(page(("a", "2"), ("b", None)), minute=2)
-    assert home.read() == Reading("made", "replay", NOW, captures=1, added=1)
+    assert home.read() == RefreshResult("made", "replay", NOW, captures=1, added=1)
     assert home.figures[3:] == [(2, "b", None)]
 
 
@@ -177,7 +177,7 @@ def test_the_log_names_every_capture(home):
 
 
 def test_tables_are_there_and_typed_when_nothing_was_read(home):
-    assert home.read() == Reading("made", "replay", NOW)
+    assert home.read() == RefreshResult("made", "replay", NOW)
     assert pl.read_parquet(home.lake.root / "made/cells/cells.parquet").schema == observation_schema(KEY)
     assert pl.read_parquet(home.lake.root / "made/captures/captures.parquet").schema == CAPTURE_SCHEMA
 
@@ -296,7 +296,7 @@ def test_a_refused_page_is_read_once_the_parser_has_learned(home):
     home.put(page(("a", "1")), minute=2)
     assert home.read().added == 1
     learned = made(parse=lambda content: parse(page(("a", "9")) if content == b"challenge" else content))
-    assert home.read(learned) == Reading("made", "replay", NOW, captures=3, added=2)
+    assert home.read(learned) == RefreshResult("made", "replay", NOW, captures=3, added=2)
     assert home.figures == [(0, "a", "1"), (1, "a", "9"), (2, "a", "1")]
 
 
@@ -501,7 +501,7 @@ def test_a_rebuild_from_what_is_held_keeps_the_mode_of_the_last_gathering(home):
     assert home.read(mode="held").mode == "held"
     home.read(mode="live")
     assert [home.read(mode="held", now=NOW + timedelta(days=n)).mode for n in (1, 2)] == ["live", "live"]
-    assert last_readings(home.lake)[-1] == Reading("made", "live", NOW + timedelta(days=2))
+    assert last_readings(home.lake)[-1] == RefreshResult("made", "live", NOW + timedelta(days=2))
 
 
 def test_sessions_are_computed_when_the_lake_does_not_reach_the_end_of_next_year(tmp_path, monkeypatch):

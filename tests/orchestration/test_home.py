@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from filelock import FileLock, Timeout
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from orchestration import home as resources
 from orchestration.home import Home, Settings
 
@@ -22,13 +22,13 @@ def test_settings_come_from_the_environment():
 
 @pytest.mark.parametrize("setting", [{"FLOWHOUSE_KEEP_BUILDS": "0"}, {"FLOWHOUSE_KEEP_BUILDS": "many"}])
 def test_a_number_of_builds_that_is_none_is_refused(setting):
-    with pytest.raises(WrongUse, match="set it to a whole number of at least 1"):
+    with pytest.raises(UsageError, match="set it to a whole number of at least 1"):
         Settings.read(setting)
 
 
 @pytest.mark.parametrize("confirmations", ["0", "1001", "some"])
 def test_confirmations_that_would_fold_too_soon_or_too_late_are_refused(confirmations):
-    with pytest.raises(WrongUse, match="set it to a whole number from 1 to 1000"):
+    with pytest.raises(UsageError, match="set it to a whole number from 1 to 1000"):
         Settings.read({"FLOWHOUSE_CONFIRMATIONS": confirmations})
     assert Settings.read({"FLOWHOUSE_CONFIRMATIONS": "6"}).confirmations == 6
 
@@ -40,19 +40,19 @@ def test_a_password_is_never_shown():
 
 
 def test_a_mode_that_cannot_be_scheduled_is_refused():
-    with pytest.raises(WrongUse, match="set it to live or held"):
+    with pytest.raises(UsageError, match="set it to live or held"):
         Settings.read({"FLOWHOUSE_MODE": "replay"})
 
 
 @pytest.mark.parametrize(
-    ("as_of", "known_until"),
+    ("as_of", "as_of_cutoff"),
     [(None, datetime(9999, 12, 31)), (datetime(2025, 11, 20, 2, 15), datetime(2025, 11, 20, 2, 15))],
 )
-def test_the_control_table_says_until_when_observations_count(tmp_path, as_of, known_until):
+def test_the_control_table_says_until_when_observations_count(tmp_path, as_of, as_of_cutoff):
     home = Home(tmp_path, as_of)
     home.write_control()
     (table,) = home.build.glob("flowhouse/control/*.parquet")
-    assert pl.read_parquet(table).rows() == [(as_of, known_until)]
+    assert pl.read_parquet(table).rows() == [(as_of, as_of_cutoff)]
 
 
 def test_builds_of_different_times_work_in_different_folders(tmp_path):

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.answers.queries import WORTH_HAVING
+from orchestration.answers.queries import EXAMPLE_QUERIES
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def test_the_readme_shows_the_queries_worth_having():
     shown = re.findall(r"\n\n([^\n]+)\n\n```sql\n(.*?)```", README, re.S)
-    assert shown == [(question, sql.lstrip()) for question, sql in WORTH_HAVING.items()]
+    assert shown == [(question, sql.lstrip()) for question, sql in EXAMPLE_QUERIES.items()]
 
 
-@pytest.mark.parametrize("query", WORTH_HAVING.values(), ids=WORTH_HAVING)
+@pytest.mark.parametrize("query", EXAMPLE_QUERIES.values(), ids=EXAMPLE_QUERIES)
 def test_every_query_answers(sample_home, flowhouse, query):
     result = flowhouse("sql", query, "--format", "csv", "--home", sample_home)
     assert result.exit_code == 0, result.output

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import polars as pl
 import pytest
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.evm.ledger import TABLES, read_record
 from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
@@ -163,12 +163,12 @@ def test_the_sample_shows_its_tokens_and_a_home_without_has_the_tables(sample_ho
 
 
 def test_the_seeds_name_what_is_read_of_each_chain():
-    assert seeds.watched(31337) == sample.WATCHED
-    ethereum = seeds.watched(1, "ethereum")
+    assert seeds.load_watch_list(31337) == sample.WATCHED
+    ethereum = seeds.load_watch_list(1, "ethereum")
     assert {token.asset for token in ethereum.tokens} == {"WBTC", "cbBTC", "tBTC", "USDC", "USDe"}
     assert {contract.kind for contract in ethereum.contracts} == {"aave_v3_pool", "balancer_v2_vault"}
-    with pytest.raises(WrongUse, match="not mainnet"):
-        seeds.watched(1, "mainnet")
+    with pytest.raises(UsageError, match="not mainnet"):
+        seeds.load_watch_list(1, "mainnet")
 
 
 @pytest.mark.parametrize("name", ["tokens", "contracts", "entities", "fund_addresses"])

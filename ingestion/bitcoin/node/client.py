@@ -27,7 +27,7 @@ from ingestion.bitcoin.files.folder import SECONDS_A_DAY, MissingUndo, WrongNetw
 from ingestion.bitcoin.fold import COINBASE, HEADER_BYTES, MAX_SATS, MAX_SCRIPT_BYTES, TRANSFER
 from ingestion.bitcoin.history import CELLS, TOTALS, Batch, batch_of_blocks
 from ingestion.bitcoin.networks import COIN, Network
-from ingestion.errors import IngestionError, WrongUse
+from ingestion.errors import IngestionError, UsageError
 from ingestion.threads import in_order
 
 # The most that /rest/headers gives at once.
@@ -55,7 +55,7 @@ class PrunedBlock(IngestionError):
     """The node has deleted a block that is needed."""
 
 
-class NodeMoved(IngestionError):
+class ReorgDuringRead(IngestionError):
     """The node left the chain that is held, or changed it faster than it could be read."""
 
 
@@ -250,7 +250,7 @@ class Rpc(Node):
             sleep: waits between attempts.
 
         Raises:
-            WrongUse, NodeUnreachable, NodeRefused, WrongNetwork: see each.
+            UsageError, NodeUnreachable, NodeRefused, WrongNetwork: see each.
         """
         login = (lambda: _cookie(cookie)) if cookie else (lambda: (user.encode(), password.encode()))
         super().__init__(url, network, login, in_flight, timeout_seconds, sleep)
@@ -381,7 +381,7 @@ class Chain:
             after_hash: hash of the block at `after`, to be sure that it is still the node's.
 
         Raises:
-            NodeMoved: the block at `after` is not on the node's chain, or the chain changes all the time.
+            ReorgDuringRead: the block at `after` is not on the node's chain, or the chain changes all the time.
         """
         self._node = node
         self.network = node.network
@@ -393,7 +393,7 @@ class Chain:
             self._hashes.append(after_hash or node.hash_at(after) or "")
         self.follow()
         if after is not None and (after > self.tip_height or after_hash not in (None, self.block_hash(after))):
-            raise NodeMoved(_left(node, after))
+            raise ReorgDuringRead(_left(node, after))
 
     @property
     def tip_height(self) -> int:
@@ -436,7 +436,7 @@ class Chain:
         """Take over what the node's chain has become; the height up to which it is as before (-1 for nothing).
 
         Raises:
-            NodeMoved: the block held at the last is not on it, or the chain changes all the time.
+            ReorgDuringRead: the block held at the last is not on it, or the chain changes all the time.
         """
         for _ in range(REORGANISATIONS):
             tip, _ = self._node.tip()
@@ -445,14 +445,14 @@ class Chain:
             if len(headers) == tip - fork:
                 self._replace(fork, headers)
                 return fork
-        raise NodeMoved(_unsettled(self._node, tip))
+        raise ReorgDuringRead(_unsettled(self._node, tip))
 
     def _fork(self, tip: int) -> int:
         fork = min(self.tip_height, tip)
         while fork >= self._from and self._node.hash_at(fork) != self.block_hash(fork):
             fork -= 1
         if fork < self._from and self._hashes:
-            raise NodeMoved(_left(self._node, self._from))
+            raise ReorgDuringRead(_left(self._node, self._from))
         return fork
 
     def _linked(self, fork: int, tip: int) -> Iterator[tuple[str, int]]:
@@ -494,7 +494,7 @@ def read(
     Raises:
         PrunedBlock, MissingUndo, NodeRefused: see `Node.block`.
         NodeUnreachable: the node stays busy, or breaks off.
-        NodeMoved: the chain was replaced below what has been given out, or changes all the time.
+        ReorgDuringRead: the chain was replaced below what has been given out, or changes all the time.
     """
     first = 0 if after is None else after + 1
     start = first
@@ -517,9 +517,9 @@ def read(
         reorganisations += 1
         fork = chain.follow()
         if fork < first - 1:
-            raise NodeMoved(_left(node, first - 1))
+            raise ReorgDuringRead(_left(node, first - 1))
         if reorganisations == REORGANISATIONS:
-            raise NodeMoved(_unsettled(node, last))
+            raise ReorgDuringRead(_unsettled(node, last))
         held = {height: rows for height, rows in held.items() if height <= fork}
 
 
@@ -761,11 +761,11 @@ def _address(url: str) -> tuple[str, str]:
     """The url without a slash at its end, and as much of it as may be shown.
 
     Raises:
-        WrongUse: it is no http or https address, or it holds credentials.
+        UsageError: it is no http or https address, or it holds credentials.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in url:
-        raise WrongUse("the node's address must be like http://127.0.0.1:8332, with user and password given apart.")
+        raise UsageError("the node's address must be like http://127.0.0.1:8332, with user and password given apart.")
     return url.rstrip("/"), f"{parts.scheme}://{parts.netloc}"
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from orchestration.publishing.report.formatting import amount, day
 from orchestration.publishing.report.sections import Answer, Section
-from orchestration.publishing.report.words import amount, day
 
 _WEEK = """
 with newest as (

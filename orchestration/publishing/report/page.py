@@ -11,7 +11,7 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestration.publishing.report import drawing, headlines, words
+from orchestration.publishing.report import drawing, formatting, headlines
 from orchestration.publishing.report.charts import CHARTS
 from orchestration.publishing.report.sections import Answer, ask
 from orchestration.publishing.report.tables import CLAIMS, COLUMNS, FIGURE, SERIES_QUERY, STRESS, TOKENS, bytes_query
@@ -79,7 +79,7 @@ def _template():
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["cell"] = words.cell
+    environment.filters["cell"] = formatting.cell
     return environment.get_template("report.html.j2")
 
 

@@ -9,7 +9,7 @@ from holders import grow
 
 from ingestion.bitcoin import history
 from ingestion.bitcoin.files.folder import Folder
-from ingestion.bitcoin.ledger import KEYS, TABLES, AnotherChain, Ledger, read_record
+from ingestion.bitcoin.ledger import KEYS, TABLES, ChainMismatch, Ledger, read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import Chain, write_files
@@ -126,7 +126,7 @@ def test_a_chain_that_parts_below_what_is_folded_is_refused_and_nothing_changes(
     before = held(lake)
     other = chain.fork(150)
     grow(other, 40, random.Random(5), tag=b"other")
-    with pytest.raises(AnotherChain, match="regtest chain differs from the one held at height 160"):
+    with pytest.raises(ChainMismatch, match="regtest chain differs from the one held at height 160"):
         take_in(lake, folder(tmp_path / "node", other), 20)
     assert same(held(lake), before)
 
@@ -198,5 +198,5 @@ def test_another_network_is_left_alone(tmp_path, chain):
 def test_a_chain_can_be_dropped_as_a_whole(tmp_path, chain):
     lake = Lake(tmp_path / "lake")
     take_in(lake, folder(tmp_path / "node", chain), 20)
-    Ledger(lake, "regtest").forget()
+    Ledger(lake, "regtest").reset()
     assert all(rows.is_empty() for rows in held(lake).values())

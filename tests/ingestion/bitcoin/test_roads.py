@@ -15,7 +15,7 @@ from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeUnreachable
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import Chain
 
@@ -114,18 +114,18 @@ def test_a_snapshot_and_the_files_from_there_on(tmp_path, chain, by_files):
         }
 
     assert remaining(held(lake)) == remaining(by_files)
-    with pytest.raises(WrongUse, match="holds the regtest chain up to height 150"):
+    with pytest.raises(UsageError, match="holds the regtest chain up to height 150"):
         ingest.from_snapshot(lake, tmp_path / "utxo.dat", node)
 
 
 def test_a_snapshot_that_is_not_there(tmp_path, chain):
     node = folder(tmp_path / "node", chain)
-    with pytest.raises(WrongUse, match=r"utxo.dat is not a file: name one that"):
+    with pytest.raises(UsageError, match=r"utxo.dat is not a file: name one that"):
         ingest.from_snapshot(Lake(tmp_path / "lake"), tmp_path / "utxo.dat", node)
 
 
 def test_an_unknown_network_is_named(tmp_path):
-    with pytest.raises(WrongUse, match="choose one of main, signet, testnet4, regtest"):
+    with pytest.raises(UsageError, match="choose one of main, signet, testnet4, regtest"):
         ingest.from_files(Lake(tmp_path), tmp_path, "testnet3", CONFIRMATIONS)
 
 

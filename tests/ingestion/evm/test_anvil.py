@@ -14,17 +14,17 @@ from simulated import HOLDERS, TOKEN, held
 
 from ingestion.evm import ingest
 from ingestion.evm import provider as rpc
-from ingestion.evm.ingest import Wanted
+from ingestion.evm.ingest import BlockRange
 from ingestion.evm.node import Node
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 
 
-def read(lake: Lake, url: str, **wanted) -> ingest.Taken:
+def read(lake: Lake, url: str, **wanted) -> ingest.IngestResult:
     provider = rpc.Provider(url, sleep=lambda seconds: None)
     try:
-        return ingest.from_node(lake, Node(provider), sample.WATCHED, Wanted(**wanted))
+        return ingest.from_node(lake, Node(provider), sample.WATCHED, BlockRange(**wanted))
     finally:
         provider.close()
 

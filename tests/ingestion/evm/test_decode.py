@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from ingestion.evm import decode
 from ingestion.evm.errors import AnswerRefused
-from ingestion.evm.rows import EVENTS, LIQUIDATION_CALL, SWAP, TRANSFER, Contract, Token, Watched
+from ingestion.evm.rows import EVENTS, LIQUIDATION_CALL, SWAP, TRANSFER, Contract, Token, WatchList
 from ingestion.sample import tokens as sample
 
 COIN, POOL, VAULT = sample.BITCOIN.address, sample.LENDER.address, sample.VAULT.address
 ANN, BOB = "0x" + 40 * "a", "0x" + 40 * "b"
 AT = datetime(2025, 11, 3, 23, 59, 59, tzinfo=UTC)
-WATCHED = Watched(
+WATCHED = WatchList(
     "anvil",
     31337,
     (Token(COIN, "SIMBTC", 8),),

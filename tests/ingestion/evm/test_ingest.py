@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 from simulated import TOKEN, Spoilt, held, mint
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.evm import ingest, reconcile
-from ingestion.evm.errors import AnotherChain, NodeMoved, NodeRefused, WrongChain
-from ingestion.evm.ingest import Wanted
+from ingestion.evm.errors import ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
+from ingestion.evm.ingest import BlockRange
 from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
-from ingestion.evm.rows import Token, Watched
+from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 
@@ -30,16 +30,18 @@ def lake(tmp_path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def read(lake: Lake, provider: sample.Provider, watched: Watched = sample.WATCHED, **wanted) -> ingest.Taken:
-    return ingest.from_node(lake, Node(provider), watched, Wanted(**wanted))
+def read(
+    lake: Lake, provider: sample.Provider, watch_list: WatchList = sample.WATCHED, **wanted
+) -> ingest.IngestResult:
+    return ingest.from_node(lake, Node(provider), watch_list, BlockRange(**wanted))
 
 
 def table(lake: Lake, name: str = "transfers") -> pl.DataFrame:
     return pl.read_parquet(lake.root / "evm" / name / "*.parquet")
 
 
-def watching(*tokens: Token) -> Watched:
-    return Watched("anvil", 31337, tokens)
+def watching(*tokens: Token) -> WatchList:
+    return WatchList("anvil", 31337, tokens)
 
 
 def small(blocks: int = 30, not_final: int = 10) -> sample.Chain:
@@ -182,7 +184,7 @@ def test_a_chain_that_moves_all_the_time_ends_in_a_sentence(lake):
             is_new = tag not in ("latest", "finalized") and int(tag, 16) > 19
             return header | {"parentHash": "0x" + 64 * "9"} if is_new else header
 
-    with pytest.raises(NodeMoved, match=r"could not be read in 5 attempts.*come back later"):
+    with pytest.raises(ReorgDuringRead, match=r"could not be read in 5 attempts.*come back later"):
         read(lake, Moving(small()))
 
 
@@ -200,7 +202,7 @@ def test_another_chain_is_never_mixed_in(lake):
     other = sample.Chain(10)
     for number in range(30):
         other.mine(START + number * DAY // 6, [mint(number + 1)], salt="another")
-    with pytest.raises(AnotherChain, match="was finalized: let the node catch up, or take another --home"):
+    with pytest.raises(ChainMismatch, match="was finalized: let the node catch up, or take another --home"):
         read(lake, sample.Provider(other))
     assert table(lake)["amount_units"].max() == 30
 
@@ -266,7 +268,7 @@ def test_a_day_ends_where_the_next_begins(lake):
 
 
 def test_a_day_that_is_not_final_is_refused(lake):
-    with pytest.raises(WrongUse, match="2025-11-04 is not finalized yet"):
+    with pytest.raises(UsageError, match="2025-11-04 is not finalized yet"):
         read(lake, sample.Provider(small()), day=date(2025, 11, 4))
 
 

@@ -63,7 +63,7 @@ def lake(tmp_path) -> Lake:
 
 
 def test_every_table_is_there_before_anything_was_read(lake):
-    ledger.tidy(lake)
+    ledger.collect_garbage(lake)
     assert {table: read(lake, table).schema for table in TABLES} == {
         table: pl.Schema(schema) for table, schema in TABLES.items()
     }
@@ -158,7 +158,7 @@ def test_what_a_killed_run_left_behind_is_removed_and_never_counted(lake, monkey
         add(held, 21, 30, transfer(30))
     monkeypatch.undo()
     assert read(lake).height == 3  # the month before, and the month with the new row
-    ledger.tidy(lake)
+    ledger.collect_garbage(lake)
     assert read(lake)["block_number"].to_list() == [20]
     add(Ledger(lake, "anvil"), 21, 30, transfer(30))
     assert read(lake)["block_number"].to_list() == [20, 30]
@@ -168,9 +168,9 @@ def test_networks_do_not_remove_each_others_parts(lake):
     for network in ("anvil", "anvil-two"):
         held = Ledger(lake, network)
         add(held, 10, 20, transfer(20))
-    ledger.tidy(lake)
+    ledger.collect_garbage(lake)
     assert read(lake).height == 2
-    Ledger(lake, "anvil").forget()
+    Ledger(lake, "anvil").reset()
     assert read(lake).height == 1
     assert read_record(lake, "anvil").parts == {}
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ingestion.errors import WrongUse
+from ingestion.errors import UsageError
 from ingestion.evm.errors import AnswerRefused, NodeRefused, NodeUnreachable
 from ingestion.evm.node import Node
 from ingestion.evm.provider import Provider
@@ -182,7 +182,7 @@ def test_a_provider_that_is_not_there_is_named(waits):
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8545", "ws://127.0.0.1", "http://", "http://host:port"])
 def test_an_address_that_is_none_is_refused(url):
-    with pytest.raises(WrongUse, match="must be like http"):
+    with pytest.raises(UsageError, match="must be like http"):
         Provider(url)
 
 

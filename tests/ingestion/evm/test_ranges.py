@@ -6,7 +6,7 @@ from simulated import TOKEN, Spoilt, chain
 from ingestion.evm import decode, ranges
 from ingestion.evm.errors import AnswerRefused, NodeRefused
 from ingestion.evm.node import Node
-from ingestion.evm.ranges import CALM, WIDEST, Width
+from ingestion.evm.ranges import REGROW_AFTER, WIDEST, Width
 from ingestion.evm.rows import TRANSFER, Span
 from ingestion.sample import tokens as sample
 
@@ -41,33 +41,33 @@ def test_a_range_that_is_refused_is_halved_until_it_is_not():
 
 def test_the_width_grows_back_and_tries_the_refused_one_again_after_a_while():
     width = Width(64)
-    width.was_too_much(64)
+    width.record_refusal(64)
     assert width.now == 32
-    for _ in range(CALM - 1):
-        width.was_fine(width.now, 0)
+    for _ in range(REGROW_AFTER - 1):
+        width.record_success(width.now, 0)
     assert width.now == 32
-    width.was_fine(width.now, 0)
+    width.record_success(width.now, 0)
     assert width.now == 64
 
 
 def test_the_width_ends_where_answers_are_large_and_at_the_widest():
     width = Width(64)
-    width.was_fine(64, ranges.MANY_LOGS)
+    width.record_success(64, ranges.MANY_LOGS)
     assert width.now == 64
     for _ in range(100):
-        width.was_fine(width.now, 0)
+        width.record_success(width.now, 0)
     assert width.now == WIDEST
 
 
 def test_a_late_answer_to_a_narrow_range_does_not_widen():
     width = Width(64)
-    width.was_fine(10, 0)
+    width.record_success(10, 0)
     assert width.now == 64
 
 
 def test_a_width_never_ends():
     width = Width(1)
-    width.was_too_much(1)
+    width.record_refusal(1)
     assert width.now == 1
 
 

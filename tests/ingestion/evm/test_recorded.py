@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.evm import decode
 from ingestion.evm.node import Header
-from ingestion.evm.rows import TRANSFER, Token, Watched
+from ingestion.evm.rows import TRANSFER, Token, WatchList
 
 RECORDED = (
     Path(__file__).parents[4] / "shared/data/evm/ethereum-etl/tests/resources/test_stream/blocks_17173049_17173050"
@@ -41,7 +41,7 @@ def found(logs):
     ]
     tokens = tuple(Token(address, "any", 0) for address in {log["address"] for log in logs})
     answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": told}).encode()
-    return decode.rows(decode.logs(answer), Watched("ethereum", 1, tokens), is_final=True)["transfers"]
+    return decode.rows(decode.logs(answer), WatchList("ethereum", 1, tokens), is_final=True)["transfers"]
 
 
 def of_things(logs: list[dict]) -> set[tuple[int, int]]:

@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
-from ingestion.errors import FetchFailed, WrongUse
+from ingestion.errors import FetchFailed, UsageError
 from ingestion.transport.publisher import Http, NotPublished
 
 PAGE = b"<table>149.3</table>"
@@ -155,7 +155,7 @@ def test_user_agent_names_version_and_contact(publisher: Publisher, contact: str
 
 @pytest.mark.parametrize("contact", ["me\r\nX-Other: 1", "m€"])
 def test_contact_that_no_header_can_carry_is_wrong_use(contact: str) -> None:
-    with pytest.raises(WrongUse, match="printable ASCII"):
+    with pytest.raises(UsageError, match="printable ASCII"):
         Http(contact=contact)
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ingestion.refresh import Reading
+from ingestion.refresh import RefreshResult
 from orchestration.cli.console import build_progress, print_rows, print_table
 from orchestration.cli.main import main
 
@@ -83,7 +83,7 @@ def test_colours_are_for_terminals_that_want_them(terminal, monkeypatch, no_colo
     said = terminal(80)
     monkeypatch.setenv("NO_COLOR", no_color)
     with build_progress(quiet=False) as (told, step):
-        told(Reading("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
+        told(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
         step("etf_flows_daily", 1, 2)
     assert "farside" in said.getvalue()
     assert bool(COLOUR.search(said.getvalue())) == (no_color == "")
@@ -91,7 +91,7 @@ def test_colours_are_for_terminals_that_want_them(terminal, monkeypatch, no_colo
 
 def test_progress_off_a_terminal_is_plain_lines(capsys):
     with build_progress(quiet=False) as (told, step):
-        told(Reading("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
+        told(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
         step("etf_flows_daily", 1, 2)
     assert capsys.readouterr().out == "farside               1 captures read,       0 observations added\n"
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.errors import WrongUse
-from ingestion.refresh import Reading
+from ingestion.errors import UsageError
+from ingestion.refresh import RefreshResult
 from orchestration.home import Home
 from orchestration.publishing import publish
 
 AT = datetime(2026, 1, 5, 6)
 READINGS = [
-    Reading("farside", "live", AT, failures=("farside/btc: answered 403: come back later.",)),
-    Reading("ishares", "live", AT, captures=1, added=2),
+    RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: come back later.",)),
+    RefreshResult("ishares", "live", AT, captures=1, added=2),
 ]
 
 
@@ -164,7 +164,7 @@ def test_a_build_as_of_a_time_stands_beside_the_current_one(home):
 
 
 def test_nothing_published_is_said_in_one_sentence(tmp_path):
-    with pytest.raises(WrongUse, match="run `flowhouse build` first"):
+    with pytest.raises(UsageError, match="run `flowhouse build` first"):
         publish.warehouse(Home(tmp_path))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.errors import FetchFailed, PageRefused, WrongUse
+from ingestion.errors import FetchFailed, PageRefused, UsageError
 from orchestration.home import Home
 from orchestration.publishing import sql_engine as browser
 from orchestration.publishing import sql_page
@@ -131,7 +131,7 @@ def test_an_npm_that_fails_is_named(home, npm, monkeypatch):
 
 def test_without_npm_one_sentence_says_what_to_do(home, flowhouse, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(WrongUse, match="install Node"):
+    with pytest.raises(UsageError, match="install Node"):
         browser.take(home)
     result = flowhouse("browser", "--home", home.root)
     assert result.exit_code == 2

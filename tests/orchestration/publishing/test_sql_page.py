@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.errors import FetchFailed, WrongUse
-from orchestration.answers.queries import WORTH_HAVING
+from ingestion.errors import FetchFailed, UsageError
+from orchestration.answers.queries import EXAMPLE_QUERIES
 from orchestration.home import Home
 from orchestration.publishing import publish, sql_page
 from orchestration.publishing import sql_engine as browser
@@ -30,7 +30,7 @@ def home(sample_home, tmp_path_factory, pytestconfig) -> Home:
     kept = Home(pytestconfig.cache.mkdir("browser"))
     try:
         engine = browser.take(kept)
-    except (WrongUse, FetchFailed) as reason:
+    except (UsageError, FetchFailed) as reason:
         pytest.skip(f"there is no engine here: {reason}")
     home = Home(tmp_path_factory.mktemp("page") / "home")
     shutil.copytree(sample_home / "published", home.published, symlinks=True)
@@ -106,13 +106,13 @@ def test_a_typed_query_is_answered(opened):
     assert opened.errors == []
 
 
-@pytest.mark.parametrize("question", WORTH_HAVING)
+@pytest.mark.parametrize("question", EXAMPLE_QUERIES)
 def test_the_readmes_queries_answer_as_duckdb_does(opened, home, question):
     opened.page.get_by_role("button", name=question).click()
     opened.page.locator("#run:not([disabled])").wait_for()
     heading, *rows = opened.saved()
     with duckdb.connect(str(publish.warehouse(home)), read_only=True) as con:
-        answer = con.sql(WORTH_HAVING[question])
+        answer = con.sql(EXAMPLE_QUERIES[question])
         columns = answer.columns
         # 3236.0 of DuckDB is 3236 in JavaScript
         plain = [float if kind == "DOUBLE" else str for kind in answer.types]

@@ -18,4 +18,4 @@ select
     dated.source_url
 from dated
 inner join {{ ref('facts_funds') }} as funds on dated.ticker = funds.ticker
-inner join {{ ref('stg_flowhouse__control') }} as control on dated.known_date <= cast(control.known_until as date)
+inner join {{ ref('stg_flowhouse__control') }} as control on dated.known_date <= cast(control.as_of_cutoff as date)

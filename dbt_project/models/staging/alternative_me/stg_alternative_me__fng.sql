@@ -10,4 +10,4 @@ select
     value,
     archive_sha256
 from {{ raw('alternative_me', 'fng') }}
-where observed_at <= {{ known_until() }}
+where observed_at <= {{ as_of_cutoff() }}

@@ -9,4 +9,4 @@ select
     value,
     archive_sha256
 from {{ raw('binance_vision', 'bars_daily') }}
-where observed_at <= {{ known_until() }}
+where observed_at <= {{ as_of_cutoff() }}

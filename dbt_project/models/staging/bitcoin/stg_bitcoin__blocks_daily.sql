@@ -16,4 +16,4 @@ select
     first_height,
     last_height
 from {{ raw('bitcoin', 'blocks_daily') }}
-where value_date < cast({{ known_until() }} as date)
+where value_date < cast({{ as_of_cutoff() }} as date)

@@ -7,4 +7,4 @@ select
     amount_sats,
     coins
 from {{ raw('bitcoin', 'coin_created') }}
-where birth_date < cast({{ known_until() }} as date)
+where birth_date < cast({{ as_of_cutoff() }} as date)

@@ -8,4 +8,4 @@ select
     amount_sats,
     coins
 from {{ raw('bitcoin', 'coin_flow') }}
-where spend_date < cast({{ known_until() }} as date)
+where spend_date < cast({{ as_of_cutoff() }} as date)

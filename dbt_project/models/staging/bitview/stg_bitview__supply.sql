@@ -11,4 +11,4 @@ select
     value,
     archive_sha256
 from {{ raw('bitview', 'supply') }}
-where observed_at <= {{ known_until() }}
+where observed_at <= {{ as_of_cutoff() }}

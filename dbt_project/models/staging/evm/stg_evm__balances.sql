@@ -6,4 +6,4 @@ select
     value_date,
     balance_units
 from {{ raw('evm', 'balances') }}
-where value_date < cast({{ known_until() }} as date)
+where value_date < cast({{ as_of_cutoff() }} as date)

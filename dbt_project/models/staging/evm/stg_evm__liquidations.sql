@@ -8,4 +8,4 @@ select
     collateral_units,
     debt_units
 from {{ raw('evm', 'liquidations') }}
-where value_date < cast({{ known_until() }} as date)
+where value_date < cast({{ as_of_cutoff() }} as date)

@@ -5,4 +5,4 @@ select
     value_date,
     is_reconciled
 from {{ raw('evm', 'supplies') }}
-where value_date < cast({{ known_until() }} as date)
+where value_date < cast({{ as_of_cutoff() }} as date)

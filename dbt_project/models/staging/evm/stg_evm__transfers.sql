@@ -11,4 +11,4 @@ select
     amount_units,
     is_overflow
 from {{ raw('evm', 'transfers') }}
-where value_date < cast({{ known_until() }} as date)
+where value_date < cast({{ as_of_cutoff() }} as date)

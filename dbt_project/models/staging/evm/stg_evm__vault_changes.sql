@@ -8,4 +8,4 @@ select
     token,
     delta_units
 from {{ raw('evm', 'vault_changes') }}
-where value_date < cast({{ known_until() }} as date)
+where value_date < cast({{ as_of_cutoff() }} as date)

@@ -1,4 +1,4 @@
 select
     as_of_at,
-    known_until
+    as_of_cutoff
 from {{ raw('flowhouse', 'control') }}

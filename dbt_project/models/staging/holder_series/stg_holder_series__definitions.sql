@@ -3,4 +3,4 @@ select
     observed_at,
     definition_id
 from {{ raw('holder_series', 'definitions') }}
-where observed_at <= {{ known_until() }}
+where observed_at <= {{ as_of_cutoff() }}

@@ -9,4 +9,4 @@ select
     value,
     archive_sha256
 from {{ raw('prices', 'closes') }}
-where observed_at <= {{ known_until() }}
+where observed_at <= {{ as_of_cutoff() }}

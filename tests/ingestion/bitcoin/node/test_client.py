@@ -24,8 +24,8 @@ from ingestion.bitcoin.fold import MAX_SATS
 from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node import client as rpc
-from ingestion.bitcoin.node.client import NodeMoved, NodeRefused, NodeUnreachable, PrunedBlock, Rest, Rpc
-from ingestion.errors import WrongUse
+from ingestion.bitcoin.node.client import NodeRefused, NodeUnreachable, PrunedBlock, ReorgDuringRead, Rest, Rpc
+from ingestion.errors import UsageError
 from ingestion.sample.regtest import Block, Chain, Coin, Transaction, write_files
 
 REGTEST = NETWORKS["regtest"]
@@ -449,7 +449,7 @@ def test_a_reorganisation_below_what_was_given_out(ask, core, other):
     batches = rpc.read(ask(), BLOCKS - 3, BLOCKS - 2)
     assert next(batches).last_height == BLOCKS - 2
     core.chain = other
-    with pytest.raises(NodeMoved, match=rf"is not on the chain that is held at height {BLOCKS - 2}"):
+    with pytest.raises(ReorgDuringRead, match=rf"is not on the chain that is held at height {BLOCKS - 2}"):
         next(batches)
 
 
@@ -458,7 +458,7 @@ def test_a_block_held_that_the_node_has_left(ask, core, chain, other):
     known = rpc.Chain(node).days()
     core.chain = other
     for days in (known, None):
-        with pytest.raises(NodeMoved, match=f"at height {BLOCKS}"):
+        with pytest.raises(ReorgDuringRead, match=f"at height {BLOCKS}"):
             next(rpc.read(node, BLOCKS, BLOCKS, days, shown(chain.tip.hash)))
 
 
@@ -467,7 +467,7 @@ def test_a_node_behind_what_is_held(ask, core, chain):
     known = rpc.Chain(node).days()
     core.chain = know(chain.fork(100))
     for days in (known, None):
-        with pytest.raises(NodeMoved, match=f"at height {BLOCKS}, or no longer: let it catch up"):
+        with pytest.raises(ReorgDuringRead, match=f"at height {BLOCKS}, or no longer: let it catch up"):
             next(rpc.read(node, BLOCKS, BLOCKS, days))
 
 
@@ -480,7 +480,7 @@ def test_a_chain_that_changes_all_the_time(ask, core, chain, other):
 
     core.interrupts = [move]
     # Five blocks of one chain, or seven of the other: after an odd number of moves it is the other one.
-    with pytest.raises(NodeMoved, match="changed 5 times"):
+    with pytest.raises(ReorgDuringRead, match="changed 5 times"):
         next(rpc.read(node, BLOCKS - 5, 0))
     assert sum(what.startswith(ask.block) for what in core.asked) == 5 + 7 + 5 + 7 + 5
 
@@ -490,7 +490,7 @@ def test_headers_that_never_link_up(ask, core, chain, monkeypatch):
     node = ask()
     core.interrupts = [always(ask.headers, (200, b"" if ask.headers.startswith("/rest") else b"[]"))]
     if ask.headers.startswith("/rest"):
-        with pytest.raises(NodeMoved, match="changed 5 times"):
+        with pytest.raises(ReorgDuringRead, match="changed 5 times"):
             rpc.Chain(node)
     else:
         with pytest.raises(NodeRefused, match="left calls of a batch unanswered"):
@@ -522,7 +522,7 @@ def test_a_node_is_asked_itself(ask, core, monkeypatch):
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8332", "http://ann:s3cr3t@127.0.0.1:8332", "ftp://127.0.0.1"])
 def test_an_address_that_is_none_or_holds_credentials(url):
-    with pytest.raises(WrongUse, match="must be like") as caught:
+    with pytest.raises(UsageError, match="must be like") as caught:
         Rpc(url, REGTEST)
     assert "s3cr3t" not in str(caught.value)
 
