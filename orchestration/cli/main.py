@@ -163,11 +163,12 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
     """
     import duckdb
 
-    from orchestration.answers import headlines
+    from orchestration.answers.answers import answers
     from orchestration.publishing import publish
 
     with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
-        result = con.sql(headlines.CHECKS_OF_A_CLAIM, params=[claim]) if claim else con.sql(headlines.CLAIMS)
+        checks, ledger = answers()["claim_checks"].sql, answers()["claims_ledger"].sql
+        result = con.sql(checks, params=[claim]) if claim else con.sql(ledger)
         columns, rows = result.columns, result.fetchall()
     if not rows:
         raise UsageError(f"There is no claim {claim}: `flowhouse claims` lists them.")
@@ -317,18 +318,18 @@ def _say_findings(home: Home) -> None:
 
 
 def _say_headlines(home: Home) -> None:
-    """The question's answer in two small tables, with dates and completeness."""
+    """The question's answer in small tables, with dates and completeness."""
     import duckdb
 
-    from orchestration.answers import headlines
+    from orchestration.answers.answers import shown_in
     from orchestration.publishing import publish
 
     if publish.manifest(home)["is_sample"]:
         click.echo("\nThe bundled sample, reconstructed: the six weeks around the crash of 3-4 November 2025.")
     folder = publish.latest(home)
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
-        for title, query in headlines.QUERIES.items():
-            result = con.sql(query)
+        for answer in shown_in("build"):
+            result = con.sql(answer.sql)
             columns, rows = result.columns, result.fetchall()
-            click.echo(f"\n{title}")
+            click.echo(f"\n{answer.question}")
             print_table(columns, rows)

@@ -29,7 +29,7 @@ WAREHOUSE = "warehouse.duckdb"
 STORAGE_VERSION = "v1.0.0"
 """Files of this version are opened by every DuckDB client since 1.0."""
 KEPT_FOR = timedelta(days=1)
-CODE = {".py", ".j2", ".css", ".html", ".js"}
+CODE = {".py", ".sql", ".j2", ".css", ".html", ".js"}
 PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
 
 

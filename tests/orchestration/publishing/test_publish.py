@@ -168,9 +168,10 @@ def test_nothing_published_is_said_in_one_sentence(tmp_path):
         publish.warehouse(Home(tmp_path))
 
 
-def test_the_fingerprint_follows_the_report(home, monkeypatch):
+@pytest.mark.parametrize("suffix", [".css", ".sql"])
+def test_the_fingerprint_follows_the_report_and_the_answers(home, monkeypatch, suffix):
     before = publish.fingerprint(home)
-    monkeypatch.setattr(publish, "CODE", publish.CODE - {".css"})
+    monkeypatch.setattr(publish, "CODE", publish.CODE - {suffix})
     assert publish.fingerprint(home) != before
 
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from ingestion.errors import FetchFailed, UsageError
-from orchestration.answers.queries import EXAMPLE_QUERIES
+from orchestration.answers.answers import shown_in
 from orchestration.home import Home
 from orchestration.publishing import publish, sql_page
 from orchestration.publishing import sql_engine as browser
@@ -106,13 +106,13 @@ def test_a_typed_query_is_answered(opened):
     assert opened.errors == []
 
 
-@pytest.mark.parametrize("question", EXAMPLE_QUERIES)
-def test_the_readmes_queries_answer_as_duckdb_does(opened, home, question):
-    opened.page.get_by_role("button", name=question).click()
+@pytest.mark.parametrize("example", shown_in("example"), ids=lambda answer: answer.name)
+def test_the_readmes_queries_answer_as_duckdb_does(opened, home, example):
+    opened.page.get_by_role("button", name=example.question).click()
     opened.page.locator("#run:not([disabled])").wait_for()
     heading, *rows = opened.saved()
     with duckdb.connect(str(publish.warehouse(home)), read_only=True) as con:
-        answer = con.sql(EXAMPLE_QUERIES[question])
+        answer = con.sql(example.sql)
         columns = answer.columns
         # 3236.0 of DuckDB is 3236 in JavaScript
         plain = [float if kind == "DOUBLE" else str for kind in answer.types]

@@ -1,0 +1,20 @@
+-- question: Price: Bitcoin, its 200-day mean and realized price, US$
+-- grain: One row per day.
+-- shown: chart 60
+-- marts: market_price_trend_daily, onchain_value_daily
+-- reading: Below the 200-day mean the trend points down; below the realized price the average coin is held at a loss. A
+--   line that is missing needs more history than is held.
+-- empty: No prices are held yet.
+
+select
+    trend.price_date as day,
+    trend.close_usd as "close",
+    trend.sma_200d_usd as "200-day mean",
+    worth.realized_price_usd as "realized price"
+from marts.market_price_trend_daily as trend
+left join marts.onchain_value_daily as worth
+    on worth.asset = trend.asset and worth.value_date = trend.price_date and worth.network = 'main'
+where
+    trend.asset = 'BTC' and trend.venue = 'binance'
+    and trend.price_date > (select max(price_date) from marts.market_price_trend_daily) - interval 180 day
+order by day
