@@ -1,4 +1,4 @@
-"""Answers: their front matter, and that each one runs on the sample and translates to Spark."""
+"""Answers: their front matter, and that each one runs on the sample, translates to Spark and names no venue."""
 
 import re
 from collections.abc import Iterator
@@ -108,6 +108,37 @@ def test_what_spark_does_not_run_is_found(sql):
     assert obstacles_to_spark(sql) != []
 
 
+@ANSWERS
+def test_no_answer_names_a_venue(answer):
+    assert venues_named(answer.sql) == []
+
+
+@pytest.mark.parametrize(
+    "condition", ["venue = 'binance'", "'binance' = t.venue", "venue in ('a', 'b')", "lower(venue) like 'bin%'"]
+)
+def test_a_named_venue_is_found(condition):
+    assert venues_named(f"select 1 from marts.market_prices_daily as t where {condition}") != []
+
+
+def test_the_price_is_that_of_the_venue_with_the_most_recent_days():
+    with duckdb.connect() as con:
+        con.execute("create schema marts")
+        con.execute(
+            "create table marts.market_price_trend_daily as"
+            " select 'BTC' as asset, venue, date '2025-01-01' + cast(n as integer) as price_date,"
+            " price as close_usd, null as sma_200d_usd"
+            " from range(400) as days(n), (values ('long', 1, 0, 300), ('new', 2, 250, 400), ('same', 3, 250, 400))"
+            " as venues(venue, price, first, last) where n between first and last"
+        )
+        con.execute(
+            "create table marts.onchain_value_daily"
+            " (asset varchar, network varchar, value_date date, realized_price_usd double)"
+        )
+        found = con.sql(answers()["price"].sql).fetchall()
+    assert {close for _, close, _, _ in found} == {2}
+    assert len(found) == 150
+
+
 def query(sql: str) -> exp.Expression:
     return sqlglot.parse_one(sql, read="duckdb")
 
@@ -129,3 +160,14 @@ def obstacles_to_spark(sql: str) -> list[str]:
     found += [join.sql() for join in written.find_all(exp.Join) if join.method.upper() == "ASOF"]
     found += re.findall(r"(?:\A|\()\s*from\s+\S+|\bu?hugeint\b", sql, re.IGNORECASE)
     return found
+
+
+def venues_named(sql: str) -> list[str]:
+    """Conditions that hold a venue against a literal."""
+    conditions = query(sql).find_all(exp.EQ, exp.NEQ, exp.In, exp.Like)
+    return [
+        condition.sql()
+        for condition in conditions
+        if any(column.name == "venue" for column in condition.find_all(exp.Column))
+        and condition.find(exp.Literal) is not None
+    ]
