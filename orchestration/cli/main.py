@@ -137,9 +137,9 @@ def sql(query: str, form: str, root: Path | None) -> None:
     """
     import duckdb
 
-    from orchestration.publishing import publish
+    from orchestration.publishing import published
 
-    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
+    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
         con.execute("use marts")
         try:
             result = con.sql(query)
@@ -164,9 +164,9 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
     import duckdb
 
     from orchestration.answers.answers import answers
-    from orchestration.publishing import publish
+    from orchestration.publishing import published
 
-    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
+    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
         checks, ledger = answers()["claim_checks"].sql, answers()["claims_ledger"].sql
         result = con.sql(checks, params=[claim]) if claim else con.sql(ledger)
         columns, rows = result.columns, result.fetchall()
@@ -273,7 +273,7 @@ def take_browser(root: Path | None) -> None:
     flowhouse browser
     flowhouse browser --home ~/warehouse
     """
-    from orchestration.publishing import publish
+    from orchestration.publishing import published
     from orchestration.publishing import sql_engine as browser
 
     home = open_home(root)
@@ -281,7 +281,7 @@ def take_browser(root: Path | None) -> None:
         click.echo("Taking DuckDB-WASM from npm, 32 MB.")
     with home.lock():
         click.echo(f"Engine: {browser.take(home)}")
-        folder = publish.latest(home)
+        folder = published.latest(home)
         if folder:
             browser.add_page(home, folder)
     click.echo(browser.where(folder) if folder else "The next `flowhouse build` publishes the page.")
@@ -322,11 +322,11 @@ def _say_headlines(home: Home) -> None:
     import duckdb
 
     from orchestration.answers.answers import shown_in
-    from orchestration.publishing import publish
+    from orchestration.publishing import published
 
-    if publish.manifest(home)["is_sample"]:
+    if published.manifest(home)["is_sample"]:
         click.echo("\nThe bundled sample, reconstructed: the six weeks around the crash of 3-4 November 2025.")
-    folder = publish.latest(home)
+    folder = published.latest(home)
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
         for answer in shown_in("build"):
             result = con.sql(answer.sql)

@@ -27,7 +27,7 @@ from ingestion.sources import prices
 from orchestration import sources
 from orchestration.answers.answers import answers
 from orchestration.home import DBT_PROJECT, Home, IngestMode, now
-from orchestration.publishing import publish
+from orchestration.publishing import publish, published
 
 DAYS = 6150
 FIRST = date(2009, 1, 3)
@@ -135,7 +135,7 @@ if __name__ == "__main__":
         build(home)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken = seconds(home)
-        queries = milliseconds(publish.publish(home, last_readings(home.lake), now(), 1) / publish.WAREHOUSE)
+        queries = milliseconds(publish.publish(home, last_readings(home.lake), now(), 1) / published.WAREHOUSE)
     onchain = {name: time for name, time in taken.items() if "onchain" in name}
     models = {name: time for name, time in onchain.items() if name.startswith("model.")}
     for name, each in sorted(onchain.items(), key=lambda item: -item[1])[:20]:

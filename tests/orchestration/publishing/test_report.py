@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ingestion import sample
 from orchestration.answers.answers import answers, shown_in
-from orchestration.publishing import publish
+from orchestration.publishing import published
 from orchestration.publishing.report import drawing, page
 from orchestration.publishing.report.charts import DRAWINGS
 from orchestration.publishing.report.page import render
@@ -113,7 +113,7 @@ def test_the_answer_follows_the_signs_and_leaves_simulated_holders_out(warehouse
 
 
 def test_a_week_with_a_known_internal_move_says_so(folder):
-    with duckdb.connect(str(folder / publish.WAREHOUSE), read_only=True) as con:
+    with duckdb.connect(str(folder / published.WAREHOUSE), read_only=True) as con:
         cards = [ask(con, answer) for answer in shown_in("card")]
         chart = ask(con, answers()["demand_and_supply"])
     assert "internal move" not in sentence(cards)
@@ -208,7 +208,7 @@ ON_THE_WAREHOUSE = [answer for answer in REPORT if "read_json" not in answer.sql
 
 @pytest.mark.parametrize("answer", ON_THE_WAREHOUSE, ids=lambda answer: answer.name)
 def test_every_query_is_answered_within_a_tenth_of_a_second(answer, folder):
-    with duckdb.connect(str(folder / publish.WAREHOUSE), read_only=True) as con:
+    with duckdb.connect(str(folder / published.WAREHOUSE), read_only=True) as con:
         took = []
         for _ in range(3):
             begun = time.perf_counter()
