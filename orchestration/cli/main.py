@@ -106,7 +106,7 @@ def build(
     flowhouse build --as-of 2025-11-20T02:15:00Z
     """
     from orchestration.pipeline import build as run
-    from orchestration.publishing import sql_engine as browser
+    from orchestration.publishing import sql_engine
 
     if as_of and as_of > now():
         raise UsageError(f"--as-of {as_of.isoformat()}Z lies in the future: give a time that has passed.")
@@ -120,7 +120,7 @@ def build(
     _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
     click.echo(f"Report:    {outcome.folder / 'report.html'}")
-    click.echo(browser.where(outcome.folder))
+    click.echo(sql_engine.where(outcome.folder))
     sys.exit(say_failures(outcome.failures))
 
 
@@ -273,18 +273,17 @@ def take_browser(root: Path | None) -> None:
     flowhouse browser
     flowhouse browser --home ~/warehouse
     """
-    from orchestration.publishing import published
-    from orchestration.publishing import sql_engine as browser
+    from orchestration.publishing import published, sql_engine
 
     home = open_home(root)
-    if not browser.engine(home).exists():
+    if not sql_engine.engine_file(home).exists():
         click.echo("Taking DuckDB-WASM from npm, 32 MB.")
     with home.lock():
-        click.echo(f"Engine: {browser.take(home)}")
+        click.echo(f"Engine: {sql_engine.download_engine(home)}")
         folder = published.latest(home)
         if folder:
-            browser.add_page(home, folder)
-    click.echo(browser.where(folder) if folder else "The next `flowhouse build` publishes the page.")
+            sql_engine.add_page(home, folder)
+    click.echo(sql_engine.where(folder) if folder else "The next `flowhouse build` publishes the page.")
 
 
 @main.command()

@@ -18,8 +18,8 @@ from orchestration.answers.answers import shown_in
 ENGINE = "duckdb-wasm.js"
 """The engine's file name beside the page."""
 MAX_EMBEDDED_BYTES = 64 * 1024**2
-"""A larger warehouse is not put into its page, which then asks for the file. Chosen for the size of the page: one of
-26 MB took 0.45 s of CPU to compress and made a page of 21 MB."""
+"""A larger warehouse is not embedded in its page, which then asks for the file. A warehouse of 26 MB took 0.45 s of CPU
+to compress and made a page of 21 MB."""
 TEMPLATE = Path(__file__).with_name("sql_page.html")
 SHOWN = ("build_id", "built_at", "as_of", "is_sample", "failed_sources")
 
@@ -40,12 +40,12 @@ def page(warehouse: bytes, manifest: dict) -> str:
     return TEMPLATE.read_text().replace("__CONTENT__", json.dumps(content).replace("<", "\\u003c"))
 
 
-def engine(duckdb: bytes, arrow: bytes) -> str:
-    """One script that holds all of the engine; run by a page, it defines `duckdb` and `engineFiles`.
+def engine_script(duckdb: bytes, arrow: bytes) -> str:
+    """The whole engine as one script; run by a page, it defines `duckdb` and `engineFiles`.
 
     Args:
-        duckdb: the npm package @duckdb/duckdb-wasm, as it was packed.
-        arrow: the npm package apache-arrow, which the former expects its surroundings to have.
+        duckdb: the npm package @duckdb/duckdb-wasm, as packed.
+        arrow: the npm package apache-arrow, which the former requires.
     """
     library = _member(duckdb, "dist/duckdb-browser.cjs").decode().partition("//# sourceMappingURL")[0]
     files = {
