@@ -1,4 +1,4 @@
-"""What a build depends on, as one digest: whether what is published is made of what the home has now."""
+"""What a build depends on, as one digest, and whether the published build still has it."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ def versions() -> dict[str, str]:
 
 
 def fingerprint(home: Home) -> str:
-    """A digest of all a build depends on: lake, dbt project, versions, publishing code, and as of when it is."""
+    """A SHA-256 of all a build depends on: lake, dbt project, versions, `orchestration/` and its as-of time."""
     digest = hashlib.sha256(json.dumps([versions(), home.name]).encode())
     here = Path(__file__).parents[1]
     code = sorted(path for path in here.rglob("*") if path.suffix in CODE)
@@ -33,7 +33,7 @@ def fingerprint(home: Home) -> str:
 
 
 def is_current(home: Home) -> bool:
-    """Whether what is published was made from the very inputs that the home holds now."""
+    """Whether the published build was made from the inputs that the home has now."""
     published = manifest(home)
     return published is not None and published["fingerprint"] == fingerprint(home)
 

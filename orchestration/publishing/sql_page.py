@@ -36,7 +36,7 @@ def page(warehouse: bytes, manifest: dict) -> str:
         "queries": [{"question": one.question, "sql": one.sql} for one in shown_in("example")],
         "warehouse": _packed(warehouse) if len(warehouse) <= MAX_EMBEDDED_BYTES else None,
     }
-    # "</script>" in a text would end the block that holds it.
+    # "</script>" in a text would end the block it is in
     return TEMPLATE.read_text().replace("__CONTENT__", json.dumps(content).replace("<", "\\u003c"))
 
 

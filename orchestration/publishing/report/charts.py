@@ -189,7 +189,7 @@ def age_bands(rows: Sequence[Row]) -> dict:
 
 @draws_answer
 def price(rows: Sequence[Row]) -> dict:
-    """The close, and the two averages it is held against."""
+    """The close, and the two averages it is compared with."""
     measures = ["close", "200-day mean", "realized price"]
     hues = ["var(--ink)", "var(--out)", "var(--in)"]
     return {

@@ -31,7 +31,7 @@ class Result:
 
     @cached_property
     def numeric(self) -> set[int]:
-        """The places of the columns that hold numbers, which are set to the right."""
+        """Indices of the numeric columns, which are aligned right."""
         return {place for row in self.rows for place, value in enumerate(row) if type(value) in (int, float, Decimal)}
 
     @property
