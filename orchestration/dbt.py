@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 
 from orchestration.errors import BuildFailed
 from orchestration.home import DBT_PROJECT, Home
-from orchestration.publishing import publish
+from orchestration.publishing.fingerprint import is_current
 
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogUnitTestResult")
 QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")
@@ -81,7 +81,7 @@ def models(home: Home) -> AssetsDefinition:
         content = json.loads(manifest.read_bytes())
         translator = DagsterDbtTranslator()
         params = get_updated_cli_invocation_params_for_context(context, content, translator)
-        if publish.is_current(home):
+        if is_current(home):
             context.log.info("Nothing new: the published build has the same inputs.")
             return
         with home.lock():

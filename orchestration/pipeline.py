@@ -9,7 +9,8 @@ from ingestion.refresh import RefreshResult
 from orchestration import sources
 from orchestration.errors import BuildFailed
 from orchestration.home import Home, IngestMode, Settings
-from orchestration.publishing import publish
+from orchestration.publishing import published
+from orchestration.publishing.fingerprint import is_current
 from orchestration.sources import Told
 
 SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -44,8 +45,8 @@ def build(home: Home, gathering: IngestMode, settings: Settings, told: Told, ste
     with home.lock():
         readings = tuple(sources.update_all(home, gathering, told))
         home.write_control()
-        if publish.is_current(home):
-            return Outcome(publish.latest(home), False, readings)
+        if is_current(home):
+            return Outcome(published.latest(home), False, readings)
         # Dagster and dbt take 6 s of CPU to import, which a build with nothing new saves.
         from orchestration.assets import publishing
         from orchestration.dbt import models
@@ -58,7 +59,7 @@ def build(home: Home, gathering: IngestMode, settings: Settings, told: Told, ste
             _run([warehouse_models, publishing(warehouse_models)], resources)
         finally:
             gc.enable()
-        return Outcome(publish.latest(home), True, readings)
+        return Outcome(published.latest(home), True, readings)
 
 
 def _run(assets: Sequence, resources: dict) -> None:

@@ -15,6 +15,7 @@ WRITERS = {
     "ingestion/sample/regtest.py",  # a node's files, into a temporary folder
     "orchestration/publishing/sql_engine.py",  # the SQL page and its engine
     "orchestration/publishing/publish.py",
+    "orchestration/publishing/published.py",
     "orchestration/home.py",
 }
 WRITES = {"mkdir", "write_bytes", "write_text", "write_parquet", "unlink", "rmtree", "symlink_to"}

@@ -106,7 +106,7 @@ def build(
     flowhouse build --as-of 2025-11-20T02:15:00Z
     """
     from orchestration.pipeline import build as run
-    from orchestration.publishing import sql_engine as browser
+    from orchestration.publishing import sql_engine
 
     if as_of and as_of > now():
         raise UsageError(f"--as-of {as_of.isoformat()}Z lies in the future: give a time that has passed.")
@@ -120,7 +120,7 @@ def build(
     _say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
     click.echo(f"Report:    {outcome.folder / 'report.html'}")
-    click.echo(browser.where(outcome.folder))
+    click.echo(sql_engine.where(outcome.folder))
     sys.exit(say_failures(outcome.failures))
 
 
@@ -137,9 +137,9 @@ def sql(query: str, form: str, root: Path | None) -> None:
     """
     import duckdb
 
-    from orchestration.publishing import publish
+    from orchestration.publishing import published
 
-    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
+    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
         con.execute("use marts")
         try:
             result = con.sql(query)
@@ -163,11 +163,12 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
     """
     import duckdb
 
-    from orchestration.answers import headlines
-    from orchestration.publishing import publish
+    from orchestration.answers.answers import answers
+    from orchestration.publishing import published
 
-    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
-        result = con.sql(headlines.CHECKS_OF_A_CLAIM, params=[claim]) if claim else con.sql(headlines.CLAIMS)
+    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
+        checks, ledger = answers()["claim_checks"].sql, answers()["claims_ledger"].sql
+        result = con.sql(checks, params=[claim]) if claim else con.sql(ledger)
         columns, rows = result.columns, result.fetchall()
     if not rows:
         raise UsageError(f"There is no claim {claim}: `flowhouse claims` lists them.")
@@ -272,18 +273,17 @@ def take_browser(root: Path | None) -> None:
     flowhouse browser
     flowhouse browser --home ~/warehouse
     """
-    from orchestration.publishing import publish
-    from orchestration.publishing import sql_engine as browser
+    from orchestration.publishing import published, sql_engine
 
     home = open_home(root)
-    if not browser.engine(home).exists():
+    if not sql_engine.engine_file(home).exists():
         click.echo("Taking DuckDB-WASM from npm, 32 MB.")
     with home.lock():
-        click.echo(f"Engine: {browser.take(home)}")
-        folder = publish.latest(home)
+        click.echo(f"Engine: {sql_engine.download_engine(home)}")
+        folder = published.latest(home)
         if folder:
-            browser.add_page(home, folder)
-    click.echo(browser.where(folder) if folder else "The next `flowhouse build` publishes the page.")
+            sql_engine.add_page(home, folder)
+    click.echo(sql_engine.where(folder) if folder else "The next `flowhouse build` publishes the page.")
 
 
 @main.command()
@@ -317,18 +317,18 @@ def _say_findings(home: Home) -> None:
 
 
 def _say_headlines(home: Home) -> None:
-    """The question's answer in two small tables, with dates and completeness."""
+    """The question's answer in small tables, with dates and completeness."""
     import duckdb
 
-    from orchestration.answers import headlines
-    from orchestration.publishing import publish
+    from orchestration.answers.answers import shown_in
+    from orchestration.publishing import published
 
-    if publish.manifest(home)["is_sample"]:
+    if published.manifest(home)["is_sample"]:
         click.echo("\nThe bundled sample, reconstructed: the six weeks around the crash of 3-4 November 2025.")
-    folder = publish.latest(home)
+    folder = published.latest(home)
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
-        for title, query in headlines.QUERIES.items():
-            result = con.sql(query)
+        for answer in shown_in("build"):
+            result = con.sql(answer.sql)
             columns, rows = result.columns, result.fetchall()
-            click.echo(f"\n{title}")
+            click.echo(f"\n{answer.question}")
             print_table(columns, rows)

@@ -22,7 +22,8 @@ from orchestration import node_config as nodes
 from orchestration import seeds
 from orchestration.home import DBT_PROJECT, Home, Settings
 from orchestration.node_config import NodeLocation
-from orchestration.publishing import publish
+from orchestration.publishing import published
+from orchestration.publishing.fingerprint import versions
 from orchestration.sources import SOURCES
 
 GRACE = timedelta(hours=36)
@@ -88,7 +89,7 @@ def chain_states(home: Home) -> list[ChainState]:
 
 def findings(home: Home) -> str:
     """How many findings about publishers of each kind the published build holds; empty where there are none."""
-    counted = (publish.manifest(home) or {}).get("findings", [])
+    counted = (published.manifest(home) or {}).get("findings", [])
     return ", ".join(f"{finding['rows']:,} {finding['kind']}" for finding in counted)
 
 
@@ -108,8 +109,8 @@ def machine(home: Home) -> Iterator[HealthCheck]:
             f"{free / 1024**3:.1f} GiB are free there{'' if free >= FREE_BYTES else ': make room, 2 GiB are needed.'}",
         )
     yield HealthCheck(DBT_PROJECT.is_dir(), f"dbt project at {DBT_PROJECT}")
-    yield HealthCheck(True, ", ".join(f"{name} {number}" for name, number in publish.versions().items()))
-    manifest = publish.manifest(home)
+    yield HealthCheck(True, ", ".join(f"{name} {number}" for name, number in versions().items()))
+    manifest = published.manifest(home)
     yield HealthCheck(True, f"published: {manifest['build_id'] if manifest else 'nothing yet, run `flowhouse build`'}")
 
 
@@ -250,9 +251,9 @@ def _due_at(home: Home, source: ModuleType, newest: date) -> datetime:
 
 def _newest_complete(home: Home) -> dict[str, date]:
     """The newest session that is complete in every market a source covers, from the published warehouse."""
-    if publish.latest(home) is None:
+    if published.latest(home) is None:
         return {}
-    with duckdb.connect(str(publish.warehouse(home)), read_only=True) as con:
+    with duckdb.connect(str(published.warehouse(home)), read_only=True) as con:
         rows = con.sql(
             "select source, min(newest) from ("
             " select source, asset, max(case when is_complete then trade_date end) as newest"

@@ -1,4 +1,4 @@
-"""SQL in the browser: its engine is taken once from npm, on request; builds then publish a page that uses it."""
+"""SQL in the browser: its engine is downloaded from npm once, on request; builds then publish a page that uses it."""
 
 import base64
 import hashlib
@@ -12,6 +12,7 @@ from pathlib import Path
 from ingestion.errors import FetchFailed, PageRefused, UsageError
 from orchestration.home import Home
 from orchestration.publishing import sql_page
+from orchestration.publishing.published import MANIFEST, WAREHOUSE
 
 PAGE = "sql.html"
 DUCKDB = (
@@ -25,68 +26,70 @@ ARROW = (
 NPM_SECONDS = 600
 
 
-def engine(home: Home) -> Path:
-    """Where this home keeps the engine, taken or not; another version is another file."""
+def engine_file(home: Home) -> Path:
+    """Where this home keeps the engine, downloaded or not; each version has a file of its own."""
     return home.root / "browser" / f"duckdb-wasm-{DUCKDB[0].rpartition('@')[2]}.js"
 
 
-def take(home: Home) -> Path:
-    """Take the engine from npm into the home, unless it is there.
+def download_engine(home: Home) -> Path:
+    """Download the engine from npm into the home, unless it is there.
 
     Raises:
-        UsageError: there is no npm.
-        FetchFailed: npm could not get a package.
-        PageRefused: a package is not the one it should be.
+        UsageError: npm is not installed.
+        FetchFailed: npm could not download a package.
+        PageRefused: a package has another checksum than expected.
     """
-    file = engine(home)
+    file = engine_file(home)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
-        part.write_text(sql_page.engine(_package(*DUCKDB), _package(*ARROW)))
+        part.write_text(sql_page.engine_script(_package(*DUCKDB), _package(*ARROW)))
         os.replace(part, file)
     return file
 
 
 def add_page(home: Home, folder: Path) -> Path | None:
     """Write the page and its engine into a published folder; None, and nothing is written, without the engine."""
-    if not engine(home).exists():
+    if not engine_file(home).exists():
         return None
-    _link(engine(home), folder / sql_page.ENGINE)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    _link(engine_file(home), folder / sql_page.ENGINE)
+    manifest = json.loads((folder / MANIFEST).read_text())
     part = folder / f".{PAGE}.part"
-    part.write_text(sql_page.page((folder / "warehouse.duckdb").read_bytes(), manifest))
+    part.write_text(sql_page.page((folder / WAREHOUSE).read_bytes(), manifest))
     return part.replace(folder / PAGE)
 
 
 def where(folder: Path) -> str:
-    """One line on the page of a published folder: where it is, or how to have one."""
+    """One line that says where the page of a published folder is, or how to get one."""
     page = folder / PAGE
     return f"SQL in the browser: {page if page.exists() else 'run `flowhouse browser` once, with npm and a network.'}"
 
 
 def integrity(package: bytes) -> str:
-    """The sum of a package as npm's lock files write it."""
+    """The checksum of a package as npm's lock files write it."""
     return f"sha512-{base64.b64encode(hashlib.sha512(package).digest()).decode()}"
 
 
-def _package(name: str, known: str) -> bytes:
-    """The archive of an npm package, checked against its known sum."""
+def _package(name: str, expected: str) -> bytes:
+    """The archive of an npm package, checked against the checksum recorded here."""
     if not shutil.which("npm"):
-        raise UsageError("The engine comes from npm: install Node.js, which brings it, and run this again.")
+        raise UsageError("The engine comes from npm: install Node.js, which includes npm, and run this again.")
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, name]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=NPM_SECONDS)
         except (subprocess.SubprocessError, OSError) as error:
-            raise FetchFailed(f"npm could not get {name} ({type(error).__name__}): see `npm pack {name}`.") from None
+            raise FetchFailed(
+                f"npm could not download {name} ({type(error).__name__}): run `npm pack {name}` to see why."
+            ) from None
         content = next(Path(folder).glob("*.tgz")).read_bytes()
-    if integrity(content) != known:
-        raise PageRefused(f"What npm gave as {name} is not the package known here: nothing was kept; ask who runs it.")
+    if integrity(content) != expected:
+        raise PageRefused(f"{name} from npm has an unexpected checksum; nothing was kept: ask who runs your registry.")
     return content
 
 
 def _link(file: Path, beside: Path) -> None:
-    """The same file under a second name, so that it takes its room once; a copy where links are refused."""
+    """The same file under a second name, so that it takes no more disk; a copy where links are refused."""
     beside.unlink(missing_ok=True)
     try:
         os.link(file, beside)

@@ -11,14 +11,15 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import IO, cast
 
-from orchestration.answers.queries import EXAMPLE_QUERIES
+from orchestration.answers.answers import shown_in
 
 ENGINE = "duckdb-wasm.js"
 """The engine's file name beside the page."""
 MAX_EMBEDDED_BYTES = 64 * 1024**2
-"""A larger warehouse is not put into its page, which then asks for the file. Chosen for the size of the page: one of
-26 MB took 0.45 s of CPU to compress and made a page of 21 MB."""
+"""A larger warehouse is not embedded in its page, which then asks for the file. A warehouse of 26 MB took 0.45 s of CPU
+to compress and made a page of 21 MB."""
 TEMPLATE = Path(__file__).with_name("sql_page.html")
 SHOWN = ("build_id", "built_at", "as_of", "is_sample", "failed_sources")
 
@@ -32,19 +33,19 @@ def page(warehouse: bytes, manifest: dict) -> str:
     """
     content = {
         "build": {name: manifest[name] for name in SHOWN},
-        "queries": [{"question": question, "sql": sql.strip()} for question, sql in EXAMPLE_QUERIES.items()],
+        "queries": [{"question": one.question, "sql": one.sql} for one in shown_in("example")],
         "warehouse": _packed(warehouse) if len(warehouse) <= MAX_EMBEDDED_BYTES else None,
     }
-    # "</script>" in a text would end the block that holds it.
+    # "</script>" in a text would end the block it is in
     return TEMPLATE.read_text().replace("__CONTENT__", json.dumps(content).replace("<", "\\u003c"))
 
 
-def engine(duckdb: bytes, arrow: bytes) -> str:
-    """One script that holds all of the engine; run by a page, it defines `duckdb` and `engineFiles`.
+def engine_script(duckdb: bytes, arrow: bytes) -> str:
+    """The whole engine as one script; run by a page, it defines `duckdb` and `engineFiles`.
 
     Args:
-        duckdb: the npm package @duckdb/duckdb-wasm, as it was packed.
-        arrow: the npm package apache-arrow, which the former expects its surroundings to have.
+        duckdb: the npm package @duckdb/duckdb-wasm, as packed.
+        arrow: the npm package apache-arrow, which the former requires.
     """
     library = _member(duckdb, "dist/duckdb-browser.cjs").decode().partition("//# sourceMappingURL")[0]
     files = {
@@ -68,4 +69,5 @@ def _packed(content: bytes) -> str:
 
 def _member(package: bytes, name: str) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(package)) as archive:
-        return archive.extractfile(f"package/{name}").read()
+        # None is for folders; the package's checksum vouches for a file of this name
+        return cast(IO[bytes], archive.extractfile(f"package/{name}")).read()

@@ -25,10 +25,9 @@ from ingestion.lake.tables import observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import prices
 from orchestration import sources
-from orchestration.answers.queries import EXAMPLE_QUERIES
+from orchestration.answers.answers import answers
 from orchestration.home import DBT_PROJECT, Home, IngestMode, now
-from orchestration.publishing import publish
-from orchestration.publishing.report import charts, headlines, tables
+from orchestration.publishing import publish, published
 
 DAYS = 6150
 FIRST = date(2009, 1, 3)
@@ -115,10 +114,8 @@ def seconds(home: Home) -> dict[str, float]:
 
 
 def milliseconds(warehouse: Path) -> dict[str, float]:
-    """Time of each query of the README and of the report, the best of three."""
-    told = (tables.TOKENS, tables.STRESS, tables.CLAIMS, tables.FIGURE, tables.COLUMNS)
-    sections = (*headlines.HEADLINES, *charts.CHARTS, *told)
-    queries = EXAMPLE_QUERIES | {f"report: {section.title}": section.query for section in sections}
+    """Time of each answer that asks the warehouse alone, the best of three."""
+    queries = {name: answer.sql for name, answer in answers().items() if answer.marts and "?" not in answer.sql}
     taken = {}
     with duckdb.connect(str(warehouse), read_only=True) as con:
         for name, query in queries.items():
@@ -138,7 +135,7 @@ if __name__ == "__main__":
         build(home)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken = seconds(home)
-        queries = milliseconds(publish.publish(home, last_readings(home.lake), now(), 1) / publish.WAREHOUSE)
+        queries = milliseconds(publish.publish(home, last_readings(home.lake), now(), 1) / published.WAREHOUSE)
     onchain = {name: time for name, time in taken.items() if "onchain" in name}
     models = {name: time for name, time in onchain.items() if name.startswith("model.")}
     for name, each in sorted(onchain.items(), key=lambda item: -item[1])[:20]:

@@ -17,7 +17,7 @@ import requests
 
 from orchestration.bi.superset import CHARTS, Superset
 from orchestration.errors import SupersetRefused
-from orchestration.publishing import publish
+from orchestration.publishing import published
 
 PASSWORD = secrets.token_urlsafe(16)
 QUERIES = {
@@ -224,11 +224,11 @@ def test_no_file_stays_open_and_a_new_build_is_seen_at_once(superset, server, ho
     with duckdb.connect(str(newer / warehouse.name)) as con:
         con.execute("delete from marts.etf_market_flows_weekly where week_start_date = date '2025-11-03'")
     older = warehouse.resolve().parent.name
-    publish._point_latest(home / "published", newer.name)
+    published.point_latest(home / "published", newer.name)
     try:
         assert len(shown(superset, chart)) == len(before) - 1
     finally:
-        publish._point_latest(home / "published", older)
+        published.point_latest(home / "published", older)
 
 
 def test_a_wrong_password_is_one_sentence(server, home):

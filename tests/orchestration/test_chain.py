@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.sample import chain as sample
 from orchestration.home import Home
-from orchestration.publishing import publish
+from orchestration.publishing import published
 
 SATS = Decimal(100_000_000)
 
@@ -37,7 +37,7 @@ def test_the_default_build_shows_the_sell_off_coin_by_coin(sample_home, rows, ma
             if day_of(block) - day_of(made.blocks[coin.height]) >= timedelta(days=155):
                 sold[day_of(block)] += coin.amount
     shown = rows(
-        publish.latest(Home(sample_home)),
+        published.latest(Home(sample_home)),
         "select value_date, spent_native from marts.onchain_lth_flows_daily"
         " where network = 'regtest' and definition_id = 'age_155d_step' and spent_native > 0",
     )
@@ -46,7 +46,7 @@ def test_the_default_build_shows_the_sell_off_coin_by_coin(sample_home, rows, ma
 
 def test_published_supply_stands_beside_the_simulated_one_and_never_mixes(sample_home, rows):
     networks = "select distinct asset, network, series from marts.onchain_holder_supply_daily order by all"
-    assert rows(publish.latest(Home(sample_home)), networks) == [
+    assert rows(published.latest(Home(sample_home)), networks) == [
         ("BTC", "main", "published_utxo"),
         ("BTC", "regtest", "derived"),
         ("SIMBTC", "anvil", "derived"),
@@ -57,7 +57,7 @@ def test_published_supply_stands_beside_the_simulated_one_and_never_mixes(sample
 def test_the_simulated_supply_is_what_is_unspent(sample_home, rows, made):
     unspent = sum(coin.amount for coin in made.unspent.values()) / SATS
     newest = "select supply_native from marts.onchain_holder_supply_daily where network = 'regtest'"
-    found = rows(publish.latest(Home(sample_home)), f"{newest} order by value_date desc limit 1")
+    found = rows(published.latest(Home(sample_home)), f"{newest} order by value_date desc limit 1")
     assert found == [(unspent,)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetKey
 
 from orchestration.home import DBT_PROJECT
-from orchestration.publishing import publish
+from orchestration.publishing import published
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,12 @@ def test_dbt_tests_are_checks_of_their_models(location):
 
 def test_the_job_runs_everything_and_skips_what_is_not_new(location):
     job = location.definitions.resolve_job_def("everything")
-    before = publish.latest(location.home)
+    before = published.latest(location.home)
     assert job.execute_in_process().success
-    assert publish.latest(location.home) == before
+    assert published.latest(location.home) == before
     (location.home.published / "latest").unlink()
     assert job.execute_in_process().success
-    assert publish.latest(location.home) is not None
+    assert published.latest(location.home) is not None
 
 
 def test_the_schedule_follows_us_sessions(location):

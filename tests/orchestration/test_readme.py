@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.answers.queries import EXAMPLE_QUERIES
+from orchestration.answers.answers import shown_in
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def test_the_readme_shows_the_queries_worth_having():
     shown = re.findall(r"\n\n([^\n]+)\n\n```sql\n(.*?)```", README, re.S)
-    assert shown == [(question, sql.lstrip()) for question, sql in EXAMPLE_QUERIES.items()]
+    assert shown == [(answer.question, f"{answer.sql}\n") for answer in shown_in("example")]
 
 
-@pytest.mark.parametrize("query", EXAMPLE_QUERIES.values(), ids=EXAMPLE_QUERIES)
-def test_every_query_answers(sample_home, flowhouse, query):
-    result = flowhouse("sql", query, "--format", "csv", "--home", sample_home)
+@pytest.mark.parametrize("answer", shown_in("example"), ids=lambda answer: answer.name)
+def test_every_query_answers(sample_home, flowhouse, answer):
+    result = flowhouse("sql", answer.sql, "--format", "csv", "--home", sample_home)
     assert result.exit_code == 0, result.output
     assert len(result.output.splitlines()) > 1

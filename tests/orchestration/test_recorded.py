@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.home import Home
-from orchestration.publishing import publish
+from orchestration.publishing import published
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "archive"
 
@@ -36,7 +36,7 @@ def as_of(home, flowhouse) -> Home:
 
 @pytest.fixture
 def ask(home, rows):
-    return lambda sql: rows(publish.latest(home), sql)
+    return lambda sql: rows(published.latest(home), sql)
 
 
 def test_the_market_and_ibit_in_the_week_of_27_october(ask):
@@ -92,7 +92,7 @@ def test_every_printed_total_of_the_newest_page_is_the_market_of_that_day(ask):
 
 
 def test_the_first_total_of_19_november_misled(home, as_of, rows, ask):
-    past = publish.latest(as_of)
+    past = published.latest(as_of)
     day = "where asset = 'BTC' and trade_date = '2025-11-19'"
     total = "select value from marts.etf_observations where asset = 'BTC' and ticker = 'TOTAL'"
     newest = "and value_date = '2025-11-19' order by observed_at desc limit 1"
@@ -107,7 +107,7 @@ def test_the_first_total_of_19_november_misled(home, as_of, rows, ask):
 
 
 def test_nothing_published_later_is_in_a_build_as_of_a_time(as_of, rows):
-    past = publish.latest(as_of)
+    past = published.latest(as_of)
     for mart in ("etf_observations", "market_observations"):
         (newest,) = rows(past, f"select max(observed_at) from marts.{mart}")[0]
         assert newest <= as_of.as_of
@@ -119,7 +119,7 @@ def test_nothing_published_later_is_in_a_build_as_of_a_time(as_of, rows):
 
 def test_the_as_of_macro_equals_the_build_as_of_that_time(home, as_of, rows, ask):
     reported = "where is_reported order by all"
-    past = rows(publish.latest(as_of), f"select * from marts.etf_flows_daily {reported}")
+    past = rows(published.latest(as_of), f"select * from marts.etf_flows_daily {reported}")
     assert ask(f"select * from marts.etf_flows_daily_as_of(timestamp '2025-11-20 02:15:00') {reported}") == past
     assert len(past) > 4_900
 

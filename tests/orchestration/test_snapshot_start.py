@@ -12,7 +12,7 @@ from test_snapshot import written
 
 from ingestion.sample import chain as sample
 from orchestration.home import Home
-from orchestration.publishing import publish
+from orchestration.publishing import published
 
 BASE = 1_470
 """The second of the four blocks of a day of the sell-off, so that a part of the day's flows is behind it."""
@@ -82,7 +82,7 @@ def started(flowhouse, sample_home, tmp_path_factory) -> Started:
 
 
 def mart(home: Path, name: str) -> pl.DataFrame:
-    with duckdb.connect(str(publish.latest(Home(home)) / "warehouse.duckdb"), read_only=True) as con:
+    with duckdb.connect(str(published.latest(Home(home)) / "warehouse.duckdb"), read_only=True) as con:
         return con.sql(f"select * from marts.{name}").pl()
 
 

@@ -93,7 +93,8 @@ def svg(spec: dict) -> str:
 
 def png(drawing: str, title: str) -> bytes:
     """A drawing in light colours, on paper and under its title, of which what follows a colon stands below."""
-    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing).groups())
+    _, width, height, _ = re.split(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing, maxsplit=1)
+    width, height = float(width), float(height)
     what, _, details = map(escape, title.partition(": "))
     framed = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 24}" height="{height + 68}" font-family="sans-serif">'

@@ -1,4 +1,4 @@
-"""The page: sections asked of the published warehouse, drawn, and set in one HTML file with nothing outside it."""
+"""The page: answers asked of the published warehouse, drawn, and set in one HTML file with nothing outside it."""
 
 import base64
 import hashlib
@@ -11,10 +11,10 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestration.publishing.report import drawing, formatting, headlines
-from orchestration.publishing.report.charts import CHARTS
-from orchestration.publishing.report.sections import Answer, ask
-from orchestration.publishing.report.tables import CLAIMS, COLUMNS, FIGURE, SERIES_QUERY, STRESS, TOKENS, bytes_query
+from orchestration.answers.answers import answers, shown_in
+from orchestration.publishing.report import drawing, formatting, summary
+from orchestration.publishing.report.charts import specification
+from orchestration.publishing.report.results import Result, ask
 
 HERE = Path(__file__).parent
 
@@ -35,23 +35,23 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
         manifest: what the published folder says of itself: build_id, built_at, as_of, is_sample, failed_sources.
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
-        first = [ask(con, section) for section in headlines.HEADLINES]
-        charts = [ask(con, section) for section in CHARTS]
-        tables = [ask(con, section) for section in (TOKENS, STRESS)]
-        claims, figure, columns = (ask(con, section) for section in (CLAIMS, FIGURE, COLUMNS))
-    drawings = {chart.section.name: drawing.svg(chart.section.spec(chart.records)) for chart in charts if chart.rows}
-    titles = {chart.section.name: title(chart, manifest["is_sample"]) for chart in charts}
+        cards, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("card", "chart", "table"))
+        claims, figure, columns = (ask(con, answers()[name]) for name in ("claims", "figure_to_bytes", "columns"))
+    drawings = {chart.answer.name: drawing.svg(specification(chart)) for chart in charts if chart.rows}
+    titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in charts}
     html = _template().render(
         manifest=manifest,
         moment=datetime.fromisoformat(manifest["as_of"] or manifest["built_at"]),
-        sentence=headlines.sentence(first),
-        headlines=first,
+        sentence=summary.sentence(cards),
+        cards=cards,
         charts=charts,
         tables=tables,
         claims=claims,
         figure=figure,
-        bytes_query=bytes_query(figure),
-        series_query=SERIES_QUERY,
+        file_query=file_query(figure),
+        files=answers()["file_of_bytes"],
+        series_files=answers()["holder_series_files"],
+        every_column=columns,
         marts=_by_mart(columns),
         drawings={name: Markup(svg) for name, svg in drawings.items()},
         palettes={"light": drawing.LIGHT, "dark": drawing.DARK},
@@ -62,13 +62,19 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
     return Report(html, {name: drawing.png(svg, titles[name]) for name, svg in drawings.items()})
 
 
-def title(chart: Answer, is_sample: bool) -> str:
+def title(chart: Result, is_sample: bool) -> str:
     """What stands above a chart's PNG, which travels without its page and so says itself what is not real."""
     mark = "; simulated chain" if chart.simulated else "; reconstructed sample" if is_sample else ""
-    return chart.section.title + mark
+    return chart.answer.question + mark
 
 
-def _by_mart(columns: Answer) -> dict[str, list[dict]]:
+def file_query(figure: Result) -> str:
+    """The query that finds the archived file of the first figure found."""
+    sha256 = figure.records[0]["archive_sha256"] if figure.rows else "..."
+    return answers()["file_of_bytes"].sql.replace("?", f"'{sha256}'")
+
+
+def _by_mart(columns: Result) -> dict[str, list[dict]]:
     marts: dict[str, list[dict]] = {}
     for record in columns.records:
         marts.setdefault(record["mart"], []).append(record)

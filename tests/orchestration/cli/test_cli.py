@@ -18,7 +18,7 @@ from orchestration import dbt, sources
 from orchestration import home as resources
 from orchestration.health import checks
 from orchestration.home import DBT_PROJECT, Home
-from orchestration.publishing import publish
+from orchestration.publishing import fingerprint, published
 
 FUNDS = ["IBIT", "FBTC", "BITB", "ARKB", "BTCO", "EZBC", "BRRR", "HODL", "BTCW", "GBTC", "BTC"]
 FIRST = datetime(2025, 10, 7, 6)
@@ -43,7 +43,7 @@ def replay(tmp_path) -> Path:
 
 
 def test_the_sample_answers_the_question(sample_home, flowhouse, rows):
-    folder = publish.latest(Home(sample_home))
+    folder = published.latest(Home(sample_home))
     market = "select net_flow_usd from marts.etf_market_flows_weekly where week_start_date = '2025-10-27'"
     assert rows(folder, f"{market} and asset = 'BTC' and source = 'farside' and is_complete") == [(-799_000_000,)]
     weeks = {
@@ -61,7 +61,7 @@ def test_the_sample_answers_the_question(sample_home, flowhouse, rows):
 
 
 def test_every_mart_of_the_sample_is_published_with_its_columns_described(sample_home, rows):
-    folder = publish.latest(Home(sample_home))
+    folder = published.latest(Home(sample_home))
     names = {path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql")}
     assert {path.stem for path in (folder / "parquet").iterdir()} == names
     undescribed = "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and comment is null"
@@ -69,13 +69,13 @@ def test_every_mart_of_the_sample_is_published_with_its_columns_described(sample
 
 
 def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flowhouse):
-    before = publish.latest(Home(sample_home))
+    before = published.latest(Home(sample_home))
     result = flowhouse("build", "--home", sample_home)
     assert result.exit_code == 0
     assert "Nothing new" in result.output
     assert "IBIT, last complete weeks" in result.output
     assert result.output.count("run `flowhouse browser` once") == 1
-    assert publish.latest(Home(sample_home)) == before
+    assert published.latest(Home(sample_home)) == before
 
 
 def test_sql_answers_in_three_formats(sample_home, flowhouse):
@@ -187,14 +187,14 @@ def test_a_bad_page_fails_its_source_and_the_rest_is_published(replay, tmp_path,
     home = tmp_path / "home"
     assert flowhouse("build", "--replay", replay, "--home", home).exit_code == 0
     reported = "select trade_date, ticker, net_flow_usd from marts.etf_flows_daily where is_reported order by all"
-    before = rows(publish.latest(Home(home)), reported)
+    before = rows(published.latest(Home(home)), reported)
     put_page(replay, FIRST + timedelta(days=1), b"<title>Just a moment...</title>")
     bars = next(page for page in pages() if page[1] == "BTCUSDT_1d")
     put_page(replay, FIRST, bars[3].content, "binance_vision", "BTCUSDT_1d", "zip")
     result = flowhouse("build", "--replay", replay, "--home", home)
     assert result.exit_code == 3
     assert "failed: btc/20251008T060000Z.html: the page has no flow table" in result.output
-    folder = publish.latest(Home(home))
+    folder = published.latest(Home(home))
     assert rows(folder, reported) == before
     assert rows(folder, "select count(*) from marts.market_prices_daily") == [(31,)]
     assert json.loads((folder / "manifest.json").read_text())["failed_sources"] == ["farside"]
@@ -213,7 +213,7 @@ def test_a_fund_nobody_listed_is_kept_and_reported(replay, tmp_path, flowhouse, 
     home = tmp_path / "home"
     result = flowhouse("build", "--replay", replay, "--home", home)
     assert result.exit_code == 0
-    folder = publish.latest(Home(home))
+    folder = published.latest(Home(home))
     assert rows(folder, "select kind, ticker from marts.etf_findings where kind = 'unknown_fund'") == [
         ("unknown_fund", "XBTC")
     ]
@@ -229,24 +229,24 @@ def test_broken_structure_publishes_nothing(sample_home, tmp_path, flowhouse, mo
     twice = project / "models/marts/market/market_sessions.sql"
     twice.write_text(f"{twice.read_text()}\nunion all\nselect * from ({twice.read_text()}) as again\n")
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
-    monkeypatch.setattr(publish, "DBT_PROJECT", project)
-    before = publish.latest(home)
+    monkeypatch.setattr(fingerprint, "DBT_PROJECT", project)
+    before = published.latest(home)
     result = flowhouse("build", "--home", home.root)
     assert result.exit_code == 1
     assert "market_sessions" in result.output
     assert "Traceback" not in result.output
-    assert publish.latest(home) == before
+    assert published.latest(home) == before
 
 
 def test_a_build_as_of_a_time_stands_beside_the_current_one(replay, tmp_path, flowhouse, rows):
     put_page(replay, FIRST + timedelta(hours=3), flow_page(FUNDS, [flows(date(2025, 10, 6), first="-5.0")]))
     home = tmp_path / "home"
     assert flowhouse("build", "--replay", replay, "--home", home).exit_code == 0
-    current = publish.latest(Home(home))
+    current = published.latest(Home(home))
     result = flowhouse("build", "--as-of", "2025-10-07T07:00:00Z", "--home", home)
     assert result.exit_code == 0
-    assert publish.latest(Home(home)) == current
-    past = publish.latest(Home(home, datetime(2025, 10, 7, 7)))
+    assert published.latest(Home(home)) == current
+    past = published.latest(Home(home, datetime(2025, 10, 7, 7)))
     ibit = "select net_flow_usd from {} where ticker = 'IBIT' and trade_date = '2025-10-06'"
     assert rows(past, ibit.format("marts.etf_flows_daily")) == [(10_000_000,)]
     assert rows(current, ibit.format("marts.etf_flows_daily")) == [(-5_000_000,)]
@@ -258,7 +258,7 @@ def test_a_first_replay_leaves_the_sample_out_and_says_so(sample_home, replay, t
     result = flowhouse("build", "--replay", replay, "--home", home)
     assert result.exit_code == 0
     assert "its rows are left out from now on" in result.output
-    folder = publish.latest(Home(home))
+    folder = published.latest(Home(home))
     assert rows(folder, "select min(value_date), max(value_date) from marts.etf_observations") == [
         (date(2025, 10, 3), date(2025, 10, 6))
     ]

@@ -1,6 +1,6 @@
 """The README's picture: the head of the report that was published last, as Chromium shows it.
 
-python tests/orchestration/picture.py data/published/latest/report.html
+python tests/orchestration/publishing/picture.py data/published/latest/report.html
 """
 
 import shutil

@@ -17,14 +17,15 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ingestion import sample
-from orchestration.publishing import publish
-from orchestration.publishing.report import drawing, headlines, page
-from orchestration.publishing.report.charts import CHARTS
+from orchestration.answers.answers import answers, shown_in
+from orchestration.publishing import published
+from orchestration.publishing.report import drawing, page
+from orchestration.publishing.report.charts import DRAWINGS
 from orchestration.publishing.report.page import render
-from orchestration.publishing.report.sections import Answer, ask
-from orchestration.publishing.report.tables import CLAIMS, COLUMNS, FIGURE
+from orchestration.publishing.report.results import Result, ask
+from orchestration.publishing.report.summary import sentence
 
-SECTIONS = (*headlines.HEADLINES, *CHARTS, CLAIMS, FIGURE, COLUMNS)
+CHARTS = shown_in("chart")
 MANIFEST = {
     "build_id": "20260105T060000Z-made",
     "built_at": "2026-01-05T06:00:00Z",
@@ -101,32 +102,32 @@ def test_the_answer_follows_the_signs_and_leaves_simulated_holders_out(warehouse
             " definition_id, date '2025-11-03' + cast(n as integer) as value_date, 1.5 as net_change_native,"
             " 2.0 as spent_native, 3.0 as spent_usd from range(7) as days(n), (values ('regtest')) as on_(network)"
         )
-        answers = [ask(con, section) for section in headlines.HEADLINES]
-        assert headlines.sentence(answers).endswith("US spot Bitcoin funds took in 5.00 BTC (US$ 1.00 m).")
+        cards = [ask(con, answer) for answer in shown_in("card")]
+        assert sentence(cards).endswith("US spot Bitcoin funds took in 5.00 BTC (US$ 1.00 m).")
         con.execute("update marts.onchain_lth_flows_daily set network = 'main'")
-        answers = [ask(con, section) for section in headlines.HEADLINES]
-        assert headlines.sentence(answers).endswith("the supply of long-term holders rose by 10.50 BTC (derived, d).")
+        cards = [ask(con, answer) for answer in shown_in("card")]
+        assert sentence(cards).endswith("the supply of long-term holders rose by 10.50 BTC (derived, d).")
         con.execute("delete from marts.onchain_lth_flows_daily where value_date = '2025-11-09'")
-        answers = [ask(con, section) for section in headlines.HEADLINES]
-        assert headlines.sentence(answers).endswith("US spot Bitcoin funds took in 5.00 BTC (US$ 1.00 m).")
+        cards = [ask(con, answer) for answer in shown_in("card")]
+        assert sentence(cards).endswith("US spot Bitcoin funds took in 5.00 BTC (US$ 1.00 m).")
 
 
 def test_a_week_with_a_known_internal_move_says_so(folder):
-    with duckdb.connect(str(folder / publish.WAREHOUSE), read_only=True) as con:
-        answers = [ask(con, section) for section in headlines.HEADLINES]
-        [chart] = [ask(con, section) for section in CHARTS if section.name == "demand_and_supply"]
-    assert "internal move" not in headlines.sentence(answers)
-    at = answers[-1].columns.index("internal move")
-    flagged = tuple((*row[:at], True, *row[at + 1 :]) for row in answers[-1].rows)
-    assert "touched by a known internal move" in headlines.sentence([*answers[:-1], replace(answers[-1], rows=flagged)])
+    with duckdb.connect(str(folder / published.WAREHOUSE), read_only=True) as con:
+        cards = [ask(con, answer) for answer in shown_in("card")]
+        chart = ask(con, answers()["demand_and_supply"])
+    assert "internal move" not in sentence(cards)
+    at = cards[-1].columns.index("internal move")
+    flagged = tuple((*row[:at], True, *row[at + 1 :]) for row in cards[-1].rows)
+    assert "touched by a known internal move" in sentence([*cards[:-1], replace(cards[-1], rows=flagged)])
     rows = chart.records
-    drawn = chart.section.spec([*rows[:-1], rows[-1] | {"internal move": True}])["data"]["values"]
+    drawn = DRAWINGS["demand_and_supply"]([*rows[:-1], rows[-1] | {"internal move": True}])["data"]["values"]
     assert [row["funds took in"] for row in drawn] == [*(row["funds took in"] for row in rows[:-1]), None]
 
 
 def test_a_picture_says_itself_what_is_not_real():
-    real, simulated = (Answer(CHARTS[0], ("network",), ((network,),)) for network in ("main", "regtest"))
-    assert page.title(real, is_sample=False) == CHARTS[0].title
+    real, simulated = (Result(CHARTS[0], ("network",), ((network,),)) for network in ("main", "regtest"))
+    assert page.title(real, is_sample=False) == CHARTS[0].question
     assert page.title(real, is_sample=True).endswith("; reconstructed sample")
     assert page.title(simulated, is_sample=True).endswith("; simulated chain")
 
@@ -140,9 +141,9 @@ def test_sample_and_simulation_are_said_plainly(page_text, warehouse):
 
 
 def test_spending_in_dollars_is_called_what_it_is():
-    said = [section for section in SECTIONS if "spent_usd" in section.query]
-    assert said
-    assert all("value of coins moved, not sale proceeds" in section.reading for section in said)
+    shown = [answer for answer in answers().values() if "spent_usd" in answer.sql]
+    assert shown
+    assert all("value of coins moved, not sale proceeds" in answer.reading for answer in shown)
 
 
 def test_a_source_that_failed_is_named(warehouse):
@@ -151,7 +152,7 @@ def test_a_source_that_failed_is_named(warehouse):
 
 def test_a_mart_without_rows_or_without_being_there_is_one_sentence(warehouse):
     report = render(warehouse, MANIFEST)
-    assert CLAIMS.empty in report.html
+    assert answers()["claims"].empty in report.html
     assert "This warehouse has no marts.demand_vs_supply_weekly." in report.html
     assert set(report.charts) == {"flows_by_fund"}
 
@@ -201,18 +202,26 @@ def test_two_queries_lead_from_a_figure_to_its_bytes(page_text, folder, sample_h
     assert "holder_series/published_utxo" in meta
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
-def test_every_query_is_answered_within_a_tenth_of_a_second(section, folder):
-    with duckdb.connect(str(folder / publish.WAREHOUSE), read_only=True) as con:
+REPORT = [answer for place in ("card", "chart", "table", "report") for answer in shown_in(place)]
+ON_THE_WAREHOUSE = [answer for answer in REPORT if "read_json" not in answer.sql]
+
+
+@pytest.mark.parametrize("answer", ON_THE_WAREHOUSE, ids=lambda answer: answer.name)
+def test_every_query_is_answered_within_a_tenth_of_a_second(answer, folder):
+    with duckdb.connect(str(folder / published.WAREHOUSE), read_only=True) as con:
         took = []
         for _ in range(3):
             begun = time.perf_counter()
-            ask(con, section)
+            ask(con, answer)
             took.append(time.perf_counter() - begun)
     assert min(took) < 0.1
 
 
 # How it is drawn
+
+
+def test_every_chart_has_its_drawing_and_every_drawing_its_chart():
+    assert DRAWINGS.keys() == {chart.name for chart in CHARTS}
 
 
 def luminance(color: str) -> float:
@@ -351,6 +360,6 @@ def test_a_screen_reader_finds_landmarks_names_and_headings_in_order(opened, fol
     names = shown.eval_on_selector_all(
         ".chart", "all => all.map(c => document.getElementById(c.getAttribute('aria-labelledby')).textContent)"
     )
-    assert set(names) <= {chart.title for chart in CHARTS}
+    assert set(names) <= {chart.question for chart in CHARTS}
     assert shown.locator("th:not([scope])").count() == 0
     assert shown.locator("html").get_attribute("lang") == "en"

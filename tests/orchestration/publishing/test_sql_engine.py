@@ -1,4 +1,4 @@
-"""The engine of the SQL page: taken once, checked, shared by all builds; without it, everything else works."""
+"""The engine of the SQL page: downloaded once, checked, shared by all builds; without it, everything else works."""
 
 import gzip
 import io
@@ -14,8 +14,7 @@ import pytest
 
 from ingestion.errors import FetchFailed, PageRefused, UsageError
 from orchestration.home import Home
-from orchestration.publishing import sql_engine as browser
-from orchestration.publishing import sql_page
+from orchestration.publishing import sql_engine, sql_page
 
 MANIFEST = {
     "build_id": "20260105T060000Z-0123abcd",
@@ -80,14 +79,14 @@ def npm(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def known(monkeypatch) -> None:
-    """The made packages are the ones known here."""
+    """The made packages are the expected ones."""
     for name, content in (("DUCKDB", DUCKDB), ("ARROW", ARROW)):
-        monkeypatch.setattr(browser, name, (getattr(browser, name)[0], browser.integrity(content)))
+        monkeypatch.setattr(sql_engine, name, (getattr(sql_engine, name)[0], sql_engine.integrity(content)))
 
 
 def put_engine(home: Home) -> None:
-    browser.engine(home).parent.mkdir(parents=True)
-    browser.engine(home).write_text("const duckdb = 1;")
+    sql_engine.engine_file(home).parent.mkdir(parents=True)
+    sql_engine.engine_file(home).write_text("const duckdb = 1;")
 
 
 def content_of(page: str) -> dict:
@@ -95,7 +94,7 @@ def content_of(page: str) -> dict:
 
 
 def test_the_engine_is_one_script_with_all_it_needs():
-    script = sql_page.engine(DUCKDB, ARROW)
+    script = sql_page.engine_script(DUCKDB, ARROW)
     assert script.index("var Arrow") < script.index("module.exports = {library: 1};")
     assert "sourceMappingURL" not in script
     files = json.loads(script.split("const engineFiles = ")[1].rstrip(";\n"))
@@ -105,19 +104,19 @@ def test_the_engine_is_one_script_with_all_it_needs():
     }
 
 
-def test_the_engine_is_taken_from_npm_once(home, npm, known):
-    file = browser.take(home)
-    assert browser.take(home) == file
+def test_the_engine_is_downloaded_from_npm_once(home, npm, known):
+    file = sql_engine.download_engine(home)
+    assert sql_engine.download_engine(home) == file
     assert npm == ["@duckdb/duckdb-wasm@1.32.0", "apache-arrow@17.0.0"]
     assert file.parent.parent == home.root
-    assert file.read_text() == sql_page.engine(DUCKDB, ARROW)
+    assert file.read_text() == sql_page.engine_script(DUCKDB, ARROW)
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_another_package_than_the_known_one_is_refused_and_nothing_is_kept(home, npm):
-    with pytest.raises(PageRefused, match="not the package known here"):
-        browser.take(home)
-    assert list(browser.engine(home).parent.iterdir()) == []
+def test_a_package_with_another_checksum_is_refused_and_nothing_is_kept(home, npm):
+    with pytest.raises(PageRefused, match="has an unexpected checksum; nothing was kept"):
+        sql_engine.download_engine(home)
+    assert list(sql_engine.engine_file(home).parent.iterdir()) == []
 
 
 def test_an_npm_that_fails_is_named(home, npm, monkeypatch):
@@ -125,14 +124,14 @@ def test_an_npm_that_fails_is_named(home, npm, monkeypatch):
         raise subprocess.CalledProcessError(1, command)
 
     monkeypatch.setattr(subprocess, "run", fail)
-    with pytest.raises(FetchFailed, match="npm could not get @duckdb/duckdb-wasm"):
-        browser.take(home)
+    with pytest.raises(FetchFailed, match="npm could not download @duckdb/duckdb-wasm"):
+        sql_engine.download_engine(home)
 
 
 def test_without_npm_one_sentence_says_what_to_do(home, flowhouse, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(UsageError, match="install Node"):
-        browser.take(home)
+        sql_engine.download_engine(home)
     result = flowhouse("browser", "--home", home.root)
     assert result.exit_code == 2
     assert "install Node.js" in result.output
@@ -140,23 +139,23 @@ def test_without_npm_one_sentence_says_what_to_do(home, flowhouse, monkeypatch):
 
 def test_without_the_engine_nothing_is_written_and_one_line_says_so(home, folder):
     before = sorted(folder.iterdir())
-    assert browser.add_page(home, folder) is None
+    assert sql_engine.add_page(home, folder) is None
     assert sorted(folder.iterdir()) == before
-    assert browser.where(folder) == "SQL in the browser: run `flowhouse browser` once, with npm and a network."
+    assert sql_engine.where(folder) == "SQL in the browser: run `flowhouse browser` once, with npm and a network."
 
 
 def test_the_page_and_its_engine_lie_beside_the_warehouse(home, folder):
     put_engine(home)
-    page = browser.add_page(home, folder)
-    assert browser.where(folder) == f"SQL in the browser: {page}"
+    page = sql_engine.add_page(home, folder)
+    assert sql_engine.where(folder) == f"SQL in the browser: {page}"
     assert {file.name for file in folder.iterdir()} == {
         "warehouse.duckdb",
         "manifest.json",
         "sql.html",
         "duckdb-wasm.js",
     }
-    assert (folder / "duckdb-wasm.js").samefile(browser.engine(home))
-    assert browser.add_page(home, folder) == page
+    assert (folder / "duckdb-wasm.js").samefile(sql_engine.engine_file(home))
+    assert sql_engine.add_page(home, folder) == page
 
 
 def test_the_engine_is_copied_where_links_are_refused(home, folder, monkeypatch):
@@ -165,9 +164,9 @@ def test_the_engine_is_copied_where_links_are_refused(home, folder, monkeypatch)
 
     monkeypatch.setattr(os, "link", refuse)
     put_engine(home)
-    browser.add_page(home, folder)
+    sql_engine.add_page(home, folder)
     assert (folder / "duckdb-wasm.js").read_text() == "const duckdb = 1;"
-    assert not (folder / "duckdb-wasm.js").samefile(browser.engine(home))
+    assert not (folder / "duckdb-wasm.js").samefile(sql_engine.engine_file(home))
 
 
 def test_the_command_takes_the_engine_and_adds_the_page_to_what_is_published(home, folder, npm, known, flowhouse):

@@ -12,10 +12,9 @@ import duckdb
 import pytest
 
 from ingestion.errors import FetchFailed, UsageError
-from orchestration.answers.queries import EXAMPLE_QUERIES
+from orchestration.answers.answers import shown_in
 from orchestration.home import Home
-from orchestration.publishing import publish, sql_page
-from orchestration.publishing import sql_engine as browser
+from orchestration.publishing import publish, published, sql_engine, sql_page
 
 CHROMIUM = shutil.which("chromium")
 START_MILLISECONDS = 30_000
@@ -29,14 +28,14 @@ def home(sample_home, tmp_path_factory, pytestconfig) -> Home:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     kept = Home(pytestconfig.cache.mkdir("browser"))
     try:
-        engine = browser.take(kept)
+        engine = sql_engine.download_engine(kept)
     except (UsageError, FetchFailed) as reason:
         pytest.skip(f"there is no engine here: {reason}")
     home = Home(tmp_path_factory.mktemp("page") / "home")
     shutil.copytree(sample_home / "published", home.published, symlinks=True)
-    browser.engine(home).parent.mkdir(parents=True)
-    shutil.copyfile(engine, browser.engine(home))
-    browser.add_page(home, publish.latest(home))
+    sql_engine.engine_file(home).parent.mkdir(parents=True)
+    shutil.copyfile(engine, sql_engine.engine_file(home))
+    sql_engine.add_page(home, published.latest(home))
     return home
 
 
@@ -88,7 +87,7 @@ class Page:
 def opened(chromium, home):
     """The sample's page, opened once for all tests that only ask."""
     with chromium.new_context() as context:
-        yield Page(context).open(publish.latest(home) / browser.PAGE)
+        yield Page(context).open(published.latest(home) / sql_engine.PAGE)
 
 
 def test_it_opens_from_its_file_with_an_answer_and_no_outside_request(opened):
@@ -106,13 +105,13 @@ def test_a_typed_query_is_answered(opened):
     assert opened.errors == []
 
 
-@pytest.mark.parametrize("question", EXAMPLE_QUERIES)
-def test_the_readmes_queries_answer_as_duckdb_does(opened, home, question):
-    opened.page.get_by_role("button", name=question).click()
+@pytest.mark.parametrize("example", shown_in("example"), ids=lambda answer: answer.name)
+def test_the_readmes_queries_answer_as_duckdb_does(opened, home, example):
+    opened.page.get_by_role("button", name=example.question).click()
     opened.page.locator("#run:not([disabled])").wait_for()
     heading, *rows = opened.saved()
-    with duckdb.connect(str(publish.warehouse(home)), read_only=True) as con:
-        answer = con.sql(EXAMPLE_QUERIES[question])
+    with duckdb.connect(str(published.warehouse(home)), read_only=True) as con:
+        answer = con.sql(example.sql)
         columns = answer.columns
         # 3236.0 of DuckDB is 3236 in JavaScript
         plain = [float if kind == "DOUBLE" else str for kind in answer.types]
@@ -167,7 +166,7 @@ def test_an_error_is_shown_and_the_next_query_runs(opened, query, error):
 
 def test_every_mart_is_listed_with_its_columns_described(opened, home):
     listed = opened.page.locator("#marts details")
-    assert listed.count() == len(publish.manifest(home)["marts"])
+    assert listed.count() == len(published.manifest(home)["marts"])
     mart = listed.filter(has=opened.page.locator("summary code", has_text=re.compile("^etf_flows_daily$")))
     mart.locator("summary").click()
     assert "One row per" in mart.locator("p").inner_text()
@@ -206,11 +205,11 @@ def test_reading_parquet_says_that_its_reader_is_not_here(opened):
 
 def test_a_large_warehouse_is_opened_by_choosing_its_file(chromium, home, tmp_path, monkeypatch):
     monkeypatch.setattr(sql_page, "MAX_EMBEDDED_BYTES", 0)
-    folder = shutil.copytree(publish.latest(home), tmp_path / "large")
-    browser.add_page(home, folder)
+    folder = shutil.copytree(published.latest(home), tmp_path / "large")
+    sql_engine.add_page(home, folder)
     with chromium.new_context() as context:
-        page = Page(context).open(folder / browser.PAGE, "too large")
-        page.page.set_input_files("#file", folder / publish.WAREHOUSE)
+        page = Page(context).open(folder / sql_engine.PAGE, "too large")
+        page.page.set_input_files("#file", folder / published.WAREHOUSE)
         page.page.locator("#state", has_text="6 rows").wait_for(timeout=START_MILLISECONDS)
         assert page.ask("select count(*) as n from marts.funds where ticker = 'IBIT'").startswith("1 row,")
         assert page.cells() == [["1"]]
@@ -222,7 +221,7 @@ def test_another_warehouse_takes_the_place_of_the_first(chromium, home, tmp_path
         con.execute(f"attach '{tmp_path / 'other.duckdb'}' as other (storage_version '{publish.STORAGE_VERSION}')")
         con.execute("create schema other.marts; create table other.marts.etf_market_flows_weekly as select 7 as n")
     with chromium.new_context() as context:
-        page = Page(context).open(publish.latest(home) / browser.PAGE)
+        page = Page(context).open(published.latest(home) / sql_engine.PAGE)
         (tmp_path / "notes.txt").write_text("no warehouse" * 1000)
         page.page.set_input_files("#file", tmp_path / "notes.txt")
         page.page.locator("#state", has_text="no warehouse").wait_for()
@@ -236,7 +235,7 @@ def test_another_warehouse_takes_the_place_of_the_first(chromium, home, tmp_path
 
 
 def test_a_page_without_its_engine_says_so(chromium, home, tmp_path):
-    alone = shutil.copy(publish.latest(home) / browser.PAGE, tmp_path)
+    alone = shutil.copy(published.latest(home) / sql_engine.PAGE, tmp_path)
     with chromium.new_context() as context:
         page = Page(context).open(Path(alone), "did not start")
         assert "duckdb-wasm.js is missing" in page.page.inner_text("[role=alert]")
@@ -245,7 +244,7 @@ def test_a_page_without_its_engine_says_so(chromium, home, tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(chromium, home, scheme):
     with chromium.new_context(viewport={"width": 375, "height": 800}, color_scheme=scheme) as context:
-        page = Page(context).open(publish.latest(home) / browser.PAGE)
+        page = Page(context).open(published.latest(home) / sql_engine.PAGE)
         assert page.page.evaluate("() => document.documentElement.scrollWidth") == 375
         dark = page.page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
         assert dark == (scheme == "dark")

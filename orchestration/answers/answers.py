@@ -1,0 +1,97 @@
+"""The questions flowhouse answers: each is one SQL file of this folder, which says in front matter where it is shown.
+
+Leading comments `-- key: value` are the front matter; a line that begins with `--` and three spaces continues the value
+above. The queries run on the published warehouse as it stands, and translate to Spark word for word.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+Place = Literal["build", "claims", "card", "chart", "table", "example", "report"]
+"""Printed by `flowhouse build` or `flowhouse claims`; a card, chart or table of the report; an example in the README
+and on the SQL page; a part of the report that its page places by name."""
+
+FRONT_MATTER = re.compile(r"(?:--.*\n)+")
+FIELD = re.compile(r"^-- (\w+): (.*(?:\n--   .*)*)", re.MULTILINE)
+REQUIRED = {"question", "grain", "shown"}
+OPTIONAL = {"marts", "reading", "empty"}
+
+
+class AnswerMalformed(ValueError):
+    """An answer's front matter lacks a key, or has one that nothing reads."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question with the query that answers it.
+
+    Attributes:
+        name: the name of its file; in the report also its anchor and, for a chart, the name of its PNG.
+        question: the question, or the title under which the answer stands.
+        grain: what a row is.
+        shown: where it is shown, each place with the answer's rank there.
+        marts: the marts that the query reads, the first of which it is mainly about.
+        reading: how to read it in the report, in a sentence or two.
+        empty: what the report says where there are no rows.
+        sql: the query; its column names are the headings, and `?` is a parameter.
+    """
+
+    name: str
+    question: str
+    grain: str
+    shown: Mapping[str, int]
+    marts: tuple[str, ...]
+    reading: str
+    empty: str
+    sql: str
+
+
+def parse(name: str, text: str) -> Answer:
+    """An answer from its file's text.
+
+    Raises:
+        AnswerMalformed: the front matter lacks a key, or has an unknown key or place.
+    """
+    head = FRONT_MATTER.match(text)
+    front_matter = head[0] if head else ""
+    fields = {key: re.sub(r"\n-- +", " ", value) for key, value in FIELD.findall(front_matter)}
+    if missing := REQUIRED - fields.keys():
+        raise AnswerMalformed(f"{name}.sql: add {', '.join(sorted(missing))} to the front matter.")
+    if unknown := fields.keys() - REQUIRED - OPTIONAL:
+        raise AnswerMalformed(f"{name}.sql: remove {', '.join(sorted(unknown))} from the front matter.")
+    return Answer(
+        name=name,
+        question=fields["question"],
+        grain=fields["grain"],
+        shown=_places(name, fields["shown"]),
+        marts=tuple(fields["marts"].split(", ")) if "marts" in fields else (),
+        reading=fields.get("reading", ""),
+        empty=fields.get("empty", ""),
+        sql=text[len(front_matter) :].strip(),
+    )
+
+
+@cache
+def answers() -> Mapping[str, Answer]:
+    """Every answer by its name."""
+    files = sorted(Path(__file__).parent.glob("*.sql"))
+    return {file.stem: parse(file.stem, file.read_text(encoding="utf-8")) for file in files}
+
+
+def shown_in(place: Place) -> tuple[Answer, ...]:
+    """The answers of a place, in the order in which it shows them."""
+    return tuple(sorted((one for one in answers().values() if place in one.shown), key=lambda one: one.shown[place]))
+
+
+def _places(name: str, shown: str) -> dict[str, int]:
+    """`build 10, example 20` as ranks by place; a place that names its answers needs no rank."""
+    places = {}
+    for place, _, rank in (part.partition(" ") for part in shown.split(", ")):
+        if place not in get_args(Place):
+            raise AnswerMalformed(f"{name}.sql: expected shown in one of {', '.join(get_args(Place))}, got {place}.")
+        places[place] = int(rank or 0)
+    return places

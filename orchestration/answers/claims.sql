@@ -1,0 +1,20 @@
+-- question: Claims and what the data says
+-- grain: One row per claim.
+-- shown: report
+-- marts: claims
+-- reading: Sentences that were published with a number in them, and whether the warehouse bears them out. Tolerances
+--   were fixed before looking; a false claim is no fault of the data.
+-- empty: No claims are held.
+
+select
+    claim_id as claim,
+    quote,
+    replace(verdict, '_', ' ') as verdict,
+    observed_value as observed,
+    unit,
+    rows_used || ' of ' || nullif(rows_expected, 0) as rows,
+    evidence,
+    as_of as "as of",
+    article
+from marts.claims
+order by claim_id

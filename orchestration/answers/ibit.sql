@@ -1,0 +1,23 @@
+-- question: IBIT by two dates
+-- grain: One row per dating convention and source.
+-- shown: card 20
+-- marts: etf_flows_weekly, etf_market_flows_weekly
+-- reading: The same shares by the date of the trade, and by the date on which the issuer counts them, a session later.
+-- empty: No complete week of IBIT is held yet.
+
+with newest as (
+    select max(week_start_date) as week_start_date
+    from marts.etf_market_flows_weekly
+    where asset = 'BTC' and source = 'farside' and is_complete
+)
+
+select
+    week_start_date as week,
+    dating_convention as dating,
+    net_flow_native as "BTC",
+    net_flow_usd / 1e6 as "US$ m",
+    source,
+    is_complete as complete
+from marts.etf_flows_weekly
+where ticker = 'IBIT' and week_start_date = (select week_start_date from newest)
+order by dating desc, source

@@ -1,0 +1,20 @@
+-- question: Long-term supply: BTC
+-- grain: One row per day, series and definition.
+-- shown: chart 40
+-- marts: onchain_holder_supply_daily
+-- reading: A line per series and definition of long-term. The axis does not start at zero; a sudden step may be a move
+--   inside one owner.
+-- empty: No supply of long-term holders is held yet: `flowhouse ingest bitcoin` reads a node.
+
+with shown as (
+    select *, max(value_date) over () as newest
+    from marts.onchain_holder_supply_daily
+    where
+        asset = 'BTC'
+        and network = (select min(network) from marts.onchain_holder_supply_daily where asset = 'BTC')
+)
+
+select value_date as day, network, series || ', ' || definition_id as series, lth_native as "BTC"
+from shown
+where value_date > newest - interval 180 day
+order by day, series

@@ -1,0 +1,34 @@
+-- question: Price: Bitcoin, its 200-day mean and realized price, US$
+-- grain: One row per day.
+-- shown: chart 60
+-- marts: market_price_trend_daily, onchain_value_daily
+-- reading: Below the 200-day mean the trend points down; below the realized price the average coin is held at a loss. A
+--   line that is missing needs more history than is held.
+-- empty: No prices are held yet.
+
+with recent as (
+    select *
+    from marts.market_price_trend_daily
+    where
+        asset = 'BTC' and price_date > (select max(price_date) from marts.market_price_trend_daily) - interval 180 day
+),
+
+-- the venue with the most of these days, of several the first by name
+venues as (
+    select venue
+    from recent
+    group by venue
+    order by count(*) desc, venue
+    limit 1
+)
+
+select
+    trend.price_date as day,
+    trend.close_usd as "close",
+    trend.sma_200d_usd as "200-day mean",
+    worth.realized_price_usd as "realized price"
+from recent as trend
+inner join venues on trend.venue = venues.venue
+left join marts.onchain_value_daily as worth
+    on worth.asset = trend.asset and worth.value_date = trend.price_date and worth.network = 'main'
+order by day

@@ -1,0 +1,89 @@
+"""The published folders of a home: the pointer to the newest, what it says of itself, and how long old ones stay.
+
+published/<build id>/      one build
+published/latest           a symbolic link to the newest, or latest.txt where links are refused
+published/as_of/<T>/       a build as of an earlier time
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ingestion.errors import UsageError
+from orchestration.home import Home
+
+MANIFEST = "manifest.json"
+REPORT = "report.html"
+WAREHOUSE = "warehouse.duckdb"
+KEPT_FOR = timedelta(days=1)
+
+
+def latest(home: Home) -> Path | None:
+    """The folder last published for this home, or None: `latest`, or the one of the home's own time."""
+    if home.as_of:
+        folder = home.published / "as_of" / home.name
+    elif (pointer := home.published / "latest.txt").exists():
+        folder = home.published / pointer.read_text().strip()
+    else:
+        folder = home.published / "latest"
+    return folder.resolve() if (folder / MANIFEST).exists() else None
+
+
+def manifest(home: Home) -> dict | None:
+    """What the last published folder says of itself."""
+    folder = latest(home)
+    return json.loads((folder / MANIFEST).read_text()) if folder else None
+
+
+def warehouse(home: Home) -> Path:
+    """The published database.
+
+    Raises:
+        UsageError: nothing has been published yet.
+    """
+    folder = latest(home)
+    if folder is None:
+        raise UsageError(f"Nothing is published below {home.root} yet: run `flowhouse build` first.")
+    return folder / WAREHOUSE
+
+
+def point_latest(published: Path, build_id: str) -> None:
+    """Make a build the one that readers see, in one step."""
+    link, pointer = published / "latest", published / "latest.txt"
+    part = published / ".latest.part"
+    part.unlink(missing_ok=True)
+    try:
+        part.symlink_to(build_id, target_is_directory=True)
+    except OSError:
+        part.write_text(build_id)
+        os.replace(part, pointer)
+    else:
+        os.replace(part, link)
+        pointer.unlink(missing_ok=True)
+
+
+def replace_folder(part: Path, folder: Path) -> Path:
+    """Move a folder into the place of another, whose files stay readable under a hidden name until it is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(part, folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def remove_old(published: Path, newest: Path, built_at: datetime, keep_builds: int) -> None:
+    """Remove builds over a day old beyond the newest `keep_builds`; one that a reader has open may stay."""
+    for folder in sorted(_builds(published), reverse=True)[keep_builds:]:
+        stamp = datetime.strptime(folder.name.split("-")[0], "%Y%m%dT%H%M%SZ")
+        if folder != newest and built_at - stamp > KEPT_FOR:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _builds(published: Path) -> Iterable[Path]:
+    return (path.parent for path in published.glob(f"*T*Z-*/{MANIFEST}"))

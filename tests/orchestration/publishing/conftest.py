@@ -1,0 +1,49 @@
+"""A home whose build file is made by hand, and what publishes it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.refresh import RefreshResult
+from orchestration.home import Home
+from orchestration.publishing import publish
+
+AT = datetime(2026, 1, 5, 6)
+RESULTS = [
+    RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: come back later.",)),
+    RefreshResult("ishares", "live", AT, captures=1, added=2),
+]
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    """A home whose build file holds two marts, a macro over one of them, and what must not be published."""
+    home = Home(tmp_path / "home")
+    home.build.mkdir(parents=True)
+    home.lake.root.mkdir()
+    raw = tmp_path / "raw.parquet"
+    with duckdb.connect(str(home.build_file)) as con:
+        con.execute(f"copy (select 1 as n) to '{raw}'")
+        con.execute("create schema marts; create schema staging; create schema seeds")
+        con.execute(f"create view staging.stg_raw as select * from read_parquet('{raw}')")
+        con.execute("create table seeds.facts (n integer)")
+        con.execute("create table marts.flows (n integer primary key, amount double not null)")
+        con.execute("comment on table marts.flows is 'One row per n.'; comment on column marts.flows.n is 'A number.'")
+        con.execute("insert into marts.flows values (2, 0.5), (1, 1.5)")
+        con.execute("create macro marts.flows_from(first) as table select * from marts.flows where n >= first")
+        con.execute("create table marts.etf_findings (kind varchar, detail varchar)")
+        con.execute("insert into marts.etf_findings values ('late', 'x'), ('late', 'y')")
+    return home
+
+
+@pytest.fixture
+def publish_after() -> Callable[..., Path]:
+    """Publish a home some time after 2026-01-05 06:00; gives the folder."""
+
+    def run(home: Home, after: timedelta = timedelta(0), keep: int = 7) -> Path:
+        return publish.publish(home, RESULTS, AT + after, keep)
+
+    return run
