@@ -3,7 +3,8 @@
 UV := $(shell command -v uv || echo .venv/bin/uv)
 RUN := .venv/bin
 FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_home.py \
-        tests/orchestration/publishing/test_publish.py tests/orchestration/test_bi.py tests/test_walls.py
+        tests/orchestration/publishing/test_publish.py tests/orchestration/test_bi.py tests/test_changelog.py \
+        tests/test_walls.py
 
 .PHONY: build test check lint hooks test-duckdb2 test-bi bench picture serve clean
 
