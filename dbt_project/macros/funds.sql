@@ -33,6 +33,15 @@
     group by funds.asset, sessions.week_start_date
 {% endmacro %}
 
+{# When each source was last observed to change a flow: what it shows of a period is whole only after the close. #}
+{% macro last_seen_by_source(flows) %}
+    select
+        source,
+        max(last_changed_at) as observed_at
+    from {{ flows }}
+    group by source
+{% endmacro %}
+
 {#
     Each flow by the date of its trade and, for an issuer's counts, by the date of the count that shows it: one session
     later where counts settle first, up to the last session with a count.
