@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def install(tmp_path_factory) -> Path:
 
 def test_an_installed_flowhouse_builds_the_sample_and_writes_nothing_into_its_project(install, tmp_path):
     project = sorted((install / "dbt_project").rglob("*"))
-    packages = f"{install}{os.pathsep}{sysconfig.get_path('purelib')}"
+    packages = os.pathsep.join([str(install), *(path for path in sys.path if path.endswith("site-packages"))])
     # -S leaves out the .pth files, and with them the checkout.
     command = [sys.executable, "-S", "-c", "from orchestration.cli.main import main; main()", "build", "--sample"]
     run = subprocess.run(
