@@ -4,9 +4,10 @@ UV := $(shell command -v uv || echo .venv/bin/uv)
 RUN := .venv/bin
 FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_home.py \
         tests/orchestration/publishing/test_publish.py tests/orchestration/publishing/test_published.py \
-        tests/orchestration/publishing/test_fingerprint.py tests/orchestration/test_bi.py tests/test_walls.py
+        tests/orchestration/publishing/test_fingerprint.py tests/orchestration/test_bi.py tests/test_changelog.py \
+        tests/test_walls.py
 
-.PHONY: build test check lint test-duckdb2 test-bi bench picture serve clean
+.PHONY: build test check lint hooks test-duckdb2 test-bi bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -21,6 +22,9 @@ lint: .venv/ready
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/lint-imports
+
+hooks: .venv/ready ## run lint's tools on every commit
+	$(RUN)/pre-commit install
 
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project

@@ -1,5 +1,5 @@
 {#
-    What funds hold and what flows in and out, as SQL over relations that are handed in: the marts use them on what the
+    What funds hold and what flows in and out, as SQL over the relations passed in: the marts use them on what the
     build knows, and marts.etf_flows_daily_as_of(ts) on what was known at ts. One text, so the two cannot drift apart.
     `relations`: observations, filings, funds, events, prices (market_observations), sessions.
     `ts`: none, or the SQL of a timestamp after which nothing counts.
@@ -33,9 +33,18 @@
     group by funds.asset, sessions.week_start_date
 {% endmacro %}
 
+{# When each source was last observed to change a flow: what it shows of a period is whole only after the close. #}
+{% macro last_seen_by_source(flows) %}
+    select
+        source,
+        max(last_changed_at) as observed_at
+    from {{ flows }}
+    group by source
+{% endmacro %}
+
 {#
-    Each flow by the date of its trade and, where the issuer's counts tell it, by the date of the count that shows it: one
-    session later where counts settle first, up to the last session that is told.
+    Each flow by the date of its trade and, for an issuer's counts, by the date of the count that shows it: one session
+    later where counts settle first, up to the last session with a count.
 #}
 {% macro dated_flows(flows, funds, sessions) %}
     select

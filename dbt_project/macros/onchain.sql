@@ -11,6 +11,32 @@
     ]) -}}
 {% endmacro %}
 
+{# What remains of each birth day's coins on the latest day, and from how many rounded figures that is summed. #}
+{% macro remaining_by_birth() %}
+    select
+        asset,
+        network,
+        birth_date,
+        sum(amount_native) as amount_native,
+        count(*) as figures
+    from (
+        select
+            asset,
+            network,
+            birth_date,
+            amount_native
+        from {{ ref('onchain_coin_created') }}
+        union all
+        select
+            asset,
+            network,
+            birth_date,
+            -amount_native as amount_native
+        from {{ ref('onchain_coin_flow') }}
+    ) as changes
+    group by asset, network, birth_date
+{% endmacro %}
+
 {# The whole numbers from 0 to `last`, a row each. #}
 {% macro each_from_zero(last) %}
     {{- return(adapter.dispatch('each_from_zero', 'flowhouse')(last)) -}}

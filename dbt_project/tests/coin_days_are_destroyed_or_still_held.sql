@@ -35,27 +35,7 @@ destroyed as (
 ),
 
 remaining as (
-    select
-        changes.asset,
-        changes.network,
-        changes.birth_date,
-        sum(changes.amount_native) as amount_native
-    from (
-        select
-            asset,
-            network,
-            birth_date,
-            amount_native
-        from {{ ref('onchain_coin_created') }}
-        union all
-        select
-            asset,
-            network,
-            birth_date,
-            -amount_native as amount_native
-        from {{ ref('onchain_coin_flow') }}
-    ) as changes
-    group by changes.asset, changes.network, changes.birth_date
+    {{ remaining_by_birth() }}
 ),
 
 aged as (

@@ -12,28 +12,7 @@ with latest as (
 ),
 
 remaining as (
-    select
-        asset,
-        network,
-        birth_date,
-        sum(amount_native) as amount_native,
-        count(*) as figures
-    from (
-        select
-            asset,
-            network,
-            birth_date,
-            amount_native
-        from {{ ref('onchain_coin_created') }}
-        union all
-        select
-            asset,
-            network,
-            birth_date,
-            -amount_native as amount_native
-        from {{ ref('onchain_coin_flow') }}
-    ) as changes
-    group by asset, network, birth_date
+    {{ remaining_by_birth() }}
 ),
 
 expected as (

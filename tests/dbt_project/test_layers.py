@@ -1,6 +1,7 @@
 """What the dbt project promises about its layers, names, columns and SQL, read from its text alone."""
 
 import re
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -114,25 +115,12 @@ CONTRACT = {
 }
 """What users may rely on: the key of each mart, and its other columns. More columns may stand beside them."""
 
-UNITS = ("_usd", "_native", "_sats", "_pct", "_bps", "_days")
-WITHOUT_UNIT = {
-    "absorption_ratio",
-    "absorption_ratio_gross",
-    "coin_days_destroyed",
-    "hours_to_complete",
-    "liveliness",
-    "mvrv",
-    "native_per_share",
-    "nupl",
-    "observed_value",
-    "ratio",
-    "shares_outstanding",
-    "sopr",
-    "target",
-    "tolerance",
-    "value",
+NAMING = {
+    form.replace("…", "*"): types.split(" or ")
+    for form, types in re.findall(r"^\| `(.+?)` \| (.+?) \|", (PROJECT / "docs/naming.md").read_text(), re.MULTILINE)
 }
-"""Measures whose name begins with their unit, has none, or takes it from another column (`metric`, `unit`)."""
+"""Types that each form of a column's name may have (`is_*`, `*_usd`, or a whole name), as docs/naming.md says."""
+COUNT_OR_TEXT = ("varchar", "bigint", "integer")
 
 BANNED = {
     "qualify": r"\bqualify\b",
@@ -329,13 +317,14 @@ def test_a_mart_has_the_columns_users_may_rely_on(name):
 
 @pytest.mark.parametrize("mart", MARTS, ids=stem)
 def test_names_of_columns_say_type_and_unit(mart):
+    """A column whose name fits no form is text or a count."""
     for name, data_type in columns(mart).items():
-        assert (data_type == "boolean") == name.startswith(("is_", "has_")), name
-        assert (data_type == "timestamp") == name.endswith("_at"), name
-        assert (data_type == "date") == (name.endswith("_date") or name == "as_of"), name
-        assert (data_type == "decimal(38, 8)") == name.endswith(("_native", "_held", "native_amount")), name
-        if data_type == "double":
-            assert name.endswith(UNITS) or name in WITHOUT_UNIT, name
+        assert data_type in next((types for form, types in NAMING.items() if fnmatch(name, form)), COUNT_OR_TEXT), name
+
+
+@pytest.mark.parametrize("form", [form for form in NAMING if "*" not in form])
+def test_a_name_outside_the_forms_is_a_column(form):
+    assert any(form in columns(mart) for mart in MARTS)
 
 
 @pytest.mark.parametrize("path", STAGING + INTERMEDIATE + MARTS + MACROS + TESTS, ids=stem)

@@ -20,6 +20,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.tables import observation_schema
@@ -420,17 +421,7 @@ STREAMS = {token: stream(random.Random(token.asset), 401, 400, one) for token, o
     CBBTC: [Transfer(number, FIRST, ZERO_ADDRESS, WALLETS[0], 6 * 10**28) for number in range(2)],
     ARBITRUM: [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)],
 }
-CHAIN_KEY = {"asset": pl.String, "network": pl.String}
-AMOUNT = {"kind": pl.String, "amount_sats": pl.Int64, "coins": pl.Int64}
-COUNTS = (
-    "blocks transactions spends outputs fees_sats subsidy_sats unclaimed_sats unspendable_sats coinbase_sats"
-    " unfolded_blocks first_height last_height"
-)
-CHAIN = {
-    "coin_flow": CHAIN_KEY | {"spend_date": pl.Date, "birth_date": pl.Date} | AMOUNT,
-    "coin_created": CHAIN_KEY | {"birth_date": pl.Date} | AMOUNT,
-    "blocks_daily": CHAIN_KEY | {"value_date": pl.Date} | dict.fromkeys(COUNTS.split(), pl.Int64),
-}
+CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
 BOOKS = {token: follow(STREAMS[token], EXCHANGE if token.network == "anvil" else {}) for token in MATCHED}
 WEIGHTS = {
     "age_155d_step": lambda age: 10**9 if age >= 155 else 0,

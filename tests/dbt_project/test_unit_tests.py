@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.lake.tables import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, nyse, prices
@@ -19,17 +20,7 @@ from orchestration.home import DBT_PROJECT, Home
 FACTS = {"funds", "fund_events", "etf_filings", "market_sessions", "claims", "claim_checks"}
 """Marts of what a person reviews and of the calendar: they have rows whatever publishers say."""
 
-CHAIN_KEY = {"asset": pl.String, "network": pl.String}
-AMOUNT = {"kind": pl.String, "amount_sats": pl.Int64, "coins": pl.Int64}
-COUNTS = (
-    "blocks transactions spends outputs fees_sats subsidy_sats unclaimed_sats unspendable_sats coinbase_sats"
-    " unfolded_blocks first_height last_height"
-)
-CHAIN = {
-    "coin_flow": CHAIN_KEY | {"spend_date": pl.Date, "birth_date": pl.Date} | AMOUNT,
-    "coin_created": CHAIN_KEY | {"birth_date": pl.Date} | AMOUNT,
-    "blocks_daily": CHAIN_KEY | {"value_date": pl.Date} | dict.fromkeys(COUNTS.split(), pl.Int64),
-}
+CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
 """Columns of the chain's raw tables."""
 
 

@@ -42,7 +42,7 @@ with_week_before as (
     from sundays
 ),
 
-held as (
+supply_change as (
     select
         asset,
         holder_series,
@@ -76,7 +76,7 @@ issued as (
     group by asset, {{ week_start('value_date') }}
 ),
 
-moved as (
+internal_moves as (
     select distinct
         asset,
         {{ week_start('move_date') }} as week_start_date
@@ -101,21 +101,21 @@ weeks as (
         series.holder_series,
         series.definition_id,
         flows.etf_net_flow_native,
-        held.lth_net_change_native,
+        supply_change.lth_net_change_native,
         spent.lth_spent_native,
-        coalesce(issued.issued_native, held.supply_change_native) as issued_native,
+        coalesce(issued.issued_native, supply_change.supply_change_native) as issued_native,
         coalesce(flows.funds_reported = expected.funds_expected, false) as is_every_fund_reported,
-        coalesce(held.is_final, false) as is_week_final,
-        moved.asset is not null as has_internal_move
+        coalesce(supply_change.is_final, false) as is_week_final,
+        internal_moves.asset is not null as has_internal_move
     from flows
     inner join series on flows.asset = series.asset
     left join expected on flows.asset = expected.asset and flows.week_start_date = expected.week_start_date
-    left join held
+    left join supply_change
         on
-            series.asset = held.asset
-            and series.holder_series = held.holder_series
-            and series.definition_id = held.definition_id
-            and flows.week_start_date = held.week_start_date
+            series.asset = supply_change.asset
+            and series.holder_series = supply_change.holder_series
+            and series.definition_id = supply_change.definition_id
+            and flows.week_start_date = supply_change.week_start_date
     left join spent
         on
             series.asset = spent.asset
@@ -123,10 +123,10 @@ weeks as (
             and series.definition_id = spent.definition_id
             and flows.week_start_date = spent.week_start_date
     left join issued on flows.asset = issued.asset and flows.week_start_date = issued.week_start_date
-    left join moved on flows.asset = moved.asset and flows.week_start_date = moved.week_start_date
+    left join internal_moves on flows.asset = internal_moves.asset and flows.week_start_date = internal_moves.week_start_date
 ),
 
-told as (
+labelled as (
     select
         *,
         nullif(
@@ -164,4 +164,4 @@ select
     missing is null as is_complete,
     missing,
     has_internal_move
-from told
+from labelled

@@ -55,11 +55,7 @@ expected as (
 ),
 
 last_seen as (
-    select
-        source,
-        max(last_changed_at) as observed_at
-    from flows
-    group by source
+    {{ last_seen_by_source('flows') }}
 )
 
 select
