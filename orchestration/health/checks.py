@@ -14,7 +14,7 @@ from ingestion.bitcoin.ledger import Record, blocks_daily, check_chain, read_rec
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
 from ingestion.evm import ledger as tokens
-from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, observation_schema
+from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import nyse
 from ingestion.transport.publisher import Http
