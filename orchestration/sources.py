@@ -6,7 +6,7 @@ from types import ModuleType
 
 from ingestion.archive import Archive, Served
 from ingestion.bitcoin import ingest
-from ingestion.bitcoin.ledger import read_record
+from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, UsageError
 from ingestion.evm import ingest as evm
@@ -36,7 +36,7 @@ def check(home: Home, gathering: IngestMode) -> bool:
     Raises:
         UsageError: the sample is asked for in a home that holds real captures, or the folder to replay is not there.
     """
-    chains = [read_record(home.lake, network) for network in NETWORKS]
+    chains = [coins.read_record(home.lake, network) for network in NETWORKS.values()]
     has_own_chain = any(chain.tip_height is not None and not chain.is_sample for chain in chains)
     account_chains = [tokens.read_record(home.lake, network) for network in tokens.networks(home.lake)]
     has_own_chain |= any(chain.chain_id is not None and not chain.is_sample for chain in account_chains)
@@ -49,7 +49,10 @@ def check(home: Home, gathering: IngestMode) -> bool:
 
 def holds_any_sample(home: Home) -> bool:
     """Whether the home holds pages or a chain of the bundled sample."""
-    records = read_record(home.lake, ingest.SAMPLE_NETWORK), tokens.read_record(home.lake, evm.SAMPLE_NETWORK)
+    records = (
+        coins.read_record(home.lake, NETWORKS[ingest.SAMPLE_NETWORK]),
+        tokens.read_record(home.lake, evm.SAMPLE_NETWORK),
+    )
     return bool(holds_sample(home.lake)) or any(record.is_sample for record in records)
 
 
@@ -95,7 +98,7 @@ def leave_sample(home: Home) -> None:
 
 def update_chain(home: Home, gathering: IngestMode) -> None:
     """Have the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
-    ingest.collect_garbage(home.lake)
+    coins.collect_garbage(home.lake)
     if gathering.mode == "sample":
         ingest.from_sample(home.lake)
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from ingestion.bitcoin import fold
 from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
-from ingestion.bitcoin.rows import ASSET, BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
+from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 
 # Rows held back before a batch is given out; half a million take about 150 MB while they are put together.
 BATCH_ROWS = 500_000
@@ -23,7 +23,7 @@ CELLS = ["height", "birth_day", "kind", "amount_sats", "coins"]
 def read(
     folder: Folder,
     after: int | None,
-    fold_until: int,
+    finalize_until: int,
     bodies: bool = True,
     progress: Callable[[int, int, int], None] | None = None,
     workers: int | None = None,
@@ -36,7 +36,7 @@ def read(
     Args:
         folder: the node's files.
         after: height of the last block already read; None to begin with genesis.
-        fold_until: height of the last block to be folded into its day.
+        finalize_until: height of the last final block; blocks above stay by block.
         bodies: whether to read the blocks, for created coins and fees, or the undo records alone.
         progress: told (bytes of blocks done, bytes in all, coins spent in them) after each file.
         workers: threads; the machine's cores by default.
@@ -52,7 +52,9 @@ def read(
     is_done = np.zeros(folder.tip_height + 2 - first, dtype=bool)
     flows, blocks = [], []
     done = spends = 0
-    for heights, flow, read_blocks in _in_threads(folder, files, fold_until, bodies, workers or os.cpu_count() or 1):
+    for heights, flow, read_blocks in _in_threads(
+        folder, files, finalize_until, bodies, workers or os.cpu_count() or 1
+    ):
         is_done[np.array(heights) - first] = True
         flows.append(flow)
         blocks.append(read_blocks)
@@ -63,10 +65,10 @@ def read(
         reached = first + int(is_done.argmin()) - 1
         if reached == folder.tip_height or sum(map(len, flows)) >= BATCH_ROWS:
             flow, read_blocks = pl.concat(flows), pl.concat(blocks)
-            for last in _ends(folder, first, reached, fold_until):
+            for last in _ends(folder, first, reached, finalize_until):
                 batch = pl.col("height").is_between(first, last)
                 yield batch_of_blocks(
-                    folder, first, last, last <= fold_until, bodies, flow.filter(batch), read_blocks.filter(batch)
+                    folder, first, last, last <= finalize_until, bodies, flow.filter(batch), read_blocks.filter(batch)
                 )
                 is_done = is_done[last + 1 - first :]
                 first = last + 1
@@ -74,14 +76,14 @@ def read(
 
 
 def _in_threads(
-    folder: Folder, files: dict[int, list[int]], fold_until: int, bodies: bool, workers: int
+    folder: Folder, files: dict[int, list[int]], finalize_until: int, bodies: bool, workers: int
 ) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
     """What each file holds, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for number, heights in files.items():
-            waiting.append((heights, pool.submit(_read_file, folder, number, heights, fold_until, bodies)))
+            waiting.append((heights, pool.submit(_read_file, folder, number, heights, finalize_until, bodies)))
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
                 yield heights, *future.result()
@@ -91,14 +93,14 @@ def _in_threads(
         pool.shutdown(cancel_futures=True)
 
 
-def _ends(folder: Folder, first: int, reached: int, fold_until: int) -> Iterator[int]:
+def _ends(folder: Folder, first: int, reached: int, finalize_until: int) -> Iterator[int]:
     """Last heights of the batches that the blocks from `first` to `reached` make up."""
-    folded = min(reached, fold_until)
-    while folded >= first and folded not in (fold_until, folder.tip_height) and _day_goes_on(folder, folded):
-        folded -= 1
-    if folded >= first:
-        yield folded
-    if reached > max(folded, fold_until):
+    final = min(reached, finalize_until)
+    while final >= first and final not in (finalize_until, folder.tip_height) and _day_goes_on(folder, final):
+        final -= 1
+    if final >= first:
+        yield final
+    if reached > max(final, finalize_until):
         yield reached
 
 
@@ -107,9 +109,9 @@ def _day_goes_on(folder: Folder, height: int) -> bool:
 
 
 def _read_file(
-    folder: Folder, number: int, heights: list[int], fold_until: int, bodies: bool
+    folder: Folder, number: int, heights: list[int], finalize_until: int, bodies: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Cells of coin flow by day or, above `fold_until`, by block; and totals by block.
+    """Cells of coin flow by day or, above `finalize_until`, by block; and totals by block.
 
     The height of a day's cells is that of its last block in this file.
     """
@@ -126,7 +128,7 @@ def _read_file(
         if bodies:
             _read_body(folder, number, height, totals[n])
         is_last = n + 1 == len(heights)
-        if is_last or height >= fold_until or days[heights[n + 1]] != days[height]:
+        if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
             flow.append(_take(cells[: days[height] + 1], height))
     frame = pl.DataFrame(np.concatenate(flow), schema=CELLS, orient="row")
     return frame, pl.DataFrame(totals, schema=TOTALS, orient="row")
@@ -182,12 +184,12 @@ def batch_of_blocks(
     folder: Folder,
     first: int,
     last: int,
-    is_folded: bool,
+    is_finalized: bool,
     bodies: bool,
     flow: pl.DataFrame,
     blocks: pl.DataFrame,
 ) -> Batch:
-    keys = [] if is_folded else ["height"]
+    keys = [] if is_finalized else ["height"]
     days = pl.DataFrame(
         {"height": range(first, last + 1), "day": folder.day_of_height[first : last + 1]},
         schema={"height": pl.Int64, "day": pl.Int64},
@@ -197,9 +199,9 @@ def batch_of_blocks(
     frames = [
         (_coin_flow(flow, keys), COIN_FLOW),
         (_coin_created(blocks if bodies else blocks.clear(), keys), COIN_CREATED),
-        (_blocks_daily(blocks, keys, is_folded), BLOCKS_DAILY),
+        (_blocks_daily(blocks, keys, is_finalized), BLOCKS_DAILY),
     ]
-    return Batch(first, last, folder.block_hash(last), is_folded, *(_named(folder, *each, keys) for each in frames))
+    return Batch(first, last, folder.block_hash(last), is_finalized, *(_named(folder, *each, keys) for each in frames))
 
 
 def _stated(folder: Folder, blocks: pl.DataFrame, bodies: bool) -> pl.DataFrame:
@@ -247,7 +249,7 @@ def _coin_created(blocks: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     )
 
 
-def _blocks_daily(blocks: pl.DataFrame, keys: list[str], is_folded: bool) -> pl.DataFrame:
+def _blocks_daily(blocks: pl.DataFrame, keys: list[str], is_finalized: bool) -> pl.DataFrame:
     fees = pl.col("spent_sats") - pl.col("transfer_output_sats")
     return (
         blocks.select(
@@ -266,7 +268,7 @@ def _blocks_daily(blocks: pl.DataFrame, keys: list[str], is_folded: bool) -> pl.
         .group_by(*keys, "value_date")
         .agg(
             blocks=pl.len(),
-            unfolded_blocks=pl.len() if not is_folded else pl.lit(0),
+            unfolded_blocks=pl.len() if not is_finalized else pl.lit(0),
             first_height=pl.min("at"),
             last_height=pl.max("at"),
             **{name: pl.when(pl.col(name).is_not_null().all()).then(pl.sum(name)) for name in _SUMMED},
@@ -283,7 +285,7 @@ def _named(folder: Folder, rows: pl.DataFrame, schema: dict, keys: list[str]) ->
     dates = [name for name, dtype in schema.items() if dtype == pl.Date]
     rows = rows.with_columns(
         *[(pl.col(name) + folder.first_day).cast(pl.Int32).cast(pl.Date) for name in dates],
-        asset=pl.lit(ASSET),
+        asset=pl.lit(folder.network.asset),
         network=pl.lit(folder.network.name),
     )
     if keys:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.bitcoin.ledger import Ledger, blocks_daily
+from ingestion.bitcoin.ledger import CoinLedger, blocks_daily
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
@@ -45,12 +45,12 @@ def from_files(
 
     Args:
         network: main, signet, testnet4 or regtest.
-        confirmations: blocks on top of a block before it is folded into its day; above, a reorg may replace it.
+        confirmations: blocks on top of a block before it is final; above, a reorg may replace it.
         progress: told (bytes of blocks done, bytes in all, coins spent in them).
 
     Raises:
         UsageError: there is no such network, or the home holds the sample's chain and this is none.
-        ChainMismatch: the node's chain leaves the lake's below what is folded.
+        ChainMismatch: the node's chain leaves the lake's below what is final.
         IngestionError: as the files' reader names it; what was stored stays.
     """
     from ingestion.bitcoin import history  # compiled code takes 2 s of CPU to load
@@ -58,12 +58,14 @@ def from_files(
 
     check_network(network)
     folder = Folder(datadir, NETWORKS[network])
-    ledger = Ledger(lake, network)
+    ledger = CoinLedger(lake, NETWORKS[network])
     if ledger.record.is_sample and not is_sample:
         ledger.reset()
     after = ledger.last_common(lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
-    fold_until = folder.tip_height - confirmations
-    ledger.append(history.read(folder, after, fold_until, progress=progress), after, fold_until, is_sample=is_sample)
+    finalize_until = folder.tip_height - confirmations
+    ledger.append(
+        history.read(folder, after, finalize_until, progress=progress), after, finalize_until, is_sample=is_sample
+    )
     return IngestResult(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
 
 
@@ -81,13 +83,13 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     from ingestion.bitcoin.node import client as rpc
 
     network = node.network.name
-    ledger = Ledger(lake, network)
+    ledger = CoinLedger(lake, node.network)
     if ledger.record.is_sample:
         ledger.reset()
     after = ledger.last_common(node.hash_at)
-    fold_until = node.tip()[0] - confirmations
-    batches = rpc.read(node, after, fold_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
-    ledger.append(batches, after, fold_until, node.road)
+    finalize_until = node.tip()[0] - confirmations
+    batches = rpc.read(node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
+    ledger.append(batches, after, finalize_until, node.road)
     tip_height = ledger.record.tip_height
     return IngestResult(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
 
@@ -106,7 +108,7 @@ def from_snapshot(lake: Lake, path: Path, chain: Chain) -> IngestResult:
     from ingestion.bitcoin import snapshot
 
     network = chain.network.name
-    ledger = Ledger(lake, network)
+    ledger = CoinLedger(lake, chain.network)
     if ledger.record.is_sample:
         ledger.reset()
     if (height := ledger.record.tip_height) is not None:
@@ -122,7 +124,7 @@ def from_snapshot(lake: Lake, path: Path, chain: Chain) -> IngestResult:
 
 def from_sample(lake: Lake) -> IngestResult:
     """Read the sample's chain from files made for it, unless the lake holds it already."""
-    record = Ledger(lake, SAMPLE_NETWORK).record
+    record = CoinLedger(lake, NETWORKS[SAMPLE_NETWORK]).record
     if record.is_sample:
         return IngestResult(SAMPLE_NETWORK, 0, record.tip_height)
     from ingestion.sample import chain
@@ -138,14 +140,8 @@ def check_network(network: str) -> None:
         raise UsageError(f"There is no network '{network}': choose one of {', '.join(NETWORKS)}.")
 
 
-def collect_garbage(lake: Lake) -> None:
-    """Have the tables there, and nothing in them that an interrupted run left behind."""
-    for network in NETWORKS:
-        Ledger(lake, network)
-
-
 def leave_sample(lake: Lake) -> None:
     """Drop the sample's chain: it stands in no home with real captures."""
-    ledger = Ledger(lake, SAMPLE_NETWORK)
+    ledger = CoinLedger(lake, NETWORKS[SAMPLE_NETWORK])
     if ledger.record.is_sample:
         ledger.reset()

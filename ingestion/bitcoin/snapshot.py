@@ -17,7 +17,7 @@ from numba import njit
 
 from ingestion.bitcoin.files.folder import WrongNetwork
 from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
-from ingestion.bitcoin.history import ASSET, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
+from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.errors import IngestionError
 
@@ -96,7 +96,7 @@ def base(path: Path, network: Network) -> Base:
 
 
 def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None = None) -> Batch:
-    """The coins unspent after the snapshot's block, as a folded batch that stands for all blocks up to it.
+    """The coins unspent after the snapshot's block, as a finalized batch that stands for all blocks up to it.
 
     coin_created holds what is left of each birth day, so that created less the flows after the snapshot is what
     remains. coin_flow has no row. blocks_daily has one for the snapshot's day, with no block in it and both heights
@@ -123,7 +123,7 @@ def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None =
     days = chain.day_of_height
     cells = np.zeros((int(days[height]) + 1, len(KINDS), 2), dtype=np.int64)
     _fold(path, coins, height, days, cells, progress)
-    network = {"asset": pl.lit(ASSET), "network": pl.lit(chain.network.name)}
+    network = {"asset": pl.lit(chain.network.asset), "network": pl.lit(chain.network.name)}
     birth_day, kind = np.nonzero(cells[:, :, COINS])
     created = pl.DataFrame(
         {

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from ingestion.errors import UsageError
+from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import decode, ranges
-from ingestion.evm.errors import AnswerRefused, ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
-from ingestion.evm.ledger import Ledger, Record, read_record
+from ingestion.evm.errors import AnswerRefused, NodeRefused, WrongChain
+from ingestion.evm.ledger import EventLedger, EventRecord, read_record
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
 from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
@@ -71,7 +71,7 @@ def from_node(
     """
     wanted = wanted or BlockRange()
     check_chain(node, watch_list)
-    ledger = Ledger(lake, watch_list.network)
+    ledger = EventLedger(lake, watch_list.network)
     if ledger.record.is_sample and not is_sample:
         ledger.reset()
     ledger.record.is_sample = is_sample
@@ -100,7 +100,7 @@ def from_sample(lake: Lake) -> None:
 def leave_sample(lake: Lake) -> None:
     """Drop the sample's chain: it stands in no home with real captures."""
     if read_record(lake, SAMPLE_NETWORK).is_sample:
-        Ledger(lake, SAMPLE_NETWORK).reset()
+        EventLedger(lake, SAMPLE_NETWORK).reset()
 
 
 def check_chain(node: Node, watch_list: WatchList) -> None:
@@ -112,7 +112,7 @@ def check_chain(node: Node, watch_list: WatchList) -> None:
         )
 
 
-def check_common(node: Node, record: Record) -> None:
+def check_common(node: Node, record: EventRecord) -> None:
     """Raise ChainMismatch where the last finalized block held is not on the node's chain."""
     number, held = record.final_number, record.final_hash
     if number is None:
@@ -125,7 +125,7 @@ def check_common(node: Node, record: Record) -> None:
         )
 
 
-def _finalized(node: Node, ledger: Ledger) -> Header:
+def _finalized(node: Node, ledger: EventLedger) -> Header:
     """The last finalized block; one that was held as such stays so where another node is behind it."""
     header = require_header(node.header(FINALIZED), node, FINALIZED)
     held = ledger.record.final_number
@@ -166,7 +166,7 @@ def _lowest(is_there: Callable[[int], bool], last: int) -> int:
 
 
 def _first_blocks(
-    node: Node, ledger: Ledger, watch_list: WatchList, finalized: Header
+    node: Node, ledger: EventLedger, watch_list: WatchList, finalized: Header
 ) -> tuple[dict[str, int], list[str]]:
     """The first block of each contract that there is, and a sentence for each that cannot be read."""
     addresses = list(watch_list.emitters)
@@ -199,7 +199,7 @@ def _created(node: Node, address: str, last: int) -> int:
 
 
 def _read_finalized(
-    node: Node, ledger: Ledger, watch_list: WatchList, spans: list[Span], progress: Progress | None
+    node: Node, ledger: EventLedger, watch_list: WatchList, spans: list[Span], progress: Progress | None
 ) -> int:
     """Read spans of finalized blocks into the ledger; how many events they hold."""
     width, has_checked = ranges.Width(), False
@@ -245,7 +245,7 @@ def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterato
 
 
 def _read_tail(
-    node: Node, ledger: Ledger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
+    node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
 ) -> int:
     """Replace what is held above the last finalized block by what is there now; how many events were read.
 
@@ -286,7 +286,7 @@ def _linked(node: Node, finalized: Header, last: int | None) -> list[Header] | N
 
 
 def _of_blocks(
-    node: Node, ledger: Ledger, watch_list: WatchList, pairs: tuple[Pair, ...], headers: list[Header]
+    node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], headers: list[Header]
 ) -> tuple[Mapping[str, pl.DataFrame], int]:
     """The rows of blocks: those held of the same hash, and what the others' logs give; and how many logs those are."""
     record = ledger.record

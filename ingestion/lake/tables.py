@@ -62,8 +62,10 @@ class Lake:
 
     def read_record(self, source: str, name: str) -> str | None:
         """A record's text; None where there is none."""
-        path = self.root / source / name
-        return path.read_text() if path.exists() else None
+        try:
+            return (self.root / source / name).read_text()
+        except FileNotFoundError:
+            return None
 
     def rename_record(self, source: str, old: str, new: str) -> None:
         """Give a record another name, in one step; where both exist, `new` stays and `old` goes."""

@@ -109,7 +109,7 @@ def test_a_node_on_another_chain_than_the_homes(flowhouse, core, home, datadir, 
         know(core.chain)
         result = flowhouse("doctor", "--rest", core.url, *home)
         assert result.exit_code == (0 if height == FOLDED else 1)
-    assert f"FAIL  the node's regtest chain differs from the one held at height {FOLDED}" in result.output
+    assert f"FAIL  the node's regtest chain differs from the home's at height {FOLDED}" in result.output
 
 
 def test_a_nodes_files_are_found_well(flowhouse, datadir, home):

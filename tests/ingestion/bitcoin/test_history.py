@@ -57,10 +57,10 @@ def by_day(batches):
     ]
 
 
-def folded_and_not(folder, after, fold_until, **options):
+def folded_and_not(folder, after, finalize_until, **options):
     """Batches of folded blocks, then the batches of the others, drawn apart by their frames' columns."""
-    batches = list(history.read(folder, after, fold_until, **options))
-    return [batch for batch in batches if batch.is_folded], [batch for batch in batches if not batch.is_folded]
+    batches = list(history.read(folder, after, finalize_until, **options))
+    return [batch for batch in batches if batch.is_finalized], [batch for batch in batches if not batch.is_finalized]
 
 
 def test_a_day_is_told_exactly(tmp_path):
@@ -76,7 +76,7 @@ def test_a_day_is_told_exactly(tmp_path):
     (batch,) = history.read(Folder(tmp_path, REGTEST), None, 3)
     first, second = date(2020, 9, 14), date(2020, 9, 15)
     mined = 50 * COIN
-    assert (batch.first_height, batch.last_height, batch.is_folded) == (0, 3, True)
+    assert (batch.first_height, batch.last_height, batch.is_finalized) == (0, 3, True)
     assert batch.last_hash == chain.tip.hash[::-1].hex()
     assert batch.coin_flow.schema == history.COIN_FLOW
     assert batch.coin_flow.rows() == [("BTC", "regtest", second, first, "coinbase", 2 * mined - 4, 2)]
@@ -95,7 +95,7 @@ def test_a_day_is_told_exactly(tmp_path):
     ]
 
 
-def test_blocks_above_fold_until_stay_apart(folder, chain):
+def test_blocks_above_finalize_until_stay_apart(folder, chain):
     folded, blocks = folded_and_not(folder, None, 40)
     assert [(batch.first_height, batch.last_height) for batch in folded + blocks] == [(0, 40), (41, 60)]
     for frame, schema in zip(
@@ -110,17 +110,17 @@ def test_blocks_above_fold_until_stay_apart(folder, chain):
     assert (rows["last_height"] == rows["height"]).all()
 
 
-@pytest.mark.parametrize("fold_until", [-1, 0, 13, 39, 59])
-def test_folded_or_not_the_days_are_the_same(folder, fold_until):
+@pytest.mark.parametrize("finalize_until", [-1, 0, 13, 39, 59])
+def test_folded_or_not_the_days_are_the_same(folder, finalize_until):
     whole = by_day(list(history.read(folder, None, 60)))
-    for frame, expected in zip(by_day(list(history.read(folder, None, fold_until))), whole, strict=True):
+    for frame, expected in zip(by_day(list(history.read(folder, None, finalize_until))), whole, strict=True):
         assert_frame_equal(frame, expected)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 24, 33, 59])
 def test_a_read_that_goes_on_adds_up_to_one_in_a_single_go(folder, stop):
     whole = list(history.read(folder, None, 60))
-    until = [batch for batch in history.read(folder, None, stop) if batch.is_folded]
+    until = [batch for batch in history.read(folder, None, stop) if batch.is_finalized]
     resumed = list(history.read(folder, until[-1].last_height, 60))
     assert resumed[0].first_height == stop + 1
     for frame, expected in zip(by_day([*until, *resumed]), by_day(whole), strict=True):

@@ -13,6 +13,7 @@ from test_snapshot import written
 
 from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeUnreachable
 from ingestion.errors import UsageError
@@ -67,7 +68,7 @@ def test_a_node_that_dies_is_read_on_behind_the_last_batch(tmp_path, chain, monk
         core.interrupts = [lambda what: (HALF, b"") if core.asked.count("getblock()") > 95 else None]
         with pytest.raises(NodeUnreachable):
             ingest.from_node(lake, by_rpc(core), confirmations)
-        held_then = read_record(lake, "regtest").tip_height
+        held_then = read_record(lake, NETWORKS["regtest"]).tip_height
         assert held_at_least <= held_then < 95
         core.interrupts = []
         core.asked.clear()

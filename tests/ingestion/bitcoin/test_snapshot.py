@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from ingestion.bitcoin import history, snapshot
 from ingestion.bitcoin.files.folder import Folder, WrongNetwork
 from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS
-from ingestion.bitcoin.ledger import Ledger
+from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.snapshot import DamagedSnapshot, NotASnapshot, UnknownBase
 from ingestion.lake.tables import Lake
@@ -116,7 +116,7 @@ def test_a_transaction_with_many_coins_between_pieces(tmp_path, at_base, folder,
 
 def test_the_batch_stands_for_all_blocks_up_to_the_base(file, at_base, folder):
     batch = snapshot.read(file, folder)
-    assert (batch.first_height, batch.last_height, batch.is_folded) == (0, BASE, True)
+    assert (batch.first_height, batch.last_height, batch.is_finalized) == (0, BASE, True)
     assert batch.last_hash == folder.block_hash(BASE)
     assert (batch.coin_flow.schema, batch.coin_flow.height) == (pl.Schema(COIN_FLOW), 0)
     assert batch.coin_created.schema == COIN_CREATED
@@ -152,8 +152,8 @@ def test_from_its_day_on_it_agrees_with_the_files(file, chain, at_base, folder):
 
 def test_a_ledger_starts_with_it(file, folder, tmp_path):
     lake = Lake(tmp_path / "lake")
-    Ledger(lake, "regtest").append([snapshot.read(file, folder)], None, BASE)
-    ledger = Ledger(lake, "regtest")
+    CoinLedger(lake, REGTEST).append([snapshot.read(file, folder)], None, BASE)
+    ledger = CoinLedger(lake, REGTEST)
     assert ledger.last_common(folder.block_hash) == BASE
     ledger.append(history.read(folder, BASE, BLOCKS), BASE, BLOCKS)
     blocks = pl.read_parquet(lake.root / "bitcoin" / "blocks_daily" / "*.parquet").sort("first_height")

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from simulated import TOKEN, Spoilt, held, mint
 
-from ingestion.errors import UsageError
+from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import ingest, reconcile
-from ingestion.evm.errors import ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
+from ingestion.evm.errors import NodeRefused, WrongChain
 from ingestion.evm.ingest import BlockRange
 from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node

@@ -276,8 +276,10 @@ def folder(path: Path, chain: Chain) -> Folder:
 
 def joined(batches: list[Batch]) -> dict[tuple[bool, str], pl.DataFrame]:
     return {
-        (is_folded, table): pl.concat(getattr(batch, table) for batch in batches if batch.is_folded == is_folded)
-        for is_folded in {batch.is_folded for batch in batches}
+        (is_finalized, table): pl.concat(
+            getattr(batch, table) for batch in batches if batch.is_finalized == is_finalized
+        )
+        for is_finalized in {batch.is_finalized for batch in batches}
         for table in TABLES
     }
 
@@ -325,7 +327,7 @@ def test_a_node_says_what_its_files_say(ask, chain, tmp_path, monkeypatch, after
 def test_folded_batches_end_with_a_day(core, chain, monkeypatch):
     monkeypatch.setattr(rpc, "BATCH_BLOCKS", 20)
     batches = list(rpc.read(by_rpc(core), None, 150))
-    days = [batch.blocks_daily["value_date"] for batch in batches if batch.is_folded]
+    days = [batch.blocks_daily["value_date"] for batch in batches if batch.is_finalized]
     assert len(days) > 3
     assert all(one.max() < later.min() for one, later in pairwise(days))
 
@@ -333,8 +335,8 @@ def test_folded_batches_end_with_a_day(core, chain, monkeypatch):
 def test_days_that_are_held_spare_their_headers(core, ask, chain, tmp_path):
     node = folder(tmp_path, chain)
     expected = list(history.read(node, 150, 200))
-    blocks = pl.concat(batch.blocks_daily for batch in history.read(node, None, 100) if batch.is_folded)
-    by_block = [batch.blocks_daily for batch in history.read(node, None, 100) if not batch.is_folded]
+    blocks = pl.concat(batch.blocks_daily for batch in history.read(node, None, 100) if batch.is_finalized)
+    by_block = [batch.blocks_daily for batch in history.read(node, None, 100) if not batch.is_finalized]
     known = pl.concat([blocks, *by_block], how="diagonal")
     running = ask()
     core.asked.clear()
