@@ -14,8 +14,8 @@ from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 
 if TYPE_CHECKING:
+    from ingestion.bitcoin.chain_view import ChainView
     from ingestion.bitcoin.node.client import Node
-    from ingestion.bitcoin.snapshot import Chain
 
 SAMPLE_NETWORK = "regtest"
 SAMPLE_CONFIRMATIONS = 12
@@ -94,12 +94,12 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     return IngestResult(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
 
 
-def from_snapshot(lake: Lake, path: Path, chain: Chain) -> IngestResult:
+def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
     """Start without history, from the coins unspent at one block; read on from a node afterwards.
 
     Args:
         path: a file that `dumptxoutset` wrote.
-        chain: the chain it was taken from: a `files.Folder`, or an `rpc.Chain` with all headers.
+        chain: the chain it was taken from: a node's files, or a node's chain with all headers.
 
     Raises:
         UsageError: there is no such file, or the lake holds blocks already.

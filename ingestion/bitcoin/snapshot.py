@@ -9,16 +9,18 @@ Core's node/utxo_snapshot.h and coins.h have them. The file is trusted: Core's `
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numba import njit
 
+from ingestion.bitcoin.batches import named
+from ingestion.bitcoin.chain_view import ChainView
 from ingestion.bitcoin.files.folder import WrongNetwork
 from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
-from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.networks import NETWORKS, Network
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, NETWORK, Batch
 from ingestion.errors import IngestionError
 
 MAGIC = b"utxo\xff"
@@ -45,16 +47,6 @@ class UnknownBase(IngestionError):
 
 class DamagedSnapshot(IngestionError):
     """The file does not hold the coins it says it holds."""
-
-
-class Chain(Protocol):
-    """What is needed of the chain the snapshot was taken from: a `files.Folder`, or an `rpc.Chain` with all headers."""
-
-    network: Network
-    first_day: int
-    day_of_height: np.ndarray
-
-    def height_of(self, block_hash: str) -> int | None: ...
 
 
 class Base(NamedTuple):
@@ -95,7 +87,7 @@ def base(path: Path, network: Network) -> Base:
     return Base(header[11:43][::-1].hex(), int.from_bytes(header[43:51], "little"))
 
 
-def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None = None) -> Batch:
+def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | None = None) -> Batch:
     """The coins unspent after the snapshot's block, as a finalized batch that stands for all blocks up to it.
 
     coin_created holds what is left of each birth day, so that created less the flows after the snapshot is what
@@ -123,7 +115,6 @@ def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None =
     days = chain.day_of_height
     cells = np.zeros((int(days[height]) + 1, len(KINDS), 2), dtype=np.int64)
     _fold(path, coins, height, days, cells, progress)
-    network = {"asset": pl.lit(chain.network.asset), "network": pl.lit(chain.network.name)}
     birth_day, kind = np.nonzero(cells[:, :, COINS])
     created = pl.DataFrame(
         {
@@ -135,15 +126,15 @@ def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None =
     )
     nothing = dict.fromkeys(("blocks", "transactions", "spends", "subsidy_sats", "unfolded_blocks"), 0)
     block = pl.DataFrame({"value_date": [int(days[height])], **nothing, "first_height": height, "last_height": height})
-    unknown = {name: pl.lit(None) for name in BLOCKS_DAILY if name not in [*block.columns, *network]}
+    unknown = {name: pl.lit(None) for name in BLOCKS_DAILY if name not in [*block.columns, *NETWORK]}
     return Batch(
         0,
         height,
         block_hash,
         True,
         pl.DataFrame(schema=COIN_FLOW),
-        _typed(created.with_columns(**network, birth_date=_date("birth_date", chain)), COIN_CREATED),
-        _typed(block.with_columns(**network, **unknown, value_date=_date("value_date", chain)), BLOCKS_DAILY),
+        named(chain, created, COIN_CREATED),
+        named(chain, block.with_columns(**unknown), BLOCKS_DAILY),
     )
 
 
@@ -160,7 +151,7 @@ def _fold(
     filled = done = left = 0
     with path.open("rb", buffering=0) as file:
         file.seek(HEADER_BYTES)
-        while got := file.readinto(memoryview(data)[filled:]):
+        while got := file.readinto(data.data[filled:]):
             filled += got
             status, at, read_coins, left = fold_coins(data[:filled], coins - done, left, height, days, cells)
             done += read_coins
@@ -226,11 +217,3 @@ def fold_coins(data, coins, left, height, day_of_height, cells):
         done += 1
         left -= 1
     return OK, at, done, left
-
-
-def _date(name: str, chain: Chain) -> pl.Expr:
-    return (pl.col(name) + chain.first_day).cast(pl.Int32).cast(pl.Date)
-
-
-def _typed(rows: pl.DataFrame, schema: dict) -> pl.DataFrame:
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

@@ -8,6 +8,7 @@ from polars.testing import assert_frame_equal
 from ingestion.bitcoin import history
 from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
 from ingestion.bitcoin.networks import COIN, NETWORKS
+from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.sample import regtest
 from ingestion.sample.regtest import Chain, Input, Output, Transaction, write_files
 
@@ -78,15 +79,15 @@ def test_a_day_is_told_exactly(tmp_path):
     mined = 50 * COIN
     assert (batch.first_height, batch.last_height, batch.is_finalized) == (0, 3, True)
     assert batch.last_hash == chain.tip.hash[::-1].hex()
-    assert batch.coin_flow.schema == history.COIN_FLOW
+    assert batch.coin_flow.schema == COIN_FLOW
     assert batch.coin_flow.rows() == [("BTC", "regtest", second, first, "coinbase", 2 * mined - 4, 2)]
-    assert batch.coin_created.schema == history.COIN_CREATED
+    assert batch.coin_created.schema == COIN_CREATED
     assert batch.coin_created.rows() == [
         ("BTC", "regtest", first, "coinbase", 2 * mined - 4, 2),
         ("BTC", "regtest", second, "coinbase", mined + COIN - 4 - 11, 1),
         ("BTC", "regtest", second, "transfer", 90 * COIN, 2),
     ]
-    assert batch.blocks_daily.schema == history.BLOCKS_DAILY
+    assert batch.blocks_daily.schema == BLOCKS_DAILY
     fee = COIN - 4
     assert batch.blocks_daily.rows() == [
         ("BTC", "regtest", date(2011, 2, 2), 1, 1, 0, 1, 0, mined, 0, mined, mined, 0, 0, 0),
@@ -98,10 +99,8 @@ def test_a_day_is_told_exactly(tmp_path):
 def test_blocks_above_finalize_until_stay_apart(folder, chain):
     folded, blocks = folded_and_not(folder, None, 40)
     assert [(batch.first_height, batch.last_height) for batch in folded + blocks] == [(0, 40), (41, 60)]
-    for frame, schema in zip(
-        joined(blocks), (history.COIN_FLOW, history.COIN_CREATED, history.BLOCKS_DAILY), strict=True
-    ):
-        assert frame.schema == {**schema, **history.BLOCK}
+    for frame, schema in zip(joined(blocks), (COIN_FLOW, COIN_CREATED, BLOCKS_DAILY), strict=True):
+        assert frame.schema == {**schema, **BLOCK}
         assert set(frame["height"]) == set(range(41, 61))
         assert frame["block_hash"].to_list() == [chain.blocks[n].hash[::-1].hex() for n in frame["height"]]
     rows = blocks[0].blocks_daily
@@ -158,7 +157,7 @@ def test_without_bodies_flow_is_the_same_and_what_needs_them_is_null(folder):
     assert_frame_equal(without.coin_flow, with_bodies.coin_flow)
     assert without.coin_created.is_empty()
     unknown = ["outputs", "fees_sats", "unclaimed_sats", "unspendable_sats", "coinbase_sats"]
-    assert without.blocks_daily.schema == history.BLOCKS_DAILY
+    assert without.blocks_daily.schema == BLOCKS_DAILY
     assert_frame_equal(without.blocks_daily.drop(unknown), with_bodies.blocks_daily.drop(unknown))
     assert without.blocks_daily.select(pl.col(unknown).is_null().all()).row(0) == (True,) * len(unknown)
 

@@ -13,9 +13,9 @@ from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history, snapshot
 from ingestion.bitcoin.files.folder import Folder, WrongNetwork
-from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS
 from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.snapshot import DamagedSnapshot, NotASnapshot, UnknownBase
 from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import (
@@ -130,7 +130,7 @@ def test_the_batch_stands_for_all_blocks_up_to_the_base(file, at_base, folder):
     }
 
 
-def remaining(batches: list[history.Batch], until: date) -> pl.DataFrame:
+def remaining(batches: list[Batch], until: date) -> pl.DataFrame:
     """What is left of each birth day and kind at the end of a day."""
     keys = ["birth_date", "kind"]
     flow = pl.concat(batch.coin_flow for batch in batches).filter(pl.col("spend_date") <= until)

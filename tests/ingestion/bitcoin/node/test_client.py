@@ -21,10 +21,10 @@ from polars.testing import assert_frame_equal
 from ingestion.bitcoin import history
 from ingestion.bitcoin.files.folder import Folder, MissingUndo, WrongNetwork
 from ingestion.bitcoin.fold import MAX_SATS
-from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeRefused, NodeUnreachable, PrunedBlock, ReorgDuringRead, Rest, Rpc
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import UsageError
 from ingestion.sample.regtest import Block, Chain, Coin, Transaction, write_files
 
