@@ -6,6 +6,8 @@ import numpy as np
 
 from ingestion.bitcoin.networks import Network
 
+SECONDS_A_DAY = 86_400
+
 
 class ChainView(Protocol):
     """A chain at one moment, from genesis to its tip.

@@ -10,7 +10,8 @@ import polars as pl
 
 from ingestion.bitcoin import fold
 from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
-from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
+from ingestion.bitcoin.errors import DamagedFile, MissingUndo
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.rows import KINDS, Batch
 
 # Rows held back before a batch is given out; half a million take about 150 MB while they are put together.

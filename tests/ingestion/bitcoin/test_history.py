@@ -6,7 +6,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
+from ingestion.bitcoin.errors import DamagedFile, MissingUndo
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.sample import regtest

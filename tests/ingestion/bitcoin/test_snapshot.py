@@ -12,7 +12,8 @@ from holders import grow
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history, snapshot
-from ingestion.bitcoin.files.folder import Folder, WrongNetwork
+from ingestion.bitcoin.errors import WrongNetwork
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch

@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.bitcoin.files.folder import (
-    DamagedFile,
-    Folder,
-    MissingBlocks,
-    MissingUndo,
-    NotADataFolder,
-    WrongNetwork,
-    unmask,
-)
+from ingestion.bitcoin.errors import DamagedFile, MissingBlocks, MissingUndo, NotADataFolder, WrongNetwork
+from ingestion.bitcoin.files.block_files import unmask
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample import regtest
 from ingestion.sample.regtest import Chain, Input, Output, Transaction, write_files
@@ -291,7 +285,7 @@ def test_another_networks_files_are_named(tmp_path, chain):
 def test_files_without_their_key_are_refused(tmp_path, chain):
     write_files(blocks_of(tmp_path), [chain.blocks], key=KEY)
     (blocks_of(tmp_path) / "xor.dat").unlink()
-    with pytest.raises(WrongNetwork, match=r"begins with .* with the xor.dat that belongs to it"):
+    with pytest.raises(WrongNetwork, match=r"begins with .* with its own xor.dat"):
         opened(tmp_path)
 
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import Folder, MissingUndo, WrongNetwork
+from ingestion.bitcoin.errors import MissingUndo, WrongNetwork
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.fold import MAX_SATS
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node import client as rpc
