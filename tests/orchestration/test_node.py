@@ -9,7 +9,7 @@ from holders import grow
 from test_client import NO_UNDO, PASSWORD, USER, Core, always, error, know
 
 from ingestion.bitcoin import ingest
-from ingestion.sample import regtest
+from ingestion.sample import node_files, regtest
 from orchestration.home import Home
 
 START = 1_600_000_000
@@ -37,7 +37,7 @@ def core(chain, monkeypatch) -> Iterator[Core]:
 
 @pytest.fixture
 def datadir(chain, tmp_path):
-    regtest.write_files(tmp_path / "node" / "regtest" / "blocks", [chain.blocks[:100], chain.blocks[100:]])
+    node_files.write_files(tmp_path / "node" / "regtest" / "blocks", [chain.blocks[:100], chain.blocks[100:]])
     return tmp_path / "node"
 
 

@@ -11,7 +11,8 @@ from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.sample import regtest
-from ingestion.sample.regtest import Chain, Input, Output, Transaction, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain, Input, Output, Transaction
 
 REGTEST = NETWORKS["regtest"]
 START = 1_600_041_600  # 2020-09-14, midnight

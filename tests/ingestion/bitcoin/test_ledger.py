@@ -16,7 +16,8 @@ from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.errors import ChainMismatch
 from ingestion.lake import ledger as lake_ledger
 from ingestion.lake.tables import Lake
-from ingestion.sample.regtest import Chain, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain
 
 REGTEST = NETWORKS["regtest"]
 START = 1_600_000_000

@@ -14,21 +14,15 @@ from polars.testing import assert_frame_equal
 from ingestion.bitcoin import history, snapshot
 from ingestion.bitcoin.errors import WrongNetwork
 from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.snapshot import DamagedSnapshot, NotASnapshot, UnknownBase
 from ingestion.lake.tables import Lake
-from ingestion.sample.regtest import (
-    Chain,
-    Coin,
-    compact_size,
-    compress_amount,
-    compress_script,
-    sha256d,
-    varint,
-    write_files,
-)
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain, Coin
+from ingestion.sample.serialization import compact_size, compress_amount, compress_script, varint
 
 REGTEST = NETWORKS["regtest"]
 BLOCKS, BASE = 200, 150

@@ -13,7 +13,7 @@ from engine import Engine
 from ingestion.bitcoin import fold, history
 from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.sample.regtest import is_unspendable
+from ingestion.sample.serialization import is_unspendable
 
 REGTEST = NETWORKS["regtest"]
 STATES = ["before", "after"]

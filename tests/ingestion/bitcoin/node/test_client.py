@@ -27,7 +27,8 @@ from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeRefused, NodeUnreachable, PrunedBlock, ReorgDuringRead, Rest, Rpc
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import UsageError
-from ingestion.sample.regtest import Block, Chain, Coin, Transaction, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Block, Chain, Coin, Transaction
 
 REGTEST = NETWORKS["regtest"]
 START = 1_600_000_000
