@@ -1,8 +1,7 @@
-"""A chain brought up to date in the lake: from a node's files, from a node itself, or from the bundled sample."""
+"""A UTXO chain brought up to date in the lake: from a node's files, from a node itself, or from a snapshot."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,6 @@ from ingestion.lake.tables import Lake
 if TYPE_CHECKING:
     from ingestion.bitcoin.chain_view import ChainView
     from ingestion.bitcoin.node.client import Node
-
-SAMPLE_NETWORK = "regtest"
-SAMPLE_CONFIRMATIONS = 12
-"""Three days of the sample's chain, so that it shows days that are not final."""
 
 Progress = Callable[[int, int, int], None]
 
@@ -122,26 +117,7 @@ def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
     return IngestResult(network, 0, ledger.record.tip_height)
 
 
-def from_sample(lake: Lake) -> IngestResult:
-    """Read the sample's chain from files made for it, unless the lake holds it already."""
-    record = CoinLedger(lake, NETWORKS[SAMPLE_NETWORK]).record
-    if record.is_sample:
-        return IngestResult(SAMPLE_NETWORK, 0, record.tip_height)
-    from ingestion.sample import chain
-
-    with tempfile.TemporaryDirectory() as datadir:
-        chain.write(Path(datadir))
-        return from_files(lake, Path(datadir), SAMPLE_NETWORK, SAMPLE_CONFIRMATIONS, is_sample=True)
-
-
 def check_network(network: str) -> None:
     """Raise UsageError where there is no such network."""
     if network not in NETWORKS:
         raise UsageError(f"There is no network '{network}': choose one of {', '.join(NETWORKS)}.")
-
-
-def leave_sample(lake: Lake) -> None:
-    """Drop the sample's chain: it stands in no home with real captures."""
-    ledger = CoinLedger(lake, NETWORKS[SAMPLE_NETWORK])
-    if ledger.record.is_sample:
-        ledger.reset()

@@ -1,4 +1,4 @@
-"""Account chains brought up to date in the lake: from a provider, or from the bundled sample."""
+"""Account chains brought up to date in the lake, from a provider."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import polars as pl
 from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import decode, ranges
 from ingestion.evm.errors import AnswerRefused, NodeRefused, WrongChain
-from ingestion.evm.ledger import EventLedger, EventRecord, read_record
+from ingestion.evm.ledger import EventLedger, EventRecord
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
 from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
@@ -19,7 +19,6 @@ from ingestion.threads import in_order
 # Rows are stored when there are so many, or after so many answers.
 BATCH_ROWS, BATCH_ANSWERS = 100_000, 200
 REORGANISATIONS = 5
-SAMPLE_NETWORK = "anvil"
 
 Progress = Callable[[int, int, int], None]
 
@@ -86,21 +85,6 @@ def from_node(
     if ledger.record.final_number is not None:
         failures += reconcile(node, ledger, watch_list, first_blocks)
     return IngestResult(watch_list.network, events, ledger.last_block(), tuple(failures))
-
-
-def from_sample(lake: Lake) -> None:
-    """Read the sample's chain, unless the lake holds it already."""
-    if read_record(lake, SAMPLE_NETWORK).is_sample:
-        return
-    from ingestion.sample import tokens
-
-    from_node(lake, Node(tokens.Provider(tokens.chain())), tokens.WATCHED, is_sample=True)
-
-
-def leave_sample(lake: Lake) -> None:
-    """Drop the sample's chain: it stands in no home with real captures."""
-    if read_record(lake, SAMPLE_NETWORK).is_sample:
-        EventLedger(lake, SAMPLE_NETWORK).reset()
 
 
 def check_chain(node: Node, watch_list: WatchList) -> None:

@@ -18,6 +18,7 @@ from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeUnreachable
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
+from ingestion.sample import chains
 from ingestion.sample.regtest import Chain
 
 START = 1_600_000_000
@@ -132,7 +133,7 @@ def test_an_unknown_network_is_named(tmp_path):
 
 def test_the_samples_chain_gives_way_to_a_users_own(tmp_path, chain, by_files):
     lake = Lake(tmp_path / "lake")
-    ingest.from_sample(lake)
+    chains.read_coin_chain(lake)
     shutil.rmtree(tmp_path / "node", ignore_errors=True)
     folder(tmp_path / "node", chain)
     ingest.from_files(lake, tmp_path / "node", "regtest", CONFIRMATIONS)

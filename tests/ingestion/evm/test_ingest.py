@@ -14,6 +14,7 @@ from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
+from ingestion.sample import chains
 from ingestion.sample import tokens as sample
 
 DAY = 86_400
@@ -327,7 +328,7 @@ def test_nothing_new_reads_nothing(lake):
 
 
 def test_a_users_own_chain_replaces_the_samples(lake):
-    ingest.from_sample(lake)
+    chains.read_event_chain(lake)
     assert read_record(lake, "anvil").is_sample
     read(lake, sample.Provider(small()))
     assert not read_record(lake, "anvil").is_sample
@@ -335,11 +336,11 @@ def test_a_users_own_chain_replaces_the_samples(lake):
 
 
 def test_the_sample_can_be_left_behind(lake):
-    ingest.from_sample(lake)
-    ingest.leave_sample(lake)
+    chains.read_event_chain(lake)
+    chains.drop_chains(lake)
     assert not any(rows for rows in held(lake).values())
     read(lake, sample.Provider(small()))
-    ingest.leave_sample(lake)
+    chains.drop_chains(lake)
     assert table(lake).height == 29
 
 
