@@ -14,7 +14,7 @@ from ingestion.bitcoin.errors import DamagedFile, MissingUndo
 from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.rows import KINDS, Batch
 
-# Rows held back before a batch is given out; half a million take about 150 MB while they are put together.
+# Rows collected before a batch is yielded; half a million take about 150 MB while they are put together.
 BATCH_ROWS = 500_000
 
 
@@ -36,7 +36,7 @@ def read(
         after: height of the last block already read; None to begin with genesis.
         finalize_until: height of the last final block; blocks above stay by block.
         bodies: whether to read the blocks, for created coins and fees, or the undo records alone.
-        progress: told (bytes of blocks done, bytes in all, coins spent in them) after each file.
+        progress: called with (bytes of blocks done, bytes in all, coins spent in them) after each file.
         workers: threads; the machine's cores by default.
 
     Raises:
@@ -51,9 +51,8 @@ def read(
     flows: list[pl.DataFrame] = []
     blocks: list[pl.DataFrame] = []
     done = spends = 0
-    for heights, flow, read_blocks in _in_threads(
-        folder, files, finalize_until, bodies, workers or os.cpu_count() or 1
-    ):
+    workers = workers or os.cpu_count() or 1
+    for heights, flow, read_blocks in _in_threads(folder, files, finalize_until, bodies, workers):
         is_done[np.array(heights) - first] = True
         flows.append(flow)
         blocks.append(read_blocks)
@@ -172,8 +171,8 @@ def _read_body(folder: Folder, number: int, height: int, totals: np.ndarray) -> 
 def _take(cells: np.ndarray, height: int) -> np.ndarray:
     """The cells that hold a coin as rows of CELLS, and the cells set to zero."""
     cells = cells.reshape(-1, 2)
-    held = np.flatnonzero(cells[:, fold.COINS])
-    birth_day, kind = np.divmod(held, len(KINDS))
-    rows = np.column_stack([np.full(len(held), height), birth_day, kind, cells[held]])
-    cells[held] = 0
+    filled = np.flatnonzero(cells[:, fold.COINS])
+    birth_day, kind = np.divmod(filled, len(KINDS))
+    rows = np.column_stack([np.full(len(filled), height), birth_day, kind, cells[filled]])
+    cells[filled] = 0
     return rows

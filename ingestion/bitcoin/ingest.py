@@ -21,7 +21,13 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What an update came to: blocks read now, and the height of the last one held (None for none)."""
+    """What an update did.
+
+    Attributes:
+        network: name of the network.
+        blocks: blocks read now.
+        tip_height: height of the lake's last block; None where it has none.
+    """
 
     network: str
     blocks: int
@@ -41,10 +47,10 @@ def from_files(
     Args:
         network: main, signet, testnet4 or regtest.
         confirmations: blocks on top of a block before it is final; above, a reorg may replace it.
-        progress: told (bytes of blocks done, bytes in all, coins spent in them).
+        progress: called with (bytes of blocks done, bytes in all, coins spent in them).
 
     Raises:
-        UsageError: there is no such network, or the home holds the sample's chain and this is none.
+        UsageError: there is no such network.
         ChainMismatch: the node's chain leaves the lake's below what is final.
         IngestionError: as the files' reader names it; what was stored stays.
     """
@@ -58,9 +64,8 @@ def from_files(
         ledger.reset()
     after = ledger.last_common(lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
     finalize_until = folder.tip_height - confirmations
-    ledger.append(
-        history.read(folder, after, finalize_until, progress=progress), after, finalize_until, is_sample=is_sample
-    )
+    batches = history.read(folder, after, finalize_until, progress=progress)
+    ledger.append(batches, after, finalize_until, is_sample=is_sample)
     return IngestResult(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
 
 
@@ -68,9 +73,9 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     """Read what is new from a running node, RPC or REST.
 
     Args:
-        node: an `rpc.Rpc` or `rpc.Rest`.
+        node: the running node.
         confirmations: as in `from_files`.
-        progress: told (blocks done, blocks in all, coins spent in them).
+        progress: called with (blocks done, blocks in all, coins spent in them).
 
     Raises:
         ChainMismatch, IngestionError: as in `from_files`.
@@ -111,7 +116,7 @@ def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
             f"The home holds the {network} chain up to height {height}: start a snapshot in another --home."
         )
     if not path.is_file():
-        raise UsageError(f"{path} is not a file: name one that `bitcoin-cli dumptxoutset` wrote.")
+        raise UsageError(f"{path} is not a file: pass one that `bitcoin-cli dumptxoutset` wrote.")
     batch = snapshot.read(path, chain)
     ledger.append([batch], None, batch.last_height, "snapshot")
     return IngestResult(network, 0, ledger.record.tip_height)

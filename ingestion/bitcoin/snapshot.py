@@ -38,11 +38,11 @@ STATUS = {
 
 
 class NotASnapshot(IngestionError):
-    """The file is none that `dumptxoutset` writes, or of a version that is not known here."""
+    """The file is not one that `dumptxoutset` writes, or its version is unknown."""
 
 
 class UnknownBase(IngestionError):
-    """The snapshot was taken at a block that is not on the chain at hand."""
+    """The snapshot was taken at a block that is not on the chain it is read with."""
 
 
 class DamagedSnapshot(IngestionError):
@@ -67,22 +67,22 @@ def base(path: Path, network: Network) -> Base:
         header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
         raise NotASnapshot(
-            f"{path} is no UTXO snapshot (height unknown): name a file written by `bitcoin-cli dumptxoutset` of Bitcoin"
-            " Core 28 or later."
+            f"{path} is not a UTXO snapshot (height unknown): pass a file written by `bitcoin-cli dumptxoutset` of"
+            " Bitcoin Core 28 or later."
         )
     version = int.from_bytes(header[5:7], "little")
     if version != VERSION:
         raise NotASnapshot(
             f"{path} is a UTXO snapshot of version {version} (height unknown), and only version {VERSION} can be read:"
-            " write it anew with a Bitcoin Core that writes this version."
+            " write it again with a Bitcoin Core that writes this version."
         )
     if header[7:11] != network.magic:
         name = next(
             (each.name for each in NETWORKS.values() if each.magic == header[7:11]), f"mark {header[7:11].hex()}"
         )
         raise WrongNetwork(
-            f"{path} is a UTXO snapshot (height unknown) of the network {name}, not of {network.name}: name a snapshot"
-            f" of {network.name}, or ask for its network."
+            f"{path} is a UTXO snapshot (height unknown) of the network {name}, not of {network.name}: pass a snapshot"
+            f" of {network.name}, or choose its network."
         )
     return Base(header[11:43][::-1].hex(), int.from_bytes(header[43:51], "little"))
 
@@ -92,25 +92,25 @@ def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | No
 
     coin_created holds what is left of each birth day, so that created less the flows after the snapshot is what
     remains. coin_flow has no row. blocks_daily has one for the snapshot's day, with no block in it and both heights
-    the snapshot's: the first height held is not 0, so flows are unknown on that day and before.
+    the snapshot's: the first height is not 0, so flows are unknown on that day and before.
     Memory: a piece of the file and the cells of each day.
 
     Args:
         path: the file.
         chain: the chain it was taken from.
-        progress: told (coins done, coins in all) after each piece.
+        progress: called with (coins done, coins in all) after each piece.
 
     Raises:
         NotASnapshot, WrongNetwork: see `base`.
         UnknownBase: its block is not on the chain.
-        DamagedSnapshot: it ends early, goes on after its last coin, or holds what can be no coin.
+        DamagedSnapshot: it ends early, continues after its last coin, or holds what can be no coin.
     """
     block_hash, coins = base(path, chain.network)
     height = chain.height_of(block_hash)
     if height is None:
         raise UnknownBase(
-            f"{path} was taken at block {block_hash} (height unknown), which is not on the chain at hand: let the node"
-            " catch up, or name a snapshot of its chain."
+            f"{path} was taken at block {block_hash} (height unknown), which is not on the node's chain: let the node"
+            " catch up, or pass a snapshot of its chain."
         )
     days = chain.day_of_height
     cells = np.zeros((int(days[height]) + 1, len(KINDS), 2), dtype=np.int64)
@@ -157,17 +157,19 @@ def _fold(
             done += read_coins
             if status != OK:
                 raise DamagedSnapshot(
-                    f"{path}, taken at height {height}, {STATUS[status]} after {done} of {coins} coins: write it anew."
+                    f"{path}, taken at height {height}, {STATUS[status]} after {done} of {coins} coins: write it again."
                 )
             if done == coins and at < filled:
-                raise DamagedSnapshot(f"{path}, taken at height {height}, goes on after its last coin: write it anew.")
+                raise DamagedSnapshot(
+                    f"{path}, taken at height {height}, continues after its last coin: write it again."
+                )
             data[: filled - at] = data[at:filled]
             filled -= at
             if progress:
                 progress(done, coins)
     if done < coins:
         raise DamagedSnapshot(
-            f"{path}, taken at height {height}, breaks off or cannot be read after {done} of {coins} coins: copy it"
+            f"{path}, taken at height {height}, ends early or cannot be read after {done} of {coins} coins: copy it"
             " again when the node has finished writing it."
         )
 

@@ -125,10 +125,10 @@ class BlockFiles:
             if network.magic == magic:
                 return (
                     f"{file} begins (height unknown) with blocks of {network.name}, not of {self.network.name}:"
-                    f" ask for --network {network.name}, or name the data folder of a {self.network.name} node."
+                    f" choose --network {network.name}, or pass the data folder of a {self.network.name} node."
                 )
         return (
-            f"{file} begins with {magic.hex()}, which is no known network's mark: name the data folder of a"
+            f"{file} begins with {magic.hex()}, which no known network uses: pass the data folder of a"
             f" {self.network.name} node, with its own xor.dat."
         )
 
@@ -166,7 +166,7 @@ def _blocks_folder(datadir: Path, network: Network) -> Path:
             return folder
     looked = " or ".join(str(folder / "blk00000.dat") for folder in candidates)
     raise NotADataFolder(
-        f"{datadir} is not the data folder of a node, there is no {looked} (height 0): name the folder that bitcoind"
+        f"{datadir} is not the data folder of a node, there is no {looked} (height 0): pass the folder that bitcoind"
         " is given as -datadir."
     )
 
@@ -176,7 +176,7 @@ def _numbers(blocks: Path) -> list[int]:
     for expected, number in enumerate(numbers):
         if number != expected:
             raise MissingBlocks(
-                f"{blocks / f'blk{expected:05}.dat'} is missing (its heights are unknown): restore it, or name the"
+                f"{blocks / f'blk{expected:05}.dat'} is missing (its heights are unknown): restore it, or pass the"
                 " data folder of a node that has not pruned its blocks."
             )
     return numbers

@@ -104,7 +104,7 @@ class BlockIndex:
         genesis = self._row.get(bytes.fromhex(network.genesis)[::-1])
         if genesis is None:
             raise MissingBlocks(
-                f"{self.files.block_file(0)} does not hold the genesis block of {network.name} (height 0): name the"
+                f"{self.files.block_file(0)} does not hold the genesis block of {network.name} (height 0): pass the"
                 " data folder of a node that has not pruned its blocks."
             )
         heights = array("q", [UNKNOWN]) * len(self.hashes)

@@ -237,6 +237,7 @@ def test_a_former_lake_is_taken_over_without_reading_anything_again(tmp_path, ch
     before, named = held(former_lake), parts(former_lake)
     seen = read_record(former_lake, REGTEST)
     assert (seen.finalized_height, seen.tip_height, seen.transport) == (80, 100, "files")
+    assert read_record(former_lake, dataclasses.replace(REGTEST, asset="LTC")).tip_height is None
     for network in NETWORKS.values():
         CoinLedger(former_lake, network)
     assert former_lake.records("bitcoin") == ["btc-regtest.json"]

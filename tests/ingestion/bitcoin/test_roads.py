@@ -122,7 +122,7 @@ def test_a_snapshot_and_the_files_from_there_on(tmp_path, chain, by_files):
 
 def test_a_snapshot_that_is_not_there(tmp_path, chain):
     node = folder(tmp_path / "node", chain)
-    with pytest.raises(UsageError, match=r"utxo.dat is not a file: name one that"):
+    with pytest.raises(UsageError, match=r"utxo.dat is not a file: pass one that"):
         ingest.from_snapshot(Lake(tmp_path / "lake"), tmp_path / "utxo.dat", node)
 
 

@@ -158,7 +158,7 @@ def test_a_ledger_starts_with_it(file, folder, tmp_path):
 
 def test_a_file_that_is_no_snapshot(tmp_path, folder):
     for content in (b"", b"utxo\xff\x02\x00", bytes(200)):
-        with pytest.raises(NotASnapshot, match=r"utxo\.dat is no UTXO snapshot"):
+        with pytest.raises(NotASnapshot, match=r"utxo\.dat is not a UTXO snapshot"):
             snapshot.read(saved(tmp_path, content), folder)
 
 
@@ -178,26 +178,26 @@ def test_another_network(tmp_path, at_base, folder, magic, name):
 
 def test_a_base_that_is_not_on_the_chain(tmp_path, folder):
     path = saved(tmp_path, written(sha256d(b"another"), {}))
-    with pytest.raises(UnknownBase, match="which is not on the chain at hand: let the node catch up"):
+    with pytest.raises(UnknownBase, match="which is not on the node's chain: let the node catch up"):
         snapshot.read(path, folder)
 
 
 @pytest.mark.parametrize("cut", [1, 40, 5_000])
 def test_a_torn_file(file, folder, cut):
     file.write_bytes(file.read_bytes()[:-cut])
-    with pytest.raises(DamagedSnapshot, match=rf"taken at height {BASE}, breaks off .* after \d+ of \d+ coins"):
+    with pytest.raises(DamagedSnapshot, match=rf"taken at height {BASE}, ends early .* after \d+ of \d+ coins"):
         snapshot.read(file, folder)
 
 
 def test_a_file_without_its_coins(file, folder):
     file.write_bytes(file.read_bytes()[: snapshot.HEADER_BYTES])
-    with pytest.raises(DamagedSnapshot, match=r"breaks off .* after 0 of"):
+    with pytest.raises(DamagedSnapshot, match=r"ends early .* after 0 of"):
         snapshot.read(file, folder)
 
 
 def test_a_file_that_goes_on(file, folder):
     file.write_bytes(file.read_bytes() + b"\x00")
-    with pytest.raises(DamagedSnapshot, match="goes on after its last coin"):
+    with pytest.raises(DamagedSnapshot, match="continues after its last coin"):
         snapshot.read(file, folder)
 
 

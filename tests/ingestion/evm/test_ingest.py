@@ -185,7 +185,7 @@ def test_a_chain_that_moves_all_the_time_ends_in_a_sentence(lake):
             is_new = tag not in ("latest", "finalized") and int(tag, 16) > 19
             return header | {"parentHash": "0x" + 64 * "9"} if is_new else header
 
-    with pytest.raises(ReorgDuringRead, match=r"could not be read in 5 attempts.*come back later"):
+    with pytest.raises(ReorgDuringRead, match=r"could not be read in 5 attempts.*try again later"):
         read(lake, Moving(small()))
 
 
@@ -194,7 +194,7 @@ def test_a_chain_without_blooms_is_refused(lake):
         def eth_getBlockByNumber(self, tag, full):
             return super().eth_getBlockByNumber(tag, full) | {"logsBloom": "0x" + 512 * "0"}
 
-    with pytest.raises(NodeRefused, match="that the block's bloom denies"):
+    with pytest.raises(NodeRefused, match="that the block's bloom excludes"):
         read(lake, Bare(small()))
 
 
@@ -203,7 +203,7 @@ def test_another_chain_is_never_mixed_in(lake):
     other = sample.Chain(10)
     for number in range(30):
         other.mine(START + number * DAY // 6, [mint(number + 1)], salt="another")
-    with pytest.raises(ChainMismatch, match="was finalized: let the node catch up, or take another --home"):
+    with pytest.raises(ChainMismatch, match="was finalized: let the node catch up, or choose another --home"):
         read(lake, sample.Provider(other))
     assert table(lake)["amount_units"].max() == 30
 
@@ -216,7 +216,9 @@ def test_a_node_of_another_chain_is_refused(lake):
 def test_an_address_without_a_contract_is_named_and_the_rest_goes_on(lake):
     nobody = Token("0x" + 40 * "9", "NOBODY", 8, 1)
     taken = read(lake, sample.Provider(small()), watching(sample.BITCOIN, nobody))
-    assert taken.failures == (f"NOBODY ({nobody.address}) is no contract of anvil: correct its address in the seeds.",)
+    assert taken.failures == (
+        f"NOBODY ({nobody.address}) is not a contract on anvil: correct its address in the seeds.",
+    )
     assert table(lake).height == 29
 
 
@@ -255,7 +257,7 @@ def test_without_old_state_a_first_block_must_be_stated_and_logs_are_taken(lake)
     first, second = taken.failures
     assert "SIMUSD" in first
     assert "missing trie node" in first
-    assert "state it there, or ask an archive node" in first
+    assert "add it there, or ask an archive node" in first
     assert "cannot be compared (error -32000: missing trie node)" in second
     assert "the logs were taken all the same" in second
     assert table(lake).height == 29

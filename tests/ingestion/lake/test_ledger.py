@@ -82,6 +82,7 @@ def test_keys_of_one_source_do_not_touch_each_other(lake):
     for ledger, number in ((one, 1), (other, 2)):
         ledger.write("cells", "", rows(number))
         ledger.commit()
+    assert (counted(lake, "one"), counted(lake, "one-more"), on_disk(lake)) == ([1], [2], [1, 2])
     one.reset()
     assert counted(lake, "one") == []
     assert counted(lake, "one-more") == on_disk(lake) == [2]

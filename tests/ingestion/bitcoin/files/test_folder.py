@@ -273,13 +273,15 @@ def test_progress_is_told_by_block_file(tmp_path, chain):
 
 def test_a_folder_without_block_files_is_refused(tmp_path):
     (tmp_path / "blocks").mkdir()
-    with pytest.raises(NotADataFolder, match=r"no .*regtest/blocks/blk00000.dat or .* \(height 0\): name the folder"):
+    with pytest.raises(NotADataFolder, match=r"no .*regtest/blocks/blk00000.dat or .* \(height 0\): pass the folder"):
         opened(tmp_path)
 
 
 def test_another_networks_files_are_named(tmp_path, chain):
     write_files(tmp_path / "blocks", [chain.blocks])
-    with pytest.raises(WrongNetwork, match=r"blk00000.dat begins .* with blocks of regtest, not of signet: ask for"):
+    with pytest.raises(
+        WrongNetwork, match=r"blk00000.dat begins .* with blocks of regtest, not of signet: choose --network regtest"
+    ):
         opened(tmp_path, NETWORKS["signet"])
 
 
