@@ -10,7 +10,8 @@ import polars as pl
 
 from ingestion.archive import Archive, Capture
 from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
-from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, Lake, newest_state, observation_schema, observe
+from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, newest_state, observation_schema, observe
+from ingestion.lake.tables import Lake
 from ingestion.sources import nyse
 
 READING = "reading.json"

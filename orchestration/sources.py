@@ -5,13 +5,12 @@ from pathlib import Path
 from types import ModuleType
 
 from ingestion.archive import Archive, Served
-from ingestion.bitcoin import ingest
-from ingestion.bitcoin.ledger import read_record
+from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, UsageError
-from ingestion.evm import ingest as evm
 from ingestion.evm import ledger as tokens
 from ingestion.refresh import RefreshResult, fetch_live, holds_sample, read_sessions, refresh
+from ingestion.sample import chains
 from ingestion.sample.pages import pages
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, prices
 from ingestion.transport.publisher import Http
@@ -36,8 +35,8 @@ def check(home: Home, gathering: IngestMode) -> bool:
     Raises:
         UsageError: the sample is asked for in a home that holds real captures, or the folder to replay is not there.
     """
-    chains = [read_record(home.lake, network) for network in NETWORKS]
-    has_own_chain = any(chain.tip_height is not None and not chain.is_sample for chain in chains)
+    utxo_chains = [coins.read_record(home.lake, network) for network in NETWORKS.values()]
+    has_own_chain = any(chain.tip_height is not None and not chain.is_sample for chain in utxo_chains)
     account_chains = [tokens.read_record(home.lake, network) for network in tokens.networks(home.lake)]
     has_own_chain |= any(chain.chain_id is not None and not chain.is_sample for chain in account_chains)
     if gathering.mode == "sample" and (holds_sample(home.lake) is False or has_own_chain):
@@ -49,8 +48,7 @@ def check(home: Home, gathering: IngestMode) -> bool:
 
 def holds_any_sample(home: Home) -> bool:
     """Whether the home holds pages or a chain of the bundled sample."""
-    records = read_record(home.lake, ingest.SAMPLE_NETWORK), tokens.read_record(home.lake, evm.SAMPLE_NETWORK)
-    return bool(holds_sample(home.lake)) or any(record.is_sample for record in records)
+    return bool(holds_sample(home.lake)) or chains.has_chains(home.lake)
 
 
 def update(source: ModuleType, home: Home, gathering: IngestMode) -> RefreshResult:
@@ -87,24 +85,23 @@ def update_all(home: Home, gathering: IngestMode, told: Told) -> Iterator[Refres
 
 def leave_sample(home: Home) -> None:
     """Leave the bundled sample out of every table: sample and real rows never mix."""
-    ingest.leave_sample(home.lake)
-    evm.leave_sample(home.lake)
+    chains.drop_chains(home.lake)
     for source in SOURCES:
         refresh(source, home.archive, home.lake, "held", is_sample=False, now=now())
 
 
 def update_chain(home: Home, gathering: IngestMode) -> None:
     """Have the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
-    ingest.collect_garbage(home.lake)
+    coins.collect_garbage(home.lake)
     if gathering.mode == "sample":
-        ingest.from_sample(home.lake)
+        chains.read_coin_chain(home.lake)
 
 
 def update_tokens(home: Home, gathering: IngestMode) -> None:
     """Have the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
     tokens.collect_garbage(home.lake)
     if gathering.mode == "sample":
-        evm.from_sample(home.lake)
+        chains.read_event_chain(home.lake)
 
 
 def update_sessions(home: Home) -> int:

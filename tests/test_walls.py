@@ -12,7 +12,7 @@ UNIT_TESTS = sorted((ROOT / "tests/ingestion").rglob("*.py")) + sorted((ROOT / "
 WRITERS = {
     "ingestion/archive.py",
     "ingestion/lake/tables.py",
-    "ingestion/sample/regtest.py",  # a node's files, into a temporary folder
+    "ingestion/sample/node_files.py",  # a node's files, into a temporary folder
     "orchestration/publishing/sql_engine.py",  # the SQL page and its engine
     "orchestration/publishing/publish.py",
     "orchestration/publishing/published.py",

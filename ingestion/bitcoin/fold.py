@@ -15,11 +15,11 @@ OUTPUTS, OUTPUT_SATS, UNSPENDABLE, UNSPENDABLE_SATS = 0, 1, 2, 3
 
 OK, RUNS_OUT, NO_HEIGHT, LATE_HEIGHT, TOO_MUCH, LEFT_OVER = 0, 1, 2, 3, 4, 5
 STATUS = {
-    RUNS_OUT: "runs out before its last coin",
+    RUNS_OUT: "ends before its last coin",
     NO_HEIGHT: "has a coin without height, as Bitcoin Core wrote them before 0.15",
     LATE_HEIGHT: "spends a coin born in a later block",
     TOO_MUCH: "has an amount above 21 million coins",
-    LEFT_OVER: "goes on after its last coin",
+    LEFT_OVER: "continues after its last coin",
 }
 
 HEADER_BYTES = 80

@@ -1,4 +1,4 @@
-"""History from a node's files: coin flow by day, and by block near the tip, as rows of the lake."""
+"""History from a node's files: coin flow by day, and by block near the tip, in batches for the lake."""
 
 import os
 from collections import deque
@@ -9,21 +9,19 @@ import numpy as np
 import polars as pl
 
 from ingestion.bitcoin import fold
-from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
-from ingestion.bitcoin.rows import ASSET, BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
+from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
+from ingestion.bitcoin.errors import DamagedFile, MissingUndo
+from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.rows import KINDS, Batch
 
-# Rows held back before a batch is given out; half a million take about 150 MB while they are put together.
+# Rows collected before a batch is yielded; half a million take about 150 MB while they are put together.
 BATCH_ROWS = 500_000
-
-_OUTPUTS = [f"{kind}_{what}" for kind in KINDS for what in ("outputs", "output_sats", "dead", "dead_sats")]
-TOTALS = ["height", "transactions", "spends", "spent_sats", *_OUTPUTS]
-CELLS = ["height", "birth_day", "kind", "amount_sats", "coins"]
 
 
 def read(
     folder: Folder,
     after: int | None,
-    fold_until: int,
+    finalize_until: int,
     bodies: bool = True,
     progress: Callable[[int, int, int], None] | None = None,
     workers: int | None = None,
@@ -36,9 +34,9 @@ def read(
     Args:
         folder: the node's files.
         after: height of the last block already read; None to begin with genesis.
-        fold_until: height of the last block to be folded into its day.
+        finalize_until: height of the last final block; blocks above stay by block.
         bodies: whether to read the blocks, for created coins and fees, or the undo records alone.
-        progress: told (bytes of blocks done, bytes in all, coins spent in them) after each file.
+        progress: called with (bytes of blocks done, bytes in all, coins spent in them) after each file.
         workers: threads; the machine's cores by default.
 
     Raises:
@@ -50,23 +48,25 @@ def read(
     files = folder.heights_by_file(first)
     total = sum(folder.block_bytes(height) for height in range(first, folder.tip_height + 1))
     is_done = np.zeros(folder.tip_height + 2 - first, dtype=bool)
-    flows, blocks = [], []
+    flows: list[pl.DataFrame] = []
+    blocks: list[pl.DataFrame] = []
     done = spends = 0
-    for heights, flow, read_blocks in _in_threads(folder, files, fold_until, bodies, workers or os.cpu_count() or 1):
+    workers = workers or os.cpu_count() or 1
+    for heights, flow, read_blocks in _in_threads(folder, files, finalize_until, bodies, workers):
         is_done[np.array(heights) - first] = True
         flows.append(flow)
         blocks.append(read_blocks)
         if progress:
             done += sum(map(folder.block_bytes, heights))
-            spends += read_blocks["spends"].sum()
+            spends += int(read_blocks["spends"].sum())
             progress(done, total, spends)
         reached = first + int(is_done.argmin()) - 1
         if reached == folder.tip_height or sum(map(len, flows)) >= BATCH_ROWS:
             flow, read_blocks = pl.concat(flows), pl.concat(blocks)
-            for last in _ends(folder, first, reached, fold_until):
+            for last in _ends(folder, first, reached, finalize_until):
                 batch = pl.col("height").is_between(first, last)
                 yield batch_of_blocks(
-                    folder, first, last, last <= fold_until, bodies, flow.filter(batch), read_blocks.filter(batch)
+                    folder, first, last, last <= finalize_until, bodies, flow.filter(batch), read_blocks.filter(batch)
                 )
                 is_done = is_done[last + 1 - first :]
                 first = last + 1
@@ -74,14 +74,14 @@ def read(
 
 
 def _in_threads(
-    folder: Folder, files: dict[int, list[int]], fold_until: int, bodies: bool, workers: int
+    folder: Folder, files: dict[int, list[int]], finalize_until: int, bodies: bool, workers: int
 ) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
     """What each file holds, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for number, heights in files.items():
-            waiting.append((heights, pool.submit(_read_file, folder, number, heights, fold_until, bodies)))
+            waiting.append((heights, pool.submit(_read_file, folder, number, heights, finalize_until, bodies)))
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
                 yield heights, *future.result()
@@ -91,14 +91,14 @@ def _in_threads(
         pool.shutdown(cancel_futures=True)
 
 
-def _ends(folder: Folder, first: int, reached: int, fold_until: int) -> Iterator[int]:
+def _ends(folder: Folder, first: int, reached: int, finalize_until: int) -> Iterator[int]:
     """Last heights of the batches that the blocks from `first` to `reached` make up."""
-    folded = min(reached, fold_until)
-    while folded >= first and folded not in (fold_until, folder.tip_height) and _day_goes_on(folder, folded):
-        folded -= 1
-    if folded >= first:
-        yield folded
-    if reached > max(folded, fold_until):
+    final = min(reached, finalize_until)
+    while final >= first and final not in (finalize_until, folder.tip_height) and _day_goes_on(folder, final):
+        final -= 1
+    if final >= first:
+        yield final
+    if reached > max(final, finalize_until):
         yield reached
 
 
@@ -107,9 +107,9 @@ def _day_goes_on(folder: Folder, height: int) -> bool:
 
 
 def _read_file(
-    folder: Folder, number: int, heights: list[int], fold_until: int, bodies: bool
+    folder: Folder, number: int, heights: list[int], finalize_until: int, bodies: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Cells of coin flow by day or, above `fold_until`, by block; and totals by block.
+    """Cells of coin flow by day or, above `finalize_until`, by block; and totals by block.
 
     The height of a day's cells is that of its last block in this file.
     """
@@ -126,7 +126,7 @@ def _read_file(
         if bodies:
             _read_body(folder, number, height, totals[n])
         is_last = n + 1 == len(heights)
-        if is_last or height >= fold_until or days[heights[n + 1]] != days[height]:
+        if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
             flow.append(_take(cells[: days[height] + 1], height))
     frame = pl.DataFrame(np.concatenate(flow), schema=CELLS, orient="row")
     return frame, pl.DataFrame(totals, schema=TOTALS, orient="row")
@@ -171,123 +171,8 @@ def _read_body(folder: Folder, number: int, height: int, totals: np.ndarray) -> 
 def _take(cells: np.ndarray, height: int) -> np.ndarray:
     """The cells that hold a coin as rows of CELLS, and the cells set to zero."""
     cells = cells.reshape(-1, 2)
-    held = np.flatnonzero(cells[:, fold.COINS])
-    birth_day, kind = np.divmod(held, len(KINDS))
-    rows = np.column_stack([np.full(len(held), height), birth_day, kind, cells[held]])
-    cells[held] = 0
+    filled = np.flatnonzero(cells[:, fold.COINS])
+    birth_day, kind = np.divmod(filled, len(KINDS))
+    rows = np.column_stack([np.full(len(filled), height), birth_day, kind, cells[filled]])
+    cells[filled] = 0
     return rows
-
-
-def batch_of_blocks(
-    folder: Folder,
-    first: int,
-    last: int,
-    is_folded: bool,
-    bodies: bool,
-    flow: pl.DataFrame,
-    blocks: pl.DataFrame,
-) -> Batch:
-    keys = [] if is_folded else ["height"]
-    days = pl.DataFrame(
-        {"height": range(first, last + 1), "day": folder.day_of_height[first : last + 1]},
-        schema={"height": pl.Int64, "day": pl.Int64},
-    )
-    flow = flow.join(days, on="height")
-    blocks = _stated(folder, blocks, bodies).join(days, on="height")
-    frames = [
-        (_coin_flow(flow, keys), COIN_FLOW),
-        (_coin_created(blocks if bodies else blocks.clear(), keys), COIN_CREATED),
-        (_blocks_daily(blocks, keys, is_folded), BLOCKS_DAILY),
-    ]
-    return Batch(first, last, folder.block_hash(last), is_folded, *(_named(folder, *each, keys) for each in frames))
-
-
-def _stated(folder: Folder, blocks: pl.DataFrame, bodies: bool) -> pl.DataFrame:
-    """Blocks with their subsidy, and with the outputs of coinbases that can never be spent among the dead ones."""
-    heights = blocks["height"].to_list()
-    blocks = blocks.with_columns(
-        subsidy_sats=pl.Series(map(folder.network.subsidy, heights), dtype=pl.Int64),
-        is_dead=pl.Series(map(folder.network.is_unspendable, heights), dtype=pl.Boolean),
-    )
-    if not bodies:
-        return blocks.with_columns(pl.lit(None, pl.Int64).alias(name) for name in _OUTPUTS)
-    return blocks.with_columns(
-        coinbase_dead=pl.when("is_dead").then("coinbase_outputs").otherwise("coinbase_dead"),
-        coinbase_dead_sats=pl.when("is_dead").then("coinbase_output_sats").otherwise("coinbase_dead_sats"),
-    )
-
-
-def _coin_flow(flow: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    return (
-        flow.group_by(*keys, "day", "birth_day", "kind")
-        .agg(pl.sum("amount_sats", "coins"))
-        .sort(*keys, "day", "birth_day", "kind")
-        .rename({"day": "spend_date", "birth_day": "birth_date"})
-        .with_columns(kind=pl.col("kind").replace_strict({0: KINDS[0], 1: KINDS[1]}, return_dtype=pl.String))
-    )
-
-
-def _coin_created(blocks: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    created = [
-        blocks.select(
-            *keys,
-            birth_date="day",
-            kind=pl.lit(kind),
-            amount_sats=pl.col(f"{kind}_output_sats") - pl.col(f"{kind}_dead_sats"),
-            coins=pl.col(f"{kind}_outputs") - pl.col(f"{kind}_dead"),
-        )
-        for kind in KINDS
-    ]
-    return (
-        pl.concat(created)
-        .group_by(*keys, "birth_date", "kind")
-        .agg(pl.sum("amount_sats", "coins"))
-        .filter(pl.col("coins") > 0)
-        .sort(*keys, "birth_date", "kind")
-    )
-
-
-def _blocks_daily(blocks: pl.DataFrame, keys: list[str], is_folded: bool) -> pl.DataFrame:
-    fees = pl.col("spent_sats") - pl.col("transfer_output_sats")
-    return (
-        blocks.select(
-            *keys,
-            "transactions",
-            "spends",
-            "subsidy_sats",
-            value_date="day",
-            at="height",
-            outputs=pl.col("coinbase_outputs") + pl.col("transfer_outputs"),
-            fees_sats=fees,
-            unclaimed_sats=pl.col("subsidy_sats") + fees - pl.col("coinbase_output_sats"),
-            unspendable_sats=pl.col("coinbase_dead_sats") + pl.col("transfer_dead_sats"),
-            coinbase_sats="coinbase_output_sats",
-        )
-        .group_by(*keys, "value_date")
-        .agg(
-            blocks=pl.len(),
-            unfolded_blocks=pl.len() if not is_folded else pl.lit(0),
-            first_height=pl.min("at"),
-            last_height=pl.max("at"),
-            **{name: pl.when(pl.col(name).is_not_null().all()).then(pl.sum(name)) for name in _SUMMED},
-        )
-        .sort(*keys, "value_date")
-    )
-
-
-_SUMMED = [name for name in BLOCKS_DAILY if name.endswith("_sats") or name in ("transactions", "spends", "outputs")]
-
-
-def _named(folder: Folder, rows: pl.DataFrame, schema: dict, keys: list[str]) -> pl.DataFrame:
-    """Rows with asset, network and calendar dates, in the schema's order; by block, with BLOCK's columns last."""
-    dates = [name for name, dtype in schema.items() if dtype == pl.Date]
-    rows = rows.with_columns(
-        *[(pl.col(name) + folder.first_day).cast(pl.Int32).cast(pl.Date) for name in dates],
-        asset=pl.lit(ASSET),
-        network=pl.lit(folder.network.name),
-    )
-    if keys:
-        hashes = [folder.block_hash(height) for height in rows["height"]]
-        rows = rows.with_columns(block_hash=pl.Series(hashes, dtype=pl.String))
-        schema = schema | BLOCK
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

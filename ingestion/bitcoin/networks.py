@@ -7,10 +7,20 @@ COIN = 100_000_000
 
 @dataclass(frozen=True)
 class Network:
-    """One network: `magic` begins each record of its files, `genesis` is a block hash as displayed, `folder` its data
-    folder below the main network's, `overwritten` the heights whose coinbase a later one of the same txid replaced."""
+    """One network of one asset.
+
+    Attributes:
+        name: as Bitcoin Core names the chain.
+        asset: ticker of its coin.
+        magic: begins each record of its files.
+        genesis: hash of the first block, as displayed.
+        halving_interval: blocks between halvings of the subsidy.
+        folder: its data folder below the main network's.
+        overwritten: heights whose coinbase a later one of the same txid replaced.
+    """
 
     name: str
+    asset: str
     magic: bytes
     genesis: str
     halving_interval: int
@@ -31,6 +41,7 @@ NETWORKS = {
     for network in (
         Network(
             "main",
+            "BTC",
             bytes.fromhex("f9beb4d9"),
             "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
             210_000,
@@ -39,6 +50,7 @@ NETWORKS = {
         ),
         Network(
             "signet",
+            "BTC",
             bytes.fromhex("0a03cf40"),
             "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6",
             210_000,
@@ -46,6 +58,7 @@ NETWORKS = {
         ),
         Network(
             "testnet4",
+            "BTC",
             bytes.fromhex("1c163f28"),
             "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043",
             210_000,
@@ -53,6 +66,7 @@ NETWORKS = {
         ),
         Network(
             "regtest",
+            "BTC",
             bytes.fromhex("fabfb5da"),
             "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
             150,

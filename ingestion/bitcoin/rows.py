@@ -1,10 +1,9 @@
-"""The rows that a chain gives the lake, whichever road they came by."""
+"""The rows that a chain gives the lake, by whichever transport."""
 
 from dataclasses import dataclass
 
 import polars as pl
 
-ASSET = "BTC"
 KINDS = ("coinbase", "transfer")
 BLOCK = {"height": pl.Int64, "block_hash": pl.String}
 NETWORK = {"asset": pl.String, "network": pl.String}
@@ -40,9 +39,9 @@ class Batch:
     """The rows of consecutive blocks; batches follow each other by height without gap.
 
     Attributes:
-        first_height, last_height: the blocks; a folded batch ends where a day or the folding ends.
+        first_height, last_height: the blocks; a finalized batch ends where a day or what is final ends.
         last_hash: hash of the last block, as displayed.
-        is_folded: rows are sums by day; otherwise they are by block, with BLOCK's columns last.
+        is_finalized: rows are sums by day; otherwise they are by block, with BLOCK's columns last.
         coin_flow, coin_created, blocks_daily: frames of COIN_FLOW, COIN_CREATED, BLOCKS_DAILY. Without block bodies
             coin_created has no row, and outputs, fees_sats, unclaimed_sats, unspendable_sats, coinbase_sats are null.
     """
@@ -50,7 +49,7 @@ class Batch:
     first_height: int
     last_height: int
     last_hash: str
-    is_folded: bool
+    is_finalized: bool
     coin_flow: pl.DataFrame
     coin_created: pl.DataFrame
     blocks_daily: pl.DataFrame

@@ -9,16 +9,18 @@ Core's node/utxo_snapshot.h and coins.h have them. The file is trusted: Core's `
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numba import njit
 
-from ingestion.bitcoin.files.folder import WrongNetwork
+from ingestion.bitcoin.batches import named
+from ingestion.bitcoin.chain_view import ChainView
+from ingestion.bitcoin.errors import WrongNetwork
 from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
-from ingestion.bitcoin.history import ASSET, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.networks import NETWORKS, Network
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, NETWORK, Batch
 from ingestion.errors import IngestionError
 
 MAGIC = b"utxo\xff"
@@ -36,25 +38,15 @@ STATUS = {
 
 
 class NotASnapshot(IngestionError):
-    """The file is none that `dumptxoutset` writes, or of a version that is not known here."""
+    """The file is not one that `dumptxoutset` writes, or its version is unknown."""
 
 
 class UnknownBase(IngestionError):
-    """The snapshot was taken at a block that is not on the chain at hand."""
+    """The snapshot was taken at a block that is not on the chain it is read with."""
 
 
 class DamagedSnapshot(IngestionError):
     """The file does not hold the coins it says it holds."""
-
-
-class Chain(Protocol):
-    """What is needed of the chain the snapshot was taken from: a `files.Folder`, or an `rpc.Chain` with all headers."""
-
-    network: Network
-    first_day: int
-    day_of_height: np.ndarray
-
-    def height_of(self, block_hash: str) -> int | None: ...
 
 
 class Base(NamedTuple):
@@ -75,55 +67,54 @@ def base(path: Path, network: Network) -> Base:
         header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
         raise NotASnapshot(
-            f"{path} is no UTXO snapshot (height unknown): name a file written by `bitcoin-cli dumptxoutset` of Bitcoin"
-            " Core 28 or later."
+            f"{path} is not a UTXO snapshot (height unknown): pass a file written by `bitcoin-cli dumptxoutset` of"
+            " Bitcoin Core 28 or later."
         )
     version = int.from_bytes(header[5:7], "little")
     if version != VERSION:
         raise NotASnapshot(
             f"{path} is a UTXO snapshot of version {version} (height unknown), and only version {VERSION} can be read:"
-            " write it anew with a Bitcoin Core that writes this version."
+            " write it again with a Bitcoin Core that writes this version."
         )
     if header[7:11] != network.magic:
         name = next(
             (each.name for each in NETWORKS.values() if each.magic == header[7:11]), f"mark {header[7:11].hex()}"
         )
         raise WrongNetwork(
-            f"{path} is a UTXO snapshot (height unknown) of the network {name}, not of {network.name}: name a snapshot"
-            f" of {network.name}, or ask for its network."
+            f"{path} is a UTXO snapshot (height unknown) of the network {name}, not of {network.name}: pass a snapshot"
+            f" of {network.name}, or choose its network."
         )
     return Base(header[11:43][::-1].hex(), int.from_bytes(header[43:51], "little"))
 
 
-def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None = None) -> Batch:
-    """The coins unspent after the snapshot's block, as a folded batch that stands for all blocks up to it.
+def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | None = None) -> Batch:
+    """The coins unspent after the snapshot's block, as a finalized batch that stands for all blocks up to it.
 
     coin_created holds what is left of each birth day, so that created less the flows after the snapshot is what
     remains. coin_flow has no row. blocks_daily has one for the snapshot's day, with no block in it and both heights
-    the snapshot's: the first height held is not 0, so flows are unknown on that day and before.
+    the snapshot's: the first height is not 0, so flows are unknown on that day and before.
     Memory: a piece of the file and the cells of each day.
 
     Args:
         path: the file.
         chain: the chain it was taken from.
-        progress: told (coins done, coins in all) after each piece.
+        progress: called with (coins done, coins in all) after each piece.
 
     Raises:
         NotASnapshot, WrongNetwork: see `base`.
         UnknownBase: its block is not on the chain.
-        DamagedSnapshot: it ends early, goes on after its last coin, or holds what can be no coin.
+        DamagedSnapshot: it ends early, continues after its last coin, or holds what can be no coin.
     """
     block_hash, coins = base(path, chain.network)
     height = chain.height_of(block_hash)
     if height is None:
         raise UnknownBase(
-            f"{path} was taken at block {block_hash} (height unknown), which is not on the chain at hand: let the node"
-            " catch up, or name a snapshot of its chain."
+            f"{path} was taken at block {block_hash} (height unknown), which is not on the node's chain: let the node"
+            " catch up, or pass a snapshot of its chain."
         )
     days = chain.day_of_height
     cells = np.zeros((int(days[height]) + 1, len(KINDS), 2), dtype=np.int64)
     _fold(path, coins, height, days, cells, progress)
-    network = {"asset": pl.lit(ASSET), "network": pl.lit(chain.network.name)}
     birth_day, kind = np.nonzero(cells[:, :, COINS])
     created = pl.DataFrame(
         {
@@ -135,15 +126,15 @@ def read(path: Path, chain: Chain, progress: Callable[[int, int], None] | None =
     )
     nothing = dict.fromkeys(("blocks", "transactions", "spends", "subsidy_sats", "unfolded_blocks"), 0)
     block = pl.DataFrame({"value_date": [int(days[height])], **nothing, "first_height": height, "last_height": height})
-    unknown = {name: pl.lit(None) for name in BLOCKS_DAILY if name not in [*block.columns, *network]}
+    unknown = {name: pl.lit(None) for name in BLOCKS_DAILY if name not in [*block.columns, *NETWORK]}
     return Batch(
         0,
         height,
         block_hash,
         True,
         pl.DataFrame(schema=COIN_FLOW),
-        _typed(created.with_columns(**network, birth_date=_date("birth_date", chain)), COIN_CREATED),
-        _typed(block.with_columns(**network, **unknown, value_date=_date("value_date", chain)), BLOCKS_DAILY),
+        named(chain, created, COIN_CREATED),
+        named(chain, block.with_columns(**unknown), BLOCKS_DAILY),
     )
 
 
@@ -160,23 +151,25 @@ def _fold(
     filled = done = left = 0
     with path.open("rb", buffering=0) as file:
         file.seek(HEADER_BYTES)
-        while got := file.readinto(memoryview(data)[filled:]):
+        while got := file.readinto(data.data[filled:]):
             filled += got
             status, at, read_coins, left = fold_coins(data[:filled], coins - done, left, height, days, cells)
             done += read_coins
             if status != OK:
                 raise DamagedSnapshot(
-                    f"{path}, taken at height {height}, {STATUS[status]} after {done} of {coins} coins: write it anew."
+                    f"{path}, taken at height {height}, {STATUS[status]} after {done} of {coins} coins: write it again."
                 )
             if done == coins and at < filled:
-                raise DamagedSnapshot(f"{path}, taken at height {height}, goes on after its last coin: write it anew.")
+                raise DamagedSnapshot(
+                    f"{path}, taken at height {height}, continues after its last coin: write it again."
+                )
             data[: filled - at] = data[at:filled]
             filled -= at
             if progress:
                 progress(done, coins)
     if done < coins:
         raise DamagedSnapshot(
-            f"{path}, taken at height {height}, breaks off or cannot be read after {done} of {coins} coins: copy it"
+            f"{path}, taken at height {height}, ends early or cannot be read after {done} of {coins} coins: copy it"
             " again when the node has finished writing it."
         )
 
@@ -226,11 +219,3 @@ def fold_coins(data, coins, left, height, day_of_height, cells):
         done += 1
         left -= 1
     return OK, at, done, left
-
-
-def _date(name: str, chain: Chain) -> pl.Expr:
-    return (pl.col(name) + chain.first_day).cast(pl.Int32).cast(pl.Date)
-
-
-def _typed(rows: pl.DataFrame, schema: dict) -> pl.DataFrame:
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

@@ -1,4 +1,4 @@
-"""Account chains brought up to date in the lake: from a provider, or from the bundled sample."""
+"""Account chains brought up to date in the lake, from a provider."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from ingestion.errors import UsageError
+from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import decode, ranges
-from ingestion.evm.errors import AnswerRefused, ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
-from ingestion.evm.ledger import Ledger, Record, read_record
+from ingestion.evm.errors import AnswerRefused, NodeRefused, WrongChain
+from ingestion.evm.ledger import EventLedger, EventRecord
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
 from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
@@ -19,14 +19,20 @@ from ingestion.threads import in_order
 # Rows are stored when there are so many, or after so many answers.
 BATCH_ROWS, BATCH_ANSWERS = 100_000, 200
 REORGANISATIONS = 5
-SAMPLE_NETWORK = "anvil"
 
 Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What an update came to: events read now, the last block held, and a sentence for each thing that failed."""
+    """What an update did.
+
+    Attributes:
+        network: name of the network.
+        events: events read now.
+        last_block: the last block of which the lake has anything; None before the first.
+        failures: a sentence for each thing that failed.
+    """
 
     network: str
     events: int
@@ -51,27 +57,27 @@ def from_node(
     progress: Progress | None = None,
     is_sample: bool = False,
 ) -> IngestResult:
-    """Read what is not held yet of the events of `watched`, and ask for its balances.
+    """Read the missing events of a watch list, and ask for its balances.
 
     Finalized blocks are read in ranges and stored as they come, so that an interrupted run resumes behind them; the
-    blocks above are read one by one, by hash, and replace what is held above. Last, tokens are held against the node's
+    blocks above are read one by one, by hash, and replace the older tail. Last, tokens are compared with the node's
     own totalSupply and balances at the last finalized block.
 
     Args:
-        node: an `rpc.Provider`'s.
-        watched: the chain's tokens, contracts and addresses.
+        node: the node behind a provider.
+        watch_list: the chain's tokens, contracts and addresses.
         wanted: which blocks; all up to the newest where it is None.
-        progress: told (blocks done, blocks in all, events in them).
+        progress: called with (blocks done, blocks in all, events in them).
         is_sample: whether the chain is the bundled sample's.
 
     Raises:
         WrongChain: the node is of another chain.
         ChainMismatch: its chain leaves the lake's below what is finalized.
-        IngestionError: as `rpc` and `ranges` name it; what was stored stays.
+        IngestionError: as the provider and `ranges` name it; what was stored stays.
     """
     wanted = wanted or BlockRange()
     check_chain(node, watch_list)
-    ledger = Ledger(lake, watch_list.network)
+    ledger = EventLedger(lake, watch_list.network)
     if ledger.record.is_sample and not is_sample:
         ledger.reset()
     ledger.record.is_sample = is_sample
@@ -88,21 +94,6 @@ def from_node(
     return IngestResult(watch_list.network, events, ledger.last_block(), tuple(failures))
 
 
-def from_sample(lake: Lake) -> None:
-    """Read the sample's chain, unless the lake holds it already."""
-    if read_record(lake, SAMPLE_NETWORK).is_sample:
-        return
-    from ingestion.sample import tokens
-
-    from_node(lake, Node(tokens.Provider(tokens.chain())), tokens.WATCHED, is_sample=True)
-
-
-def leave_sample(lake: Lake) -> None:
-    """Drop the sample's chain: it stands in no home with real captures."""
-    if read_record(lake, SAMPLE_NETWORK).is_sample:
-        Ledger(lake, SAMPLE_NETWORK).reset()
-
-
 def check_chain(node: Node, watch_list: WatchList) -> None:
     """Raise WrongChain where the node's chain is not the one whose contracts are watched."""
     if (found := node.chain_id()) != watch_list.chain_id:
@@ -112,24 +103,24 @@ def check_chain(node: Node, watch_list: WatchList) -> None:
         )
 
 
-def check_common(node: Node, record: Record) -> None:
-    """Raise ChainMismatch where the last finalized block held is not on the node's chain."""
-    number, held = record.final_number, record.final_hash
+def check_common(node: Node, record: EventRecord) -> None:
+    """Raise ChainMismatch where the lake's last finalized block is not on the node's chain."""
+    number = record.final_number
     if number is None:
         return
     header = node.header(number)
-    if header is None or header.hash != held:
+    if header is None or header.hash != record.final_hash:
         raise ChainMismatch(
-            f"{node.shown} does not have the block that is held at {number:,}, which was finalized: let the node catch"
-            " up, or take another --home for another chain."
+            f"{node.shown} does not have the home's block {number:,}, which was finalized: let the node catch up, or"
+            " choose another --home for another chain."
         )
 
 
-def _finalized(node: Node, ledger: Ledger) -> Header:
-    """The last finalized block; one that was held as such stays so where another node is behind it."""
+def _finalized(node: Node, ledger: EventLedger) -> Header:
+    """The last finalized block; the lake's stays so where another node is behind it."""
     header = require_header(node.header(FINALIZED), node, FINALIZED)
-    held = ledger.record.final_number
-    return header if held is None or held <= header.number else require_header(node.header(held), node, held)
+    ours = ledger.record.final_number
+    return header if ours is None or ours <= header.number else require_header(node.header(ours), node, ours)
 
 
 def _bounds(node: Node, wanted: BlockRange, finalized: Header) -> tuple[int, int]:
@@ -144,7 +135,7 @@ def _bounds(node: Node, wanted: BlockRange, finalized: Header) -> tuple[int, int
     start = datetime(wanted.day.year, wanted.day.month, wanted.day.day, tzinfo=UTC)
     end = start + timedelta(days=1)
     if end.timestamp() > finalized.time:
-        raise UsageError(f"{wanted.day} is not finalized yet: come back later, or leave out --day.")
+        raise UsageError(f"{wanted.day} is not finalized yet: try again later, or leave out --day.")
     return _first_at(node, start, finalized.number), _first_at(node, end, finalized.number) - 1
 
 
@@ -166,7 +157,7 @@ def _lowest(is_there: Callable[[int], bool], last: int) -> int:
 
 
 def _first_blocks(
-    node: Node, ledger: Ledger, watch_list: WatchList, finalized: Header
+    node: Node, ledger: EventLedger, watch_list: WatchList, finalized: Header
 ) -> tuple[dict[str, int], list[str]]:
     """The first block of each contract that there is, and a sentence for each that cannot be read."""
     addresses = list(watch_list.emitters)
@@ -175,7 +166,7 @@ def _first_blocks(
         name = f"{watch_list.name(address)} ({address})"
         first = watch_list.emitters[address].first_block
         if not has_code:
-            failures.append(f"{name} is no contract of {watch_list.network}: correct its address in the seeds.")
+            failures.append(f"{name} is not a contract on {watch_list.network}: correct its address in the seeds.")
             continue
         try:
             first = ledger.record.first_blocks.get(address) if first is None else first
@@ -183,7 +174,7 @@ def _first_blocks(
             ledger.record.first_blocks[address] = found[address]
         except AnswerRefused as error:
             failures.append(
-                f"{name} has no first_block in the seeds, and the node cannot tell ({error}): state it there, or ask an"
+                f"{name} has no first_block in the seeds, and the node cannot tell ({error}): add it there, or ask an"
                 " archive node."
             )
     return found, failures
@@ -199,7 +190,7 @@ def _created(node: Node, address: str, last: int) -> int:
 
 
 def _read_finalized(
-    node: Node, ledger: Ledger, watch_list: WatchList, spans: list[Span], progress: Progress | None
+    node: Node, ledger: EventLedger, watch_list: WatchList, spans: list[Span], progress: Progress | None
 ) -> int:
     """Read spans of finalized blocks into the ledger; how many events they hold."""
     width, has_checked = ranges.Width(), False
@@ -227,27 +218,28 @@ def _check_blooms(node: Node, found: pl.DataFrame) -> bool:
     number, address, topics = found.select("block_number", "address", "topics").row(0)
     if not require_header(node.header(number), node, number).may_hold([(address, topics[0])]):
         raise NodeRefused(
-            f"{node.shown} gives a log of block {number:,} that the block's bloom denies: this chain, or this provider,"
-            " fills no blooms, so that logs left out would not be noticed; ask another."
+            f"{node.shown} gives a log of block {number:,} that the block's bloom excludes: this chain or provider does"
+            " not fill blooms, so missing logs would go unnoticed; use another provider."
         )
     return True
 
 
 def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterator[tuple[Span, pl.DataFrame]]:
     """Answers put together to what is worth storing."""
-    first, held = span.first, []
+    first = span.first
+    batch: list[pl.DataFrame] = []
     for last, found in answers:
-        held.append(found)
-        is_enough = sum(each.height for each in held) >= BATCH_ROWS or len(held) >= BATCH_ANSWERS
+        batch.append(found)
+        is_enough = sum(each.height for each in batch) >= BATCH_ROWS or len(batch) >= BATCH_ANSWERS
         if is_enough or last == span.last:
-            yield Span(first, last, span.pairs), pl.concat(held)
-            first, held = last + 1, []
+            yield Span(first, last, span.pairs), pl.concat(batch)
+            first, batch = last + 1, []
 
 
 def _read_tail(
-    node: Node, ledger: Ledger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
+    node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
 ) -> int:
-    """Replace what is held above the last finalized block by what is there now; how many events were read.
+    """Replace the rows above the last finalized block; how many events were read.
 
     Raises:
         ReorgDuringRead: the chain changes all the time.
@@ -268,7 +260,7 @@ def _read_tail(
         ledger.replace_tail(span, [header.block for header in headers], rows, watch_list.chain_id)
         return read
     raise ReorgDuringRead(
-        f"The newest blocks of {node.shown} could not be read in {REORGANISATIONS} attempts ({reason}): come back"
+        f"The newest blocks of {node.shown} could not be read in {REORGANISATIONS} attempts ({reason}): try again"
         " later."
     )
 
@@ -286,15 +278,15 @@ def _linked(node: Node, finalized: Header, last: int | None) -> list[Header] | N
 
 
 def _of_blocks(
-    node: Node, ledger: Ledger, watch_list: WatchList, pairs: tuple[Pair, ...], headers: list[Header]
+    node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], headers: list[Header]
 ) -> tuple[Mapping[str, pl.DataFrame], int]:
-    """The rows of blocks: those held of the same hash, and what the others' logs give; and how many logs those are."""
+    """The rows of blocks, those of known hashes from the lake; and how many logs were read for the others."""
     record = ledger.record
     is_as_before = sorted(map(list, pairs)) == sorted(record.tail_pairs)
     known = {header.hash for header in headers} & set(record.tail if is_as_before else [])
     asked = [header for header in headers if header.hash not in known and header.may_hold(pairs)]
     answers = list(in_order(lambda header: node.logs_of(header, pairs), asked, node.in_flight))
     found = pl.concat([pl.DataFrame(schema=decode.LOGS), *answers])
-    new, held = decode.rows(found, watch_list, is_final=False), ledger.tail()
+    new, tail = decode.rows(found, watch_list, is_final=False), ledger.tail()
     is_known = pl.col("block_hash").is_in(list(known))
-    return {table: pl.concat([held[table].filter(is_known), new[table]]) for table in EVENTS}, found.height
+    return {table: pl.concat([tail[table].filter(is_known), new[table]]) for table in EVENTS}, found.height

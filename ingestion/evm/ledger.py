@@ -5,44 +5,40 @@ may replace.
     <lake>/evm/{transfers,liquidations,vault_changes}/<network>-tail.<generation>.parquet       the newest blocks
     <lake>/evm/{balances,supplies,coverage}/<network>.<generation>.parquet
     <lake>/evm/<network>.json                                               which of these files count
-
-Parts are written under new names and count once the record names them: a run that was killed leaves files that
-nothing reads, and the next one removes them.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import polars as pl
 
 from ingestion.evm.rows import COVERAGE, EMITTERS, EVENTS, STATES, Block, Pair, Span
+from ingestion.lake import ledger
 from ingestion.lake.tables import Lake
 
 SOURCE = "evm"
 TABLES = {**EVENTS, **STATES}
 # A month's part takes in new rows up to this many, so that adding some costs the same whatever the month holds.
 PART_ROWS = 250_000
+_TAIL = "-tail"
 _STATE_KEYS = {"balances": ["address", "token", "value_date"], "supplies": ["token", "value_date"]}
 
 
 @dataclass
-class Record:
-    """What the lake holds of a chain, and in which files.
+class EventRecord(ledger.Record):
+    """What the lake holds of a chain, and in which parts.
 
     Attributes:
-        generation: rises with every part written; in the files' names.
         chain_id: the chain's own number; None before the first commit.
-        final_number, final_hash: the last block held that is finalized; None before the first.
-        tail: hashes of the newest blocks, whose events are held block by block.
-        tail_pairs: contract and topic of the events held of them.
+        final_number, final_hash: the last finalized block; None before the first.
+        tail: hashes of the newest blocks, whose events are kept block by block.
+        tail_pairs: contract and topic of their events.
         first_blocks: first block of contracts that a node was asked for.
         is_sample: whether the chain is the bundled sample's.
-        parts: the parts that count with their rows, by table.
     """
 
-    generation: int = 0
     chain_id: int | None = None
     final_number: int | None = None
     final_hash: str | None = None
@@ -50,19 +46,16 @@ class Record:
     tail_pairs: list[list[str]] = field(default_factory=list)
     first_blocks: dict[str, int] = field(default_factory=dict)
     is_sample: bool = False
-    parts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def read_record(lake: Lake, network: str) -> Record:
-    """What the lake says it holds of a network; looks only, so it needs no lock."""
-    text = lake.read_record(SOURCE, f"{network}.json")
-    return Record(**json.loads(text)) if text else Record()
+def read_record(lake: Lake, network: str) -> EventRecord:
+    """What the lake says it holds of a network; only looks, so it needs no lock."""
+    return ledger.read_record(lake, SOURCE, network, EventRecord) or EventRecord()
 
 
-def read(lake: Lake, record: Record, table: str) -> pl.DataFrame:
+def read(lake: Lake, record: EventRecord, table: str) -> pl.DataFrame:
     """The rows of a table; meant for the small ones."""
-    parts = [lake.read(SOURCE, table, TABLES[table], part) for part in record.parts.get(table, {})]
-    return pl.concat([pl.DataFrame(schema=TABLES[table]), *parts])
+    return ledger.read(lake, SOURCE, record, table, TABLES[table])
 
 
 def networks(lake: Lake) -> list[str]:
@@ -71,45 +64,35 @@ def networks(lake: Lake) -> list[str]:
 
 
 def collect_garbage(lake: Lake) -> None:
-    """Have the tables there, and nothing in them that an interrupted run left behind; under the home's lock."""
-    records = [read_record(lake, network) for network in networks(lake)]
-    for table, schema in TABLES.items():
-        if not lake.has(SOURCE, table):
-            lake.write(SOURCE, table, pl.DataFrame(schema=schema))
-        named = {part for record in records for part in record.parts.get(table, {})}
-        for part in lake.parts(SOURCE, table):
-            if part not in named:
-                lake.remove(SOURCE, table, part)
+    """Create missing tables, and remove what an interrupted run left behind; under the home's lock."""
+    lake.create(SOURCE, TABLES)
+    ledger.collect_garbage(lake, SOURCE, TABLES)
 
 
-class Ledger:
+class EventLedger(ledger.Ledger[EventRecord]):
     """One network's rows in a lake."""
 
     def __init__(self, lake: Lake, network: str):
-        """Open it to write, under the home's lock: what an interrupted run left behind is removed."""
-        self._lake = lake
-        self._network = network
+        """Open for writing, under the home's lock: what an interrupted run left behind is removed."""
         collect_garbage(lake)
-        self.record = read_record(lake, network)
-
-    def read(self, table: str) -> pl.DataFrame:
-        """The rows of a table; meant for the small ones."""
-        return read(self._lake, self.record, table)
+        super().__init__(lake, SOURCE, network, TABLES, read_record(lake, network))
+        self._network = network
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """The finalized rows of a table, to be read no further than asked for."""
-        parts = [self._lake.scan(SOURCE, table, part) for part in self._named(table) if not self._is(part, "-tail")]
+        """The finalized rows of a table, read only as far as a query needs."""
+        tail = self.names(table, _TAIL)
+        parts = [self._lake.scan(SOURCE, table, part) for part in self.names(table) if part not in tail]
         return pl.concat([pl.LazyFrame(schema=TABLES[table]), *parts])
 
     def gaps(self, pairs: Iterable[Pair], first_blocks: Mapping[str, int], first: int, last: int) -> list[Span]:
-        """What is to be read from `first` to `last` that is not held yet, lowest blocks first.
+        """What is still to be read from `first` to `last`, lowest blocks first.
 
         Args:
             pairs: contracts and topics.
             first_blocks: the first block of each contract.
         """
-        held = self.read("coverage").filter("is_final")
-        missing = {pair: list(_missing(held, pair, max(first, first_blocks[pair[0]]), last)) for pair in pairs}
+        covered = self.read("coverage").filter("is_final")
+        missing = {pair: list(_missing(covered, pair, max(first, first_blocks[pair[0]]), last)) for pair in pairs}
         edges = sorted({edge for spans in missing.values() for start, end in spans for edge in (start, end + 1)})
         spans = [
             Span(start, end - 1, tuple(pair for pair, gaps in missing.items() if any(a <= start <= b for a, b in gaps)))
@@ -118,7 +101,7 @@ class Ledger:
         return [span for span in spans if span.pairs]
 
     def add(self, span: Span, last: Block, rows: Mapping[str, pl.DataFrame], chain_id: int) -> None:
-        """Take in the events of finalized blocks, which were not held.
+        """Add the events of finalized blocks that were a gap.
 
         Args:
             span: blocks and events that were read.
@@ -129,27 +112,27 @@ class Ledger:
         self.record.chain_id = chain_id
         for table, frame in rows.items():
             for (month,), part in frame.group_by(pl.col("value_date").dt.strftime("%Y-%m")):
-                self._merge(table, f"{self._network}-{month}", part)
+                self.merge(table, f"-{month}", part, arrange=partial(_sorted, table), max_rows=PART_ROWS)
         if self.record.final_number is None or last.number > self.record.final_number:
             self.record.final_number, self.record.final_hash = last.number, last.hash
         self._cut_tail(span.last)
         covered = self.read("coverage")
         finalized = [covered.filter("is_final"), _coverage(self._network, chain_id, span, last, is_final=True)]
-        self._replace("coverage", pl.concat([_joined(pl.concat(finalized)), covered.filter(~pl.col("is_final"))]))
-        self._commit()
+        self.replace("coverage", "", pl.concat([_joined(pl.concat(finalized)), covered.filter(~pl.col("is_final"))]))
+        self.commit()
 
     def last_block(self) -> int | None:
-        """The last block of which anything is held; None before the first."""
-        return self.read("coverage")["to_block"].max()
+        """The last block of which the lake has anything; None before the first."""
+        return max(self.read("coverage")["to_block"], default=None)
 
     def tail(self) -> dict[str, pl.DataFrame]:
         """The rows of blocks that were not finalized when they were read."""
-        return {table: self._tail(table) for table in EVENTS}
+        return {table: self.read(table, _TAIL) for table in EVENTS}
 
     def replace_tail(
         self, span: Span | None, blocks: list[Block], rows: Mapping[str, pl.DataFrame], chain_id: int
     ) -> None:
-        """Replace what is held of the blocks that are not finalized.
+        """Replace the rows of the blocks that are not finalized.
 
         Args:
             span: the blocks and events that were read; None where all blocks are finalized.
@@ -157,103 +140,54 @@ class Ledger:
             rows: all their events, frames of EVENTS.
             chain_id: the chain's number.
         """
-        record = self.record
-        record.tail = [block.hash for block in blocks]
-        record.tail_pairs = [list(pair) for pair in span.pairs] if span else []
+        self.record.tail = [block.hash for block in blocks]
+        self.record.tail_pairs = [list(pair) for pair in span.pairs] if span else []
         for table, frame in rows.items():
-            self._replace(table, frame.sort(_order(table)), "-tail")
-        held = self.read("coverage").filter("is_final")
+            self.replace(table, _TAIL, _sorted(table, frame))
+        finalized = self.read("coverage").filter("is_final")
         newest = [_coverage(self._network, chain_id, span, blocks[-1], is_final=False)] if span else []
-        self._replace("coverage", pl.concat([held, *newest]))
-        self._commit()
+        self.replace("coverage", "", pl.concat([finalized, *newest]))
+        self.commit()
 
     def add_states(self, states: Mapping[str, pl.DataFrame]) -> None:
-        """Take in balances and supplies; the newest of a day stays."""
+        """Add balances and supplies; the newest of a day stays."""
         for table, frame in states.items():
             rows = pl.concat([self.read(table), frame]).sort("block_number", maintain_order=True)
             rows = rows.unique(_STATE_KEYS[table], keep="last", maintain_order=True).sort(_STATE_KEYS[table])
-            self._replace(table, rows)
-        self._commit()
+            self.replace(table, "", rows)
+        self.commit()
 
     def refuse(self, token: str) -> None:
-        """Drop a token's transfers and what says that they are held."""
-        for part in list(self._named("transfers")):
-            rows = self._lake.read(SOURCE, "transfers", TABLES["transfers"], part)
+        """Drop a token's transfers and their coverage."""
+        for part in self.names("transfers"):
+            rows = self._read_part("transfers", part)
             kept = rows.filter(pl.col("token") != token)
             if kept.height < rows.height:
-                del self._named("transfers")[part]
-                self._write("transfers", part.rsplit(".", 1)[0], kept)
+                self.rewrite("transfers", part, kept)
         self.record.tail_pairs = []  # so that the newest blocks are read again with the token's rows
-        self._replace("coverage", self.read("coverage").filter(pl.col("contract") != token))
-        self._commit()
-
-    def reset(self) -> None:
-        """Drop the whole chain, as when a user's own replaces the sample's."""
-        self.record = Record(generation=self.record.generation)
-        self._write_record()
-        collect_garbage(self._lake)
-
-    def _tail(self, table: str) -> pl.DataFrame:
-        named = [part for part in self._named(table) if self._is(part, "-tail")]
-        parts = [self._lake.read(SOURCE, table, TABLES[table], part) for part in named]
-        return pl.concat([pl.DataFrame(schema=TABLES[table]), *parts])
+        self.replace("coverage", "", self.read("coverage").filter(pl.col("contract") != token))
+        self.commit()
 
     def _cut_tail(self, last: int) -> None:
-        """Drop what is held as not finalized of the blocks up to `last`, which have come to be."""
-        for table in EVENTS:
-            rows = self._tail(table)
+        """Drop the rows that were not finalized of the blocks up to `last`, which are now."""
+        for table, rows in self.tail().items():
             kept = rows.filter(pl.col("block_number") > last)
             if kept.height < rows.height:
-                self._replace(table, kept, "-tail")
+                self.replace(table, _TAIL, kept)
         from_block = pl.when("is_final").then("from_block").otherwise(pl.max_horizontal("from_block", last + 1))
         covered = self.read("coverage").with_columns(from_block.alias("from_block"))
-        self._replace("coverage", covered.filter(pl.col("from_block") <= pl.col("to_block")))
-
-    def _merge(self, table: str, name: str, rows: pl.DataFrame) -> None:
-        """Add rows to a part of that name with room for them, else begin another."""
-        named = self._named(table)
-        room = PART_ROWS - rows.height
-        old = next((part for part, held in named.items() if part.rsplit(".", 1)[0] == name and held <= room), None)
-        if old:
-            rows = pl.concat([self._lake.read(SOURCE, table, TABLES[table], old), rows])
-            del named[old]
-        self._write(table, name, rows.sort(_order(table)))
-
-    def _replace(self, table: str, rows: pl.DataFrame, suffix: str = "") -> None:
-        for part in [part for part in self._named(table) if self._is(part, suffix)]:
-            del self._named(table)[part]
-        self._write(table, f"{self._network}{suffix}", rows)
-
-    def _write(self, table: str, name: str, rows: pl.DataFrame) -> None:
-        self.record.generation += 1  # no part that counts is ever written again under its name
-        part = f"{name}.{self.record.generation}"
-        self._lake.write(SOURCE, table, rows, part)
-        self._named(table)[part] = rows.height
-
-    def _named(self, table: str) -> dict[str, int]:
-        return self.record.parts.setdefault(table, {})
-
-    def _is(self, part: str, suffix: str) -> bool:
-        return part.rsplit(".", 1)[0] == f"{self._network}{suffix}"
-
-    def _commit(self) -> None:
-        """Make all parts written since the last commit count, and remove those that no longer do."""
-        self._write_record()
-        collect_garbage(self._lake)
-
-    def _write_record(self) -> None:
-        self._lake.write_record(SOURCE, f"{self._network}.json", json.dumps(asdict(self.record), indent=1))
+        self.replace("coverage", "", covered.filter(pl.col("from_block") <= pl.col("to_block")))
 
 
-def _order(table: str) -> list[str]:
-    """How a part is sorted: a filter on days or contracts then reads few row groups."""
+def _sorted(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order of a part: a filter on days or contracts then reads few row groups."""
     leg = ["leg"] if table == "vault_changes" else []
-    return ["value_date", EMITTERS[table], "block_number", "log_index", *leg]
+    return rows.sort(["value_date", EMITTERS[table], "block_number", "log_index", *leg])
 
 
-def _missing(held: pl.DataFrame, pair: Pair, first: int, last: int) -> Iterable[tuple[int, int]]:
-    """The blocks from `first` to `last` that no row of `held` covers, as (first, last)."""
-    of_pair = held.filter(pl.col("contract") == pair[0], pl.col("topic") == pair[1]).sort("from_block")
+def _missing(covered: pl.DataFrame, pair: Pair, first: int, last: int) -> Iterable[tuple[int, int]]:
+    """The blocks from `first` to `last` that no row of `covered` covers, as (first, last)."""
+    of_pair = covered.filter(pl.col("contract") == pair[0], pl.col("topic") == pair[1]).sort("from_block")
     for start, end in of_pair.select("from_block", "to_block").iter_rows():
         if first < start and first <= last:
             yield first, min(start - 1, last)

@@ -7,7 +7,7 @@ from typing import TypeVar
 import polars as pl
 
 from ingestion.evm.errors import AnswerRefused
-from ingestion.evm.ledger import Ledger
+from ingestion.evm.ledger import EventLedger
 from ingestion.evm.node import Header, Node, require_header
 from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, WatchList
 
@@ -37,7 +37,7 @@ class OldState:
             return None
 
 
-def reconcile(node: Node, ledger: Ledger, watch_list: WatchList, first_blocks: Mapping[str, int]) -> list[str]:
+def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_blocks: Mapping[str, int]) -> list[str]:
     """Store supplies and balances, and refuse each token whose transfers do not add up to them.
 
     Returns:
@@ -68,7 +68,7 @@ def reconcile(node: Node, ledger: Ledger, watch_list: WatchList, first_blocks: M
     return failures + ([state.missing] if state.missing else [])
 
 
-def _transfers(ledger: Ledger, token: Token, first: int, last: int) -> pl.LazyFrame | None:
+def _transfers(ledger: EventLedger, token: Token, first: int, last: int) -> pl.LazyFrame | None:
     """A token's transfers up to a block; None where they are not held from its first block on."""
     if ledger.gaps([(token.address, TRANSFER)], {token.address: first}, first, last):
         return None
@@ -96,7 +96,7 @@ def _balances(transfers: pl.LazyFrame, addresses: list[str]) -> list[int]:
 
 
 def _differences(
-    state: OldState, ledger: Ledger, watch_list: WatchList, token: Token, transfers: pl.LazyFrame | None
+    state: OldState, ledger: EventLedger, watch_list: WatchList, token: Token, transfers: pl.LazyFrame | None
 ) -> list[str]:
     """Addresses whose balance is not what their transfers give; all balances that were asked for are stored."""
     sample = set() if transfers is None else _sample(transfers)
@@ -123,7 +123,7 @@ def _sample(transfers: pl.LazyFrame) -> set[str]:
     return {address for each in found for address in each["to_address"]}
 
 
-def _own_coin(state: OldState, ledger: Ledger, watch_list: WatchList) -> None:
+def _own_coin(state: OldState, ledger: EventLedger, watch_list: WatchList) -> None:
     """Store what the watched addresses hold of the chain's own coin."""
     addresses = list(watch_list.addresses)
     if told := state.ask(lambda at: state.node.balances(addresses, COIN, at)):

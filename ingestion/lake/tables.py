@@ -1,27 +1,18 @@
-"""The lake: typed Parquet, one folder per raw table, replaced whole and atomically; and observations from captures.
+"""Raw tables as typed Parquet, one folder each, replaced whole and atomically; and small records beside them.
 
-<root>/<source>/<table>/<table>.parquet
+<root>/<source>/<table>/<table>.parquet     a table in one file
+<root>/<source>/<table>/<part>.parquet      or in parts
+<root>/<source>/<name>                      a record
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from ingestion.archive import Capture
-
-CAPTURES = "captures"
-CAPTURE_SCHEMA = {
-    "resource": pl.String,
-    "file": pl.String,
-    "url": pl.String,
-    "fetched_at": pl.Datetime("us"),
-    "sha256": pl.String,
-    "origin": pl.String,
-    "is_sample": pl.Boolean,
-    "refusal": pl.String,
-}
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+"""Columns and their types."""
 
 
 class Lake:
@@ -30,26 +21,32 @@ class Lake:
     def __init__(self, root: Path):
         self.root = root
 
+    def create(self, source: str, schemas: Mapping[str, Schema]) -> None:
+        """Write each table that is not there yet, typed and without rows."""
+        for table, schema in schemas.items():
+            if not self.has(source, table):
+                self.write(source, table, pl.DataFrame(schema=schema))
+
     def has(self, source: str, table: str, part: str | None = None) -> bool:
-        """Whether the table, or the part of it, has been written, be it without rows."""
+        """Whether the table, or the part of it, has been written, even without rows."""
         return self._path(source, table, part).exists()
 
-    def read(self, source: str, table: str, schema: Mapping[str, pl.DataType], part: str | None = None) -> pl.DataFrame:
-        """The rows; none, with `schema`, where nothing has been written yet."""
+    def read(self, source: str, table: str, schema: Schema, part: str | None = None) -> pl.DataFrame:
+        """The rows; none, with `schema`, before anything was written."""
         path = self._path(source, table, part)
         return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=schema)
 
     def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
-        """The rows, read no further than what is made of them needs."""
+        """The rows, read only as far as a query needs."""
         return pl.scan_parquet(self._path(source, table, part))
 
+    def height(self, source: str, table: str, part: str | None = None) -> int:
+        """How many rows a table or a part has, read from the file's footer."""
+        return self.scan(source, table, part).select(pl.len()).collect().item()
+
     def write(self, source: str, table: str, rows: pl.DataFrame, part: str | None = None) -> None:
-        """Replace the table or the part; a reader sees the old rows or the new ones, never a half of either."""
-        path = self._path(source, table, part)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".part")
-        rows.write_parquet(half, compression="zstd")
-        os.replace(half, path)
+        """Replace the table or the part; a reader sees the old rows or the new ones, never half of either."""
+        _replace(self._path(source, table, part), lambda path: rows.write_parquet(path, compression="zstd"))
 
     def parts(self, source: str, table: str) -> list[str]:
         """Names of the table's parts."""
@@ -61,16 +58,22 @@ class Lake:
 
     def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
-        path = self.root / source / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".part")
-        half.write_text(text)
-        os.replace(half, path)
+        _replace(self.root / source / name, lambda path: path.write_text(text))
 
     def read_record(self, source: str, name: str) -> str | None:
         """A record's text; None where there is none."""
-        path = self.root / source / name
-        return path.read_text() if path.exists() else None
+        try:
+            return (self.root / source / name).read_text()
+        except FileNotFoundError:
+            return None
+
+    def rename_record(self, source: str, old: str, new: str) -> None:
+        """Give a record another name, in one step; where both exist, `new` stays and `old` goes."""
+        before, after = self.root / source / old, self.root / source / new
+        if after.exists():
+            before.unlink(missing_ok=True)
+        elif before.exists():
+            os.replace(before, after)
 
     def records(self, source: str) -> list[str]:
         """Names of the records beside a source's tables."""
@@ -84,59 +87,9 @@ class Lake:
         return self.root / source / table / f"{part or table}.parquet"
 
 
-def observation_schema(key: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
-    """Columns of a table of observations whose cells are named by `key`."""
-    return {
-        **key,
-        "observed_at": pl.Datetime("us"),
-        "raw_text": pl.String,
-        "value": pl.Float64,
-        "archive_sha256": pl.String,
-    }
-
-
-def newest_state(observations: pl.DataFrame, key: Iterable[str]) -> pl.DataFrame:
-    """The last observation of each cell."""
-    return observations.sort("observed_at").unique([*key], keep="last", maintain_order=True)
-
-
-def observe(stored: pl.DataFrame, pages: Iterable[tuple[Capture, pl.DataFrame]], key: Iterable[str]) -> pl.DataFrame:
-    """The observations that `pages` add to `stored`: one row per change of a cell, at the time it was first seen.
-
-    The state of a cell nobody has seen is blank, so a blank cell adds no row until it held something; then it adds
-    one with neither raw_text nor value. What a page does not show says nothing. Two captures of the same second count
-    as one, the greater sha256 prevailing. Provided every page is newer than `stored`, the result does not depend on
-    how the captures are divided into calls.
-
-    Args:
-        stored: earlier observations, of `observation_schema(key)`.
-        pages: captures with their frames: key columns, raw_text, value.
-        key: the columns that name a cell.
-    """
-    key = list(key)
-    columns = stored.columns
-    seen = [
-        page.with_columns(
-            observed_at=pl.lit(capture.fetched_at, pl.Datetime("us")), archive_sha256=pl.lit(capture.sha256)
-        )
-        for capture, page in pages
-    ]
-    if not seen:
-        return stored.clear()
-    read = (
-        pl.concat([frame.select(columns) for frame in seen])
-        .sort("observed_at", "archive_sha256")
-        .unique([*key, "observed_at"], keep="last", maintain_order=True)
-    )
-    states = pl.concat(
-        [
-            newest_state(stored, key).with_columns(is_new=pl.lit(False)),
-            read.with_columns(is_new=pl.lit(True)),
-        ]
-    ).sort(*key, "observed_at")
-    value_before, text_before = (pl.col(name).shift(1).over(key) for name in ("value", "raw_text"))
-    # Texts count only where there is no number: "100" and "100.0" are the same figure.
-    differs = pl.col("value").ne_missing(value_before) | (
-        pl.col("value").is_null() & pl.col("raw_text").ne_missing(text_before)
-    )
-    return states.filter("is_new", differs).select(columns).sort("observed_at", *key)
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside `path`, then put the whole file in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".part")
+    write(half)
+    os.replace(half, path)

@@ -145,7 +145,7 @@ def _fetched_at(month: date) -> datetime:
 
 
 def _read(table: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(files(__package__).joinpath(table).read_text().splitlines()))
+    return list(csv.DictReader(files("ingestion.sample").joinpath(table).read_text().splitlines()))
 
 
 def _table(table: str, day: str, *columns: str) -> list[tuple]:
@@ -187,7 +187,7 @@ def _closing_rows(rows: list[list[str | None]]) -> list[str]:
 
 
 def _mean(numbers: list[Decimal]) -> Decimal:
-    return (sum(numbers) / len(numbers)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return (sum(numbers, Decimal()) / len(numbers)).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 def _flow_cell(cell: str | None) -> str:

@@ -1,16 +1,26 @@
-"""Regtest chains made in Python, and the files a node would keep of them.
+"""Regtest chains made in Python.
 
 A `Chain` knows its unspent coins, so a block's undo record follows from its transactions. Headers carry proof of work
 (two tries on regtest); signatures are the caller's affair. Amounts are satoshi, times seconds since 1970.
 """
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
+from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import NETWORKS
+from ingestion.sample.serialization import (
+    compact_size,
+    compress_amount,
+    compress_script,
+    is_unspendable,
+    merkle_root,
+    push,
+    push_height,
+    run,
+    varint,
+)
 
 REGTEST = NETWORKS["regtest"]
 BITS = 0x207FFFFF
@@ -208,47 +218,6 @@ class Chain:
         return tuple(spent)
 
 
-def write_files(
-    blocks_folder: Path,
-    files: Sequence[Iterable[Block]],
-    undo: Sequence[Iterable[Block]] | None = None,
-    key: bytes | None = None,
-    magic: bytes = REGTEST.magic,
-) -> None:
-    """Write blkNNNNN.dat and revNNNNN.dat as a node keeps them.
-
-    Args:
-        blocks_folder: the node's `blocks` folder; made where it is not there.
-        files: the blocks of each block file, in order of arrival.
-        undo: the blocks of each undo file, in order of connection; by height where None. Genesis has no undo record.
-        key: the 8 bytes of xor.dat; None for neither XOR nor that file.
-    """
-    blocks_folder.mkdir(parents=True, exist_ok=True)
-    if key is not None:
-        (blocks_folder / "xor.dat").write_bytes(key)
-    files = [list(blocks) for blocks in files]
-    undo = undo or [sorted(blocks, key=lambda block: block.height) for blocks in files]
-    for number, (arrived, connected) in enumerate(zip(files, undo, strict=True)):
-        bodies = b"".join(magic + length(block.serialized) + block.serialized for block in arrived)
-        (blocks_folder / f"blk{number:05}.dat").write_bytes(masked(bodies, key))
-        records = b"".join(undo_record(block, magic) for block in connected if block.height)
-        (blocks_folder / f"rev{number:05}.dat").write_bytes(masked(records, key))
-
-
-def undo_record(block: Block, magic: bytes = REGTEST.magic) -> bytes:
-    """A record of an undo file, with its checksum."""
-    return magic + length(block.undo) + block.undo + sha256d(block.parent + block.undo)
-
-
-def masked(data: bytes, key: bytes | None, position: int = 0) -> bytes:
-    """`data` as it stands on disk at `position` of its file."""
-    if not key:
-        return data
-    turned = key[position % 8 :] + key[: position % 8]
-    mask = (turned * (len(data) // 8 + 1))[: len(data)]
-    return (int.from_bytes(data, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(data), "big")
-
-
 def genesis() -> Block:
     """Regtest's first block."""
     text = b"The Times 03/Jan/2009 Chancellor on brink of second bailout for banks"
@@ -279,91 +248,9 @@ def header(parent: bytes, root: bytes, time: int, nonce: int) -> bytes:
     return version.to_bytes(4, "little") + parent + root + numbers
 
 
-def merkle_root(hashes: Sequence[bytes]) -> bytes:
-    """Root over transaction hashes; an odd one at the end is paired with itself."""
-    level = list(hashes)
-    while len(level) > 1:
-        if len(level) % 2:
-            level.append(level[-1])
-        level = [sha256d(left + right) for left, right in zip(level[::2], level[1::2], strict=True)]
-    return level[0]
-
-
-def sha256d(data: bytes) -> bytes:
-    return hashlib.sha256(hashlib.sha256(data).digest()).digest()
-
-
-def varint(number: int) -> bytes:
-    """Core's VARINT: base 128, most significant first, each byte but the last one more than it says."""
-    digits = [number & 0x7F]
-    while number > 0x7F:
-        number = (number >> 7) - 1
-        digits.append(number & 0x7F | 0x80)
-    return bytes(reversed(digits))
-
-
-def compact_size(number: int) -> bytes:
-    """Core's compact size: a byte, or a mark and 2, 4 or 8 bytes."""
-    if number < 253:
-        return bytes([number])
-    width, mark = next((width, mark) for width, mark in ((2, 253), (4, 254), (8, 255)) if number < 1 << 8 * width)
-    return bytes([mark]) + number.to_bytes(width, "little")
-
-
-def compress_amount(sats: int) -> int:
-    """Core's CompressAmount: trailing zeros become an exponent."""
-    if sats == 0:
-        return 0
-    exponent = 0
-    while sats % 10 == 0 and exponent < 9:
-        sats //= 10
-        exponent += 1
-    if exponent == 9:
-        return 1 + (sats - 1) * 10 + 9
-    return 1 + (sats // 10 * 9 + sats % 10 - 1) * 10 + exponent
-
-
-def compress_script(script: bytes) -> bytes:
-    """Core's CompressScript: a type and 20 or 32 bytes, or the length plus six and the script."""
-    if len(script) == 25 and script[:3] == b"\x76\xa9\x14" and script[23:] == b"\x88\xac":
-        return b"\x00" + script[3:23]
-    if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22:] == b"\x87":
-        return b"\x01" + script[2:22]
-    if len(script) == 35 and script[0] == 33 and script[34] == 0xAC and script[1] in (2, 3):
-        return script[1:34]
-    if len(script) == 67 and script[0] == 65 and script[66] == 0xAC and script[1] == 4:
-        return bytes([4 | script[65] & 1]) + script[2:34]
-    return varint(len(script) + 6) + script
-
-
-def push(data: bytes) -> bytes:
-    """A push of up to 75 bytes; 255 with its length in a byte of its own."""
-    return (bytes([len(data)]) if len(data) < 76 else b"\x4c" + bytes([len(data)])) + data
-
-
-def push_height(height: int) -> bytes:
-    """The height as BIP 34 wants it at the start of a coinbase."""
-    if height <= 16:
-        return bytes([0x50 + height])
-    return push(height.to_bytes(height.bit_length() // 8 + 1, "little"))
-
-
-def run(data: bytes) -> bytes:
-    return compact_size(len(data)) + data
-
-
-def length(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "little")
-
-
 def _born(transaction: Transaction, height: int, is_coinbase: bool) -> dict[tuple[bytes, int], Coin]:
     return {
         (transaction.txid, index): Coin(output.amount, output.script, height, is_coinbase)
         for index, output in enumerate(transaction.outputs)
         if not is_unspendable(output.script)
     }
-
-
-def is_unspendable(script: bytes) -> bool:
-    """What never enters the set of unspent outputs."""
-    return script[:1] == b"\x6a" or len(script) > 10_000

@@ -10,11 +10,11 @@ from types import ModuleType
 import duckdb
 import polars as pl
 
-from ingestion.bitcoin.ledger import Record, blocks_daily, check_chain, read_record
+from ingestion.bitcoin.ledger import CoinRecord, blocks_daily, check_chain, read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
 from ingestion.evm import ledger as tokens
-from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, observation_schema
+from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import nyse
 from ingestion.transport.publisher import Http
@@ -75,7 +75,7 @@ def source_states(home: Home, at: datetime) -> list[SourceState]:
 
 def chain_states(home: Home) -> list[ChainState]:
     """Each chain held. Nobody says when its next block is due, so none is ever stale."""
-    records = {network: read_record(home.lake, network) for network in NETWORKS}
+    records = {name: read_record(home.lake, network) for name, network in NETWORKS.items()}
     bitcoin = [
         _chain_state(home, network, record) for network, record in records.items() if record.tip_height is not None
     ]
@@ -134,9 +134,9 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
 
 def node(home: Home, place: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
     """Whether a node can be read: how far it is, what it keeps, whether it is on the chain that the home holds."""
-    record = read_record(home.lake, place.network)
+    record = read_record(home.lake, NETWORKS[place.network])
     if record.is_sample:
-        record = Record()
+        record = CoinRecord()
     try:
         yield from _files(record, place) if place.datadir else _running(record, place, settings)
     except IngestionError as error:
@@ -164,13 +164,13 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
             events = node.logs_of(newest, watch_list.pairs).height
             yield HealthCheck(True, f"it gives logs: {events:,} of what is read in its newest block")
             record = tokens.read_record(home.lake, watch_list.network)
-            ingest.check_common(node, tokens.Record() if record.is_sample else record)
+            ingest.check_common(node, tokens.EventRecord() if record.is_sample else record)
             yield HealthCheck(True, f"it is on the chain that the home holds of {watch_list.network}")
     except IngestionError as error:
         yield HealthCheck(False, str(error))
 
 
-def _files(record: Record, place: NodeLocation) -> Iterator[HealthCheck]:
+def _files(record: CoinRecord, place: NodeLocation) -> Iterator[HealthCheck]:
     folder = nodes.folder(place)
     yield HealthCheck(True, f"{place.datadir}: {place.network} chain up to height {folder.tip_height:,}")
     lacking = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
@@ -179,7 +179,7 @@ def _files(record: Record, place: NodeLocation) -> Iterator[HealthCheck]:
     yield _held(record, place, lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
 
 
-def _running(record: Record, place: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
+def _running(record: CoinRecord, place: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
     with closing(nodes.node(place, settings)) as node:
         state = node.state()
         far = f"{place.network} chain up to height {state.height:,}, headers up to {state.headers:,}"
@@ -191,7 +191,7 @@ def _running(record: Record, place: NodeLocation, settings: Settings) -> Iterato
         yield _held(record, place, node.hash_at)
 
 
-def _kept(record: Record, first_kept: int) -> HealthCheck:
+def _kept(record: CoinRecord, first_kept: int) -> HealthCheck:
     following = 0 if record.tip_height is None else record.tip_height + 1
     if first_kept <= following:
         return HealthCheck(True, f"it keeps the blocks from height {first_kept:,} on")
@@ -202,21 +202,21 @@ def _kept(record: Record, first_kept: int) -> HealthCheck:
     )
 
 
-def _held(record: Record, place: NodeLocation, hash_at: Callable[[int], str | None]) -> HealthCheck:
+def _held(record: CoinRecord, place: NodeLocation, hash_at: Callable[[int], str | None]) -> HealthCheck:
     check_chain(record, place.network, hash_at)
-    if record.folded_height is None:
+    if record.finalized_height is None:
         return HealthCheck(True, f"the home has folded no block of {place.network} yet")
-    return HealthCheck(True, f"it is on the chain that the home has folded up to height {record.folded_height:,}")
+    return HealthCheck(True, f"it is on the chain that the home has folded up to height {record.finalized_height:,}")
 
 
-def _chain_state(home: Home, network: str, record: Record) -> ChainState:
+def _chain_state(home: Home, network: str, record: CoinRecord) -> ChainState:
     blocks = blocks_daily(home.lake, record)
-    road = "sample" if record.is_sample else record.road
+    road = "sample" if record.is_sample else record.transport
     first_height, newest = blocks["first_height"].min(), blocks["value_date"].max()
-    return ChainState(network, road, first_height, record.tip_height, newest, record.folded_height)
+    return ChainState(network, road, first_height, record.tip_height, newest, record.finalized_height)
 
 
-def _account_chain_state(home: Home, network: str, record: tokens.Record) -> ChainState:
+def _account_chain_state(home: Home, network: str, record: tokens.EventRecord) -> ChainState:
     coverage = tokens.read(home.lake, record, "coverage")
     road = "sample" if record.is_sample else "rpc"
     first, newest = coverage["from_block"].min(), coverage["to_value_date"].max()

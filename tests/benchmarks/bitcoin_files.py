@@ -23,18 +23,9 @@ from engine import Engine
 
 from ingestion.bitcoin import history
 from ingestion.bitcoin.files.folder import Folder
-from ingestion.sample.regtest import (
-    REGTEST,
-    Chain,
-    Coin,
-    Input,
-    Output,
-    Transaction,
-    compact_size,
-    genesis,
-    solve,
-    write_files,
-)
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import REGTEST, Chain, Coin, Input, Output, Transaction, genesis, solve
+from ingestion.sample.serialization import compact_size
 
 KEY = bytes.fromhex("00a1b2c3d4e5f607")
 DAY = 86_400

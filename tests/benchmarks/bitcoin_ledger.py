@@ -14,7 +14,8 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from ingestion.bitcoin.ledger import Ledger
+from ingestion.bitcoin.ledger import CoinLedger
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.lake.tables import Lake
 
@@ -32,7 +33,7 @@ def block_hash(height: int) -> str:
     return f"{height:064x}"
 
 
-def batch(first: int, last: int, tip: int, is_folded: bool) -> Batch:
+def batch(first: int, last: int, tip: int, is_finalized: bool) -> Batch:
     """The blocks from `first` to `last` of a chain whose block at height `tip` is of the day END."""
     heights = np.arange(first, last + 1)
     chance = np.random.default_rng(first)
@@ -43,16 +44,16 @@ def batch(first: int, last: int, tip: int, is_folded: bool) -> Batch:
     created = pl.DataFrame({"height": heights, "birth_date": days}).with_columns(kind=pl.lit("transfer"), coins=COINS)
     blocks = pl.DataFrame({"height": heights, "value_date": days, "first_height": heights, "last_height": heights})
     counts = {name: 1 for name in BLOCKS_DAILY if name not in (*blocks.columns, "asset", "network", "unfolded_blocks")}
-    blocks = blocks.with_columns(**counts, unfolded_blocks=int(not is_folded))
+    blocks = blocks.with_columns(**counts, unfolded_blocks=int(not is_finalized))
     frames = [
-        _typed(frame, schema, is_folded)
+        _typed(frame, schema, is_finalized)
         for frame, schema in ((flow, COIN_FLOW), (created, COIN_CREATED), (blocks, BLOCKS_DAILY))
     ]
-    return Batch(first, last, block_hash(last), is_folded, *frames)
+    return Batch(first, last, block_hash(last), is_finalized, *frames)
 
 
-def _typed(frame: pl.DataFrame, schema: dict, is_folded: bool) -> pl.DataFrame:
-    schema = schema if is_folded else schema | BLOCK
+def _typed(frame: pl.DataFrame, schema: dict, is_finalized: bool) -> pl.DataFrame:
+    schema = schema if is_finalized else schema | BLOCK
     hashes = pl.col("height").map_elements(block_hash, return_dtype=pl.String)
     given = {"asset": pl.lit("BTC"), "network": pl.lit("main"), "block_hash": hashes, "amount_sats": 10**6}
     frame = frame.with_columns(**{name: value for name, value in given.items() if name in schema})
@@ -63,23 +64,23 @@ def batches(tip: int) -> Iterator[Batch]:
     """The chain up to its tip, the newest blocks one by one."""
     folded = tip - CONFIRMATIONS
     for first in range(0, folded + 1, BATCH_BLOCKS):
-        yield batch(first, min(first + BATCH_BLOCKS - 1, folded), tip, is_folded=True)
-    yield batch(folded + 1, tip, tip, is_folded=False)
+        yield batch(first, min(first + BATCH_BLOCKS - 1, folded), tip, is_finalized=True)
+    yield batch(folded + 1, tip, tip, is_finalized=False)
 
 
 def seconds_per_block(lake: Lake, spends: int) -> float:
     """Median time to open a ledger of so many spends and take one more block in."""
     tip = spends // COINS - 1
-    Ledger(lake, "main").append(batches(tip), None, tip - CONFIRMATIONS)
+    CoinLedger(lake, NETWORKS["main"]).append(batches(tip), None, tip - CONFIRMATIONS)
     taken = []
     for height in range(tip + 1, tip + 1 + ADDED):
-        block = batch(height, height, tip, is_folded=False)
+        block = batch(height, height, tip, is_finalized=False)
         started = time.perf_counter()
-        ledger = Ledger(lake, "main")
+        ledger = CoinLedger(lake, NETWORKS["main"])
         after = ledger.last_common(lambda at: block_hash(at))
         ledger.append([block], after, height - CONFIRMATIONS)
         taken.append(time.perf_counter() - started)
-        assert (ledger.record.folded_height, ledger.record.tip_height) == (height - CONFIRMATIONS, height)
+        assert (ledger.record.finalized_height, ledger.record.tip_height) == (height - CONFIRMATIONS, height)
     return median(taken)
 
 

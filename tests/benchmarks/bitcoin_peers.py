@@ -25,9 +25,10 @@ import numpy as np
 from test_main_blocks import BLOCKS, HEIGHTS, raw_block, transactions, undo_277647
 
 from ingestion.bitcoin import fold
-from ingestion.bitcoin.files.folder import sha256d
+from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.sample.regtest import Coin, compact_size
+from ingestion.sample.regtest import Coin
+from ingestion.sample.serialization import compact_size
 
 LIBRARIES = "blockchain-parser==0.1.6"
 """Which brings python-bitcoinlib 0.11.0."""

@@ -21,7 +21,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from ingestion.lake.tables import observation_schema
+from ingestion.lake.observations import observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import prices
 from orchestration import sources

@@ -24,7 +24,7 @@ import polars as pl
 import pytest
 
 from ingestion.evm import ledger
-from ingestion.lake.tables import observation_schema
+from ingestion.lake.observations import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
 from orchestration.home import DBT_PROJECT, Home
 

@@ -23,7 +23,7 @@ from dbt.cli.main import dbtRunner
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
-from ingestion.lake.tables import observation_schema
+from ingestion.lake.observations import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
 from orchestration.home import DBT_PROJECT, Home
 

@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
-from ingestion.lake.tables import observation_schema
+from ingestion.lake.observations import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, nyse, prices
 from orchestration.home import DBT_PROJECT, Home
 

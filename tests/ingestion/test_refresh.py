@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import ingestion.refresh
 from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed, PageRefused
-from ingestion.lake.tables import CAPTURE_SCHEMA, CAPTURES, Lake, observation_schema
+from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, observation_schema
+from ingestion.lake.tables import Lake
 from ingestion.refresh import RefreshResult, fetch_live, holds_sample, last_readings, read_sessions, refresh
 from ingestion.sources import nyse
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.sample import chain as sample
+from ingestion.sample import holders as sample
 from orchestration.home import Home
 from orchestration.publishing import published
 

@@ -8,8 +8,7 @@ import pytest
 from holders import grow
 from test_client import NO_UNDO, PASSWORD, USER, Core, always, error, know
 
-from ingestion.bitcoin import ingest
-from ingestion.sample import regtest
+from ingestion.sample import chains, node_files, regtest
 from orchestration.home import Home
 
 START = 1_600_000_000
@@ -37,7 +36,7 @@ def core(chain, monkeypatch) -> Iterator[Core]:
 
 @pytest.fixture
 def datadir(chain, tmp_path):
-    regtest.write_files(tmp_path / "node" / "regtest" / "blocks", [chain.blocks[:100], chain.blocks[100:]])
+    node_files.write_files(tmp_path / "node" / "regtest" / "blocks", [chain.blocks[:100], chain.blocks[100:]])
     return tmp_path / "node"
 
 
@@ -109,7 +108,7 @@ def test_a_node_on_another_chain_than_the_homes(flowhouse, core, home, datadir, 
         know(core.chain)
         result = flowhouse("doctor", "--rest", core.url, *home)
         assert result.exit_code == (0 if height == FOLDED else 1)
-    assert f"FAIL  the node's regtest chain differs from the one held at height {FOLDED}" in result.output
+    assert f"FAIL  the node's regtest chain differs from the home's at height {FOLDED}" in result.output
 
 
 def test_a_nodes_files_are_found_well(flowhouse, datadir, home):
@@ -123,7 +122,7 @@ def test_a_nodes_files_are_found_well(flowhouse, datadir, home):
 
 
 def test_the_samples_chain_is_no_users_own(flowhouse, datadir, home):
-    ingest.from_sample(Home(home[-1]).lake)
+    chains.read_coin_chain(Home(home[-1]).lake)
     assert ["regtest", "sample", "0", "1,600"] in [line.split()[:4] for line in status(flowhouse, home)]
     assert flowhouse("doctor", "--datadir", datadir, *home).exit_code == 0
 

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from test_snapshot import written
 
-from ingestion.sample import chain as sample
+from ingestion.sample import holders as sample
 from orchestration.home import Home
 from orchestration.publishing import published
 

@@ -23,10 +23,13 @@ import polars as pl
 import requests
 from requests.adapters import HTTPAdapter
 
-from ingestion.bitcoin.files.folder import SECONDS_A_DAY, MissingUndo, WrongNetwork, sha256d
+from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
+from ingestion.bitcoin.chain_view import SECONDS_A_DAY
+from ingestion.bitcoin.errors import MissingUndo, WrongNetwork
 from ingestion.bitcoin.fold import COINBASE, HEADER_BYTES, MAX_SATS, MAX_SCRIPT_BYTES, TRANSFER
-from ingestion.bitcoin.history import CELLS, TOTALS, Batch, batch_of_blocks
+from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import COIN, Network
+from ingestion.bitcoin.rows import Batch
 from ingestion.errors import IngestionError, UsageError
 from ingestion.threads import in_order
 

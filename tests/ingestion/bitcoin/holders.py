@@ -7,18 +7,9 @@ import hashlib
 import random
 from dataclasses import replace
 
-from ingestion.sample.regtest import (
-    KEY_X,
-    OP_TRUE,
-    Chain,
-    Coin,
-    Input,
-    Output,
-    Transaction,
-    compact_size,
-    push,
-    sha256d,
-)
+from ingestion.bitcoin.hashing import sha256d
+from ingestion.sample.regtest import KEY_X, OP_TRUE, Chain, Coin, Input, Output, Transaction
+from ingestion.sample.serialization import compact_size, push
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 FIELD = 2**256 - 2**32 - 977

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.bitcoin import fold
-from ingestion.sample import regtest
+from ingestion.sample import regtest, serialization
 from ingestion.sample.regtest import Coin, Input, Output, Transaction
 
 MAX_SATS = 21_000_000 * 10**8
@@ -20,8 +20,8 @@ scripts = st.one_of(
     st.binary(max_size=300),
     st.binary(min_size=20, max_size=20).map(lambda key: b"\x76\xa9\x14" + key + b"\x88\xac"),
     st.binary(min_size=20, max_size=20).map(lambda key: b"\xa9\x14" + key + b"\x87"),
-    st.binary(min_size=32, max_size=32).map(lambda key: regtest.push(b"\x02" + key) + b"\xac"),
-    st.binary(min_size=64, max_size=64).map(lambda key: regtest.push(b"\x04" + key) + b"\xac"),
+    st.binary(min_size=32, max_size=32).map(lambda key: serialization.push(b"\x02" + key) + b"\xac"),
+    st.binary(min_size=64, max_size=64).map(lambda key: serialization.push(b"\x04" + key) + b"\xac"),
 )
 coins = st.builds(Coin, st.integers(0, MAX_SATS), scripts, st.integers(1, 1000), st.booleans())
 spends = st.lists(st.lists(coins, max_size=4).map(tuple), max_size=4).map(tuple)
@@ -59,7 +59,7 @@ def read(data):
 @NO_DEADLINE
 @given(st.integers(0, 2**55 - 1))
 def test_varint_comes_back(number):
-    data = regtest.varint(number)
+    data = serialization.varint(number)
     assert fold.varint(array(data), 0, len(data)) == (number, len(data))
     assert fold.varint(array(data), 0, len(data) - 1)[1] == -1
 
@@ -72,19 +72,19 @@ def test_a_varint_beyond_any_coin_is_refused():
 @NO_DEADLINE
 @given(st.integers(0, MAX_SATS))
 def test_amount_comes_back(sats):
-    assert fold.decompress(regtest.compress_amount(sats)) == sats
+    assert fold.decompress(serialization.compress_amount(sats)) == sats
 
 
 @NO_DEADLINE
 @given(st.integers(0, 20_999_999).map(lambda coins: coins * 10**8))
 def test_round_amount_comes_back(sats):
-    assert fold.decompress(regtest.compress_amount(sats)) == sats
+    assert fold.decompress(serialization.compress_amount(sats)) == sats
 
 
 @NO_DEADLINE
 @given(st.integers(MAX_SATS + 1, 10**17))
 def test_more_than_21_million_is_refused(sats):
-    assert fold.decompress(regtest.compress_amount(sats)) == -1
+    assert fold.decompress(serialization.compress_amount(sats)) == -1
 
 
 @NO_DEADLINE

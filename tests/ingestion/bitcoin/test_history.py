@@ -6,10 +6,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import DamagedFile, Folder, MissingUndo
+from ingestion.bitcoin.errors import DamagedFile, MissingUndo
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import COIN, NETWORKS
+from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.sample import regtest
-from ingestion.sample.regtest import Chain, Input, Output, Transaction, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain, Input, Output, Transaction
 
 REGTEST = NETWORKS["regtest"]
 START = 1_600_041_600  # 2020-09-14, midnight
@@ -57,10 +60,10 @@ def by_day(batches):
     ]
 
 
-def folded_and_not(folder, after, fold_until, **options):
+def folded_and_not(folder, after, finalize_until, **options):
     """Batches of folded blocks, then the batches of the others, drawn apart by their frames' columns."""
-    batches = list(history.read(folder, after, fold_until, **options))
-    return [batch for batch in batches if batch.is_folded], [batch for batch in batches if not batch.is_folded]
+    batches = list(history.read(folder, after, finalize_until, **options))
+    return [batch for batch in batches if batch.is_finalized], [batch for batch in batches if not batch.is_finalized]
 
 
 def test_a_day_is_told_exactly(tmp_path):
@@ -76,17 +79,17 @@ def test_a_day_is_told_exactly(tmp_path):
     (batch,) = history.read(Folder(tmp_path, REGTEST), None, 3)
     first, second = date(2020, 9, 14), date(2020, 9, 15)
     mined = 50 * COIN
-    assert (batch.first_height, batch.last_height, batch.is_folded) == (0, 3, True)
+    assert (batch.first_height, batch.last_height, batch.is_finalized) == (0, 3, True)
     assert batch.last_hash == chain.tip.hash[::-1].hex()
-    assert batch.coin_flow.schema == history.COIN_FLOW
+    assert batch.coin_flow.schema == COIN_FLOW
     assert batch.coin_flow.rows() == [("BTC", "regtest", second, first, "coinbase", 2 * mined - 4, 2)]
-    assert batch.coin_created.schema == history.COIN_CREATED
+    assert batch.coin_created.schema == COIN_CREATED
     assert batch.coin_created.rows() == [
         ("BTC", "regtest", first, "coinbase", 2 * mined - 4, 2),
         ("BTC", "regtest", second, "coinbase", mined + COIN - 4 - 11, 1),
         ("BTC", "regtest", second, "transfer", 90 * COIN, 2),
     ]
-    assert batch.blocks_daily.schema == history.BLOCKS_DAILY
+    assert batch.blocks_daily.schema == BLOCKS_DAILY
     fee = COIN - 4
     assert batch.blocks_daily.rows() == [
         ("BTC", "regtest", date(2011, 2, 2), 1, 1, 0, 1, 0, mined, 0, mined, mined, 0, 0, 0),
@@ -95,13 +98,11 @@ def test_a_day_is_told_exactly(tmp_path):
     ]
 
 
-def test_blocks_above_fold_until_stay_apart(folder, chain):
+def test_blocks_above_finalize_until_stay_apart(folder, chain):
     folded, blocks = folded_and_not(folder, None, 40)
     assert [(batch.first_height, batch.last_height) for batch in folded + blocks] == [(0, 40), (41, 60)]
-    for frame, schema in zip(
-        joined(blocks), (history.COIN_FLOW, history.COIN_CREATED, history.BLOCKS_DAILY), strict=True
-    ):
-        assert frame.schema == {**schema, **history.BLOCK}
+    for frame, schema in zip(joined(blocks), (COIN_FLOW, COIN_CREATED, BLOCKS_DAILY), strict=True):
+        assert frame.schema == {**schema, **BLOCK}
         assert set(frame["height"]) == set(range(41, 61))
         assert frame["block_hash"].to_list() == [chain.blocks[n].hash[::-1].hex() for n in frame["height"]]
     rows = blocks[0].blocks_daily
@@ -110,17 +111,17 @@ def test_blocks_above_fold_until_stay_apart(folder, chain):
     assert (rows["last_height"] == rows["height"]).all()
 
 
-@pytest.mark.parametrize("fold_until", [-1, 0, 13, 39, 59])
-def test_folded_or_not_the_days_are_the_same(folder, fold_until):
+@pytest.mark.parametrize("finalize_until", [-1, 0, 13, 39, 59])
+def test_folded_or_not_the_days_are_the_same(folder, finalize_until):
     whole = by_day(list(history.read(folder, None, 60)))
-    for frame, expected in zip(by_day(list(history.read(folder, None, fold_until))), whole, strict=True):
+    for frame, expected in zip(by_day(list(history.read(folder, None, finalize_until))), whole, strict=True):
         assert_frame_equal(frame, expected)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 24, 33, 59])
 def test_a_read_that_goes_on_adds_up_to_one_in_a_single_go(folder, stop):
     whole = list(history.read(folder, None, 60))
-    until = [batch for batch in history.read(folder, None, stop) if batch.is_folded]
+    until = [batch for batch in history.read(folder, None, stop) if batch.is_finalized]
     resumed = list(history.read(folder, until[-1].last_height, 60))
     assert resumed[0].first_height == stop + 1
     for frame, expected in zip(by_day([*until, *resumed]), by_day(whole), strict=True):
@@ -158,7 +159,7 @@ def test_without_bodies_flow_is_the_same_and_what_needs_them_is_null(folder):
     assert_frame_equal(without.coin_flow, with_bodies.coin_flow)
     assert without.coin_created.is_empty()
     unknown = ["outputs", "fees_sats", "unclaimed_sats", "unspendable_sats", "coinbase_sats"]
-    assert without.blocks_daily.schema == history.BLOCKS_DAILY
+    assert without.blocks_daily.schema == BLOCKS_DAILY
     assert_frame_equal(without.blocks_daily.drop(unknown), with_bodies.blocks_daily.drop(unknown))
     assert without.blocks_daily.select(pl.col(unknown).is_null().all()).row(0) == (True,) * len(unknown)
 

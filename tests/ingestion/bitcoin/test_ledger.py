@@ -1,5 +1,7 @@
 """The ledger, fed from files of made chains: however the reading is cut up, the lake says the same."""
 
+import dataclasses
+import os
 import random
 import shutil
 
@@ -9,32 +11,35 @@ from holders import grow
 
 from ingestion.bitcoin import history
 from ingestion.bitcoin.files.folder import Folder
-from ingestion.bitcoin.ledger import KEYS, TABLES, ChainMismatch, Ledger, read_record
-from ingestion.bitcoin.networks import NETWORKS
+from ingestion.bitcoin.ledger import KEYS, TABLES, CoinLedger, read_record
+from ingestion.bitcoin.networks import NETWORKS, Network
+from ingestion.errors import ChainMismatch
+from ingestion.lake import ledger as lake_ledger
 from ingestion.lake.tables import Lake
-from ingestion.sample.regtest import Chain, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain
 
 REGTEST = NETWORKS["regtest"]
 START = 1_600_000_000
 
 
-def folder(path, *chains: Chain) -> Folder:
+def folder(path, *chains: Chain, network: Network = REGTEST) -> Folder:
     """The files of a node that saw these chains, the blocks they share once."""
     seen = {block.hash: block for chain in chains for block in chain.blocks}
     shutil.rmtree(path, ignore_errors=True)
     write_files(path / "regtest" / "blocks", [list(seen.values())], key=bytes(range(8)))
-    return Folder(path, REGTEST)
+    return Folder(path, network)
 
 
 def take_in(lake: Lake, node: Folder, confirmations: int) -> None:
-    ledger = Ledger(lake, "regtest")
+    ledger = CoinLedger(lake, node.network)
     after = ledger.last_common(lambda height: node.block_hash(height) if height <= node.tip_height else None)
-    fold_until = node.tip_height - confirmations
-    ledger.append(history.read(node, after, fold_until), after, fold_until)
+    finalize_until = node.tip_height - confirmations
+    ledger.append(history.read(node, after, finalize_until), after, finalize_until)
 
 
 def held(lake: Lake) -> dict[str, pl.DataFrame]:
-    """What the warehouse reads: every part of each table, summed; how much of it is folded left out."""
+    """What the warehouse reads: every part of each table, summed; how much of it is pending left out."""
     found = {}
     for table, keys in KEYS.items():
         parts = [pl.read_parquet(path) for path in sorted((lake.root / "bitcoin" / table).glob("*.parquet"))]
@@ -84,7 +89,7 @@ def test_a_cell_is_one_row_in_the_folded_parts_and_on_days_without_unfolded_bloc
     lake = Lake(tmp_path / "lake")
     for height in [*sorted(chance.sample(range(30, 181), 4)), 180]:
         take_in(lake, folder(tmp_path / "node", upto(chain, height)), chance.choice([0, 5, 20]))
-    named = read_record(lake, "regtest").parts
+    named = read_record(lake, REGTEST).parts
     read = {
         table: {part: lake.read("bitcoin", table, schema, part) for part in named[table]}
         for table, schema in TABLES.items()
@@ -102,7 +107,7 @@ def test_a_second_run_reads_nothing_and_changes_nothing(tmp_path, chain):
     node, lake = folder(tmp_path / "node", chain), Lake(tmp_path / "lake")
     take_in(lake, node, 20)
     before = held(lake)
-    ledger = Ledger(lake, "regtest")
+    ledger = CoinLedger(lake, REGTEST)
     assert ledger.last_common(lambda height: node.block_hash(height) if height <= node.tip_height else None) == 180
     take_in(lake, node, 20)
     assert same(held(lake), before)
@@ -120,13 +125,13 @@ def test_a_reorganisation_replaces_the_blocks_above_the_fork(tmp_path, chain, de
     assert same(held(lake), read_at_once(tmp_path, node))
 
 
-def test_a_chain_that_parts_below_what_is_folded_is_refused_and_nothing_changes(tmp_path, chain):
+def test_a_chain_that_parts_below_what_is_finalized_is_refused_and_nothing_changes(tmp_path, chain):
     lake = Lake(tmp_path / "lake")
     take_in(lake, folder(tmp_path / "node", chain), 20)
     before = held(lake)
     other = chain.fork(150)
     grow(other, 40, random.Random(5), tag=b"other")
-    with pytest.raises(ChainMismatch, match="regtest chain differs from the one held at height 160"):
+    with pytest.raises(ChainMismatch, match="regtest chain differs from the home's at height 160"):
         take_in(lake, folder(tmp_path / "node", other), 20)
     assert same(held(lake), before)
 
@@ -146,10 +151,10 @@ def test_an_interrupted_run_leaves_whole_batches_and_is_resumed(tmp_path, chain,
                 raise KeyboardInterrupt
             yield batch
 
-    ledger = Ledger(lake, "regtest")
+    ledger = CoinLedger(lake, REGTEST)
     with pytest.raises(KeyboardInterrupt):
         ledger.append(killed_after(history.read(node, None, 160), 3), None, 160)
-    assert 0 < Ledger(lake, "regtest").record.tip_height < 180
+    assert 0 < CoinLedger(lake, REGTEST).record.tip_height < 180
     take_in(lake, node, 20)
     assert same(held(lake), read_at_once(tmp_path, node))
 
@@ -159,10 +164,10 @@ def test_what_a_killed_run_left_half_written_is_never_read(tmp_path, chain):
     take_in(lake, node, 20)
     before = held(lake)
     for table in TABLES:
-        part = Ledger(lake, "regtest").record.parts[table][0]
+        part = CoinLedger(lake, REGTEST).record.parts[table][0]
         lake.write("bitcoin", table, lake.read("bitcoin", table, TABLES[table], part), "regtest-2020-09.999")
     assert not same(held(lake), before)
-    Ledger(lake, "regtest")
+    CoinLedger(lake, REGTEST)
     assert same(held(lake), before)
 
 
@@ -183,7 +188,7 @@ def test_looking_at_the_record_removes_nothing_of_a_run_at_work(tmp_path, chain)
     lake = Lake(tmp_path / "lake")
     take_in(lake, folder(tmp_path / "node", chain), 20)
     lake.write("bitcoin", "coin_flow", held(lake)["coin_flow"], "regtest-2020-09.999")
-    assert read_record(lake, "regtest").tip_height == 180
+    assert read_record(lake, REGTEST).tip_height == 180
     assert lake.has("bitcoin", "coin_flow", "regtest-2020-09.999")
 
 
@@ -191,12 +196,89 @@ def test_another_network_is_left_alone(tmp_path, chain):
     lake = Lake(tmp_path / "lake")
     take_in(lake, folder(tmp_path / "node", chain), 20)
     before = held(lake)
-    Ledger(lake, "main")
+    CoinLedger(lake, NETWORKS["main"])
     assert same(held(lake), before)
+
+
+def parts(lake: Lake) -> set[str]:
+    return {path.stem for path in (lake.root / "bitcoin").glob("*/*.parquet")}
+
+
+def test_two_assets_with_a_network_of_the_same_name_are_strangers(tmp_path, chain):
+    other = dataclasses.replace(REGTEST, asset="LTC")
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    before, record = parts(lake), read_record(lake, REGTEST)
+    take_in(lake, folder(tmp_path / "node", upto(chain, 100), network=other), 20)
+    assert before < parts(lake)
+    assert set(held(lake)["blocks_daily"]["asset"]) == {"BTC", "LTC"}
+    assert (lake.root / "bitcoin" / "ltc-regtest.json").exists()
+    assert (read_record(lake, REGTEST), read_record(lake, other).tip_height) == (record, 100)
+    CoinLedger(lake, other).reset()
+    assert parts(lake) == before
+    assert read_record(lake, REGTEST) == record
+
+
+@pytest.fixture
+def former_lake(tmp_path, chain) -> Lake:
+    """A lake as it was before parts and records named their asset, up to height 100."""
+    lake = Lake(tmp_path / "former")
+    take_in(lake, folder(tmp_path / "node", upto(chain, 100)), 20)
+    for path in (lake.root / "bitcoin").glob("*/btc-regtest*.parquet"):
+        path.rename(path.with_name(path.name.removeprefix("btc-")))
+    record = lake.root / "bitcoin" / "btc-regtest.json"
+    text = record.read_text().replace("btc-regtest", "regtest").replace("transport", "road")
+    record.with_name("regtest.json").write_text(text.replace("finalized_", "folded_"))
+    record.unlink()
+    return lake
+
+
+def test_a_former_lake_is_taken_over_without_reading_anything_again(tmp_path, chain, former_lake):
+    before, named = held(former_lake), parts(former_lake)
+    seen = read_record(former_lake, REGTEST)
+    assert (seen.finalized_height, seen.tip_height, seen.transport) == (80, 100, "files")
+    assert read_record(former_lake, dataclasses.replace(REGTEST, asset="LTC")).tip_height is None
+    for network in NETWORKS.values():
+        CoinLedger(former_lake, network)
+    assert former_lake.records("bitcoin") == ["btc-regtest.json"]
+    assert (parts(former_lake), read_record(former_lake, REGTEST)) == (named, seen)
+    assert CoinLedger(former_lake, REGTEST).last_common(lambda height: chain.blocks[height].hash[::-1].hex()) == 100
+    assert same(held(former_lake), before)
+
+
+def test_a_former_lake_is_read_on(tmp_path, chain, former_lake):
+    node = folder(tmp_path / "node", chain)
+    take_in(former_lake, node, 20)
+    assert same(held(former_lake), read_at_once(tmp_path, node))
+    assert not any(part.startswith("regtest-unfolded") for part in parts(former_lake))
+
+
+@pytest.mark.parametrize("at", ["replace", "write_record", "collect_garbage"])
+def test_a_run_killed_while_it_takes_a_former_lake_over_loses_nothing(tmp_path, chain, former_lake, monkeypatch, at):
+    before = held(former_lake)
+    node = folder(tmp_path / "node", chain)
+    where = {"replace": os, "write_record": Lake, "collect_garbage": lake_ledger}[at]
+    with monkeypatch.context() as patch:
+        patch.setattr(where, at, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            take_in(former_lake, node, 20)
+    assert read_record(former_lake, REGTEST).tip_height == 100
+    CoinLedger(former_lake, REGTEST)
+    assert same(held(former_lake), before)
+    take_in(former_lake, node, 20)
+    assert same(held(former_lake), read_at_once(tmp_path, node))
+
+
+def test_of_two_records_of_a_network_the_one_with_the_asset_counts(tmp_path, chain, former_lake):
+    (former_lake.root / "bitcoin" / "btc-regtest.json").write_text('{"generation": 900, "tip_height": 7, "parts": {}}')
+    assert read_record(former_lake, REGTEST).tip_height == 7
+    CoinLedger(former_lake, REGTEST)
+    assert former_lake.records("bitcoin") == ["btc-regtest.json"]
+    assert all(rows.is_empty() for rows in held(former_lake).values())
 
 
 def test_a_chain_can_be_dropped_as_a_whole(tmp_path, chain):
     lake = Lake(tmp_path / "lake")
     take_in(lake, folder(tmp_path / "node", chain), 20)
-    Ledger(lake, "regtest").reset()
+    CoinLedger(lake, REGTEST).reset()
     assert all(rows.is_empty() for rows in held(lake).values())

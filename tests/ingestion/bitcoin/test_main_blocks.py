@@ -11,7 +11,7 @@ import pytest
 
 from ingestion.bitcoin import fold
 from ingestion.bitcoin.networks import COIN, NETWORKS
-from ingestion.sample import regtest
+from ingestion.sample import serialization
 
 BLOCKS = Path(__file__).parents[4] / "shared" / "data" / "bitcoin"
 HEIGHTS = [277_647, 413_567, 540_107, 574_200, 702_861]
@@ -84,11 +84,11 @@ def undo_277647():
         outpoint = txid, stream.number(4)
         coin = Stream(stream.read(stream.number(4)))
         code = coin.varint()
-        coins[outpoint] = regtest.varint(code) + b"\x00" + coin.read()
+        coins[outpoint] = serialization.varint(code) + b"\x00" + coin.read()
     block = transactions(raw_block(277_647))
     spending = [[coins[each] for each in inputs] for inputs, _ in block[1:]]
-    parts = [regtest.compact_size(len(each)) + b"".join(each) for each in spending]
-    return regtest.compact_size(len(parts)) + b"".join(parts)
+    parts = [serialization.compact_size(len(each)) + b"".join(each) for each in spending]
+    return serialization.compact_size(len(parts)) + b"".join(parts)
 
 
 @pytest.mark.parametrize("height", HEIGHTS)
@@ -96,7 +96,7 @@ def test_a_block_is_counted_exactly(height):
     raw = raw_block(height)
     coinbase, *others = transactions(raw)
     outputs = [coinbase[1], [output for _, each in others for output in each]]
-    lost = [[output for output in each if regtest.is_unspendable(output[1])] for each in outputs]
+    lost = [[output for output in each if serialization.is_unspendable(output[1])] for each in outputs]
     assert read(raw) == (
         (1 + len(others), sum(len(inputs) for inputs, _ in others)),
         [

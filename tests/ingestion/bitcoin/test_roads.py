@@ -13,10 +13,12 @@ from test_snapshot import written
 
 from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeUnreachable
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
+from ingestion.sample import chains
 from ingestion.sample.regtest import Chain
 
 START = 1_600_000_000
@@ -67,7 +69,7 @@ def test_a_node_that_dies_is_read_on_behind_the_last_batch(tmp_path, chain, monk
         core.interrupts = [lambda what: (HALF, b"") if core.asked.count("getblock()") > 95 else None]
         with pytest.raises(NodeUnreachable):
             ingest.from_node(lake, by_rpc(core), confirmations)
-        held_then = read_record(lake, "regtest").tip_height
+        held_then = read_record(lake, NETWORKS["regtest"]).tip_height
         assert held_at_least <= held_then < 95
         core.interrupts = []
         core.asked.clear()
@@ -120,7 +122,7 @@ def test_a_snapshot_and_the_files_from_there_on(tmp_path, chain, by_files):
 
 def test_a_snapshot_that_is_not_there(tmp_path, chain):
     node = folder(tmp_path / "node", chain)
-    with pytest.raises(UsageError, match=r"utxo.dat is not a file: name one that"):
+    with pytest.raises(UsageError, match=r"utxo.dat is not a file: pass one that"):
         ingest.from_snapshot(Lake(tmp_path / "lake"), tmp_path / "utxo.dat", node)
 
 
@@ -131,7 +133,7 @@ def test_an_unknown_network_is_named(tmp_path):
 
 def test_the_samples_chain_gives_way_to_a_users_own(tmp_path, chain, by_files):
     lake = Lake(tmp_path / "lake")
-    ingest.from_sample(lake)
+    chains.read_coin_chain(lake)
     shutil.rmtree(tmp_path / "node", ignore_errors=True)
     folder(tmp_path / "node", chain)
     ingest.from_files(lake, tmp_path / "node", "regtest", CONFIRMATIONS)

@@ -12,22 +12,17 @@ from holders import grow
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history, snapshot
-from ingestion.bitcoin.files.folder import Folder, WrongNetwork
-from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS
-from ingestion.bitcoin.ledger import Ledger
+from ingestion.bitcoin.errors import WrongNetwork
+from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.hashing import sha256d
+from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
 from ingestion.bitcoin.snapshot import DamagedSnapshot, NotASnapshot, UnknownBase
 from ingestion.lake.tables import Lake
-from ingestion.sample.regtest import (
-    Chain,
-    Coin,
-    compact_size,
-    compress_amount,
-    compress_script,
-    sha256d,
-    varint,
-    write_files,
-)
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain, Coin
+from ingestion.sample.serialization import compact_size, compress_amount, compress_script, varint
 
 REGTEST = NETWORKS["regtest"]
 BLOCKS, BASE = 200, 150
@@ -116,7 +111,7 @@ def test_a_transaction_with_many_coins_between_pieces(tmp_path, at_base, folder,
 
 def test_the_batch_stands_for_all_blocks_up_to_the_base(file, at_base, folder):
     batch = snapshot.read(file, folder)
-    assert (batch.first_height, batch.last_height, batch.is_folded) == (0, BASE, True)
+    assert (batch.first_height, batch.last_height, batch.is_finalized) == (0, BASE, True)
     assert batch.last_hash == folder.block_hash(BASE)
     assert (batch.coin_flow.schema, batch.coin_flow.height) == (pl.Schema(COIN_FLOW), 0)
     assert batch.coin_created.schema == COIN_CREATED
@@ -130,7 +125,7 @@ def test_the_batch_stands_for_all_blocks_up_to_the_base(file, at_base, folder):
     }
 
 
-def remaining(batches: list[history.Batch], until: date) -> pl.DataFrame:
+def remaining(batches: list[Batch], until: date) -> pl.DataFrame:
     """What is left of each birth day and kind at the end of a day."""
     keys = ["birth_date", "kind"]
     flow = pl.concat(batch.coin_flow for batch in batches).filter(pl.col("spend_date") <= until)
@@ -152,8 +147,8 @@ def test_from_its_day_on_it_agrees_with_the_files(file, chain, at_base, folder):
 
 def test_a_ledger_starts_with_it(file, folder, tmp_path):
     lake = Lake(tmp_path / "lake")
-    Ledger(lake, "regtest").append([snapshot.read(file, folder)], None, BASE)
-    ledger = Ledger(lake, "regtest")
+    CoinLedger(lake, REGTEST).append([snapshot.read(file, folder)], None, BASE)
+    ledger = CoinLedger(lake, REGTEST)
     assert ledger.last_common(folder.block_hash) == BASE
     ledger.append(history.read(folder, BASE, BLOCKS), BASE, BLOCKS)
     blocks = pl.read_parquet(lake.root / "bitcoin" / "blocks_daily" / "*.parquet").sort("first_height")
@@ -163,7 +158,7 @@ def test_a_ledger_starts_with_it(file, folder, tmp_path):
 
 def test_a_file_that_is_no_snapshot(tmp_path, folder):
     for content in (b"", b"utxo\xff\x02\x00", bytes(200)):
-        with pytest.raises(NotASnapshot, match=r"utxo\.dat is no UTXO snapshot"):
+        with pytest.raises(NotASnapshot, match=r"utxo\.dat is not a UTXO snapshot"):
             snapshot.read(saved(tmp_path, content), folder)
 
 
@@ -183,26 +178,26 @@ def test_another_network(tmp_path, at_base, folder, magic, name):
 
 def test_a_base_that_is_not_on_the_chain(tmp_path, folder):
     path = saved(tmp_path, written(sha256d(b"another"), {}))
-    with pytest.raises(UnknownBase, match="which is not on the chain at hand: let the node catch up"):
+    with pytest.raises(UnknownBase, match="which is not on the node's chain: let the node catch up"):
         snapshot.read(path, folder)
 
 
 @pytest.mark.parametrize("cut", [1, 40, 5_000])
 def test_a_torn_file(file, folder, cut):
     file.write_bytes(file.read_bytes()[:-cut])
-    with pytest.raises(DamagedSnapshot, match=rf"taken at height {BASE}, breaks off .* after \d+ of \d+ coins"):
+    with pytest.raises(DamagedSnapshot, match=rf"taken at height {BASE}, ends early .* after \d+ of \d+ coins"):
         snapshot.read(file, folder)
 
 
 def test_a_file_without_its_coins(file, folder):
     file.write_bytes(file.read_bytes()[: snapshot.HEADER_BYTES])
-    with pytest.raises(DamagedSnapshot, match=r"breaks off .* after 0 of"):
+    with pytest.raises(DamagedSnapshot, match=r"ends early .* after 0 of"):
         snapshot.read(file, folder)
 
 
 def test_a_file_that_goes_on(file, folder):
     file.write_bytes(file.read_bytes() + b"\x00")
-    with pytest.raises(DamagedSnapshot, match="goes on after its last coin"):
+    with pytest.raises(DamagedSnapshot, match="continues after its last coin"):
         snapshot.read(file, folder)
 
 

@@ -6,14 +6,15 @@ import polars as pl
 import pytest
 from simulated import TOKEN, Spoilt, held, mint
 
-from ingestion.errors import UsageError
+from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import ingest, reconcile
-from ingestion.evm.errors import ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
+from ingestion.evm.errors import NodeRefused, WrongChain
 from ingestion.evm.ingest import BlockRange
 from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
+from ingestion.sample import chains
 from ingestion.sample import tokens as sample
 
 DAY = 86_400
@@ -184,7 +185,7 @@ def test_a_chain_that_moves_all_the_time_ends_in_a_sentence(lake):
             is_new = tag not in ("latest", "finalized") and int(tag, 16) > 19
             return header | {"parentHash": "0x" + 64 * "9"} if is_new else header
 
-    with pytest.raises(ReorgDuringRead, match=r"could not be read in 5 attempts.*come back later"):
+    with pytest.raises(ReorgDuringRead, match=r"could not be read in 5 attempts.*try again later"):
         read(lake, Moving(small()))
 
 
@@ -193,7 +194,7 @@ def test_a_chain_without_blooms_is_refused(lake):
         def eth_getBlockByNumber(self, tag, full):
             return super().eth_getBlockByNumber(tag, full) | {"logsBloom": "0x" + 512 * "0"}
 
-    with pytest.raises(NodeRefused, match="that the block's bloom denies"):
+    with pytest.raises(NodeRefused, match="that the block's bloom excludes"):
         read(lake, Bare(small()))
 
 
@@ -202,7 +203,7 @@ def test_another_chain_is_never_mixed_in(lake):
     other = sample.Chain(10)
     for number in range(30):
         other.mine(START + number * DAY // 6, [mint(number + 1)], salt="another")
-    with pytest.raises(ChainMismatch, match="was finalized: let the node catch up, or take another --home"):
+    with pytest.raises(ChainMismatch, match="was finalized: let the node catch up, or choose another --home"):
         read(lake, sample.Provider(other))
     assert table(lake)["amount_units"].max() == 30
 
@@ -215,7 +216,9 @@ def test_a_node_of_another_chain_is_refused(lake):
 def test_an_address_without_a_contract_is_named_and_the_rest_goes_on(lake):
     nobody = Token("0x" + 40 * "9", "NOBODY", 8, 1)
     taken = read(lake, sample.Provider(small()), watching(sample.BITCOIN, nobody))
-    assert taken.failures == (f"NOBODY ({nobody.address}) is no contract of anvil: correct its address in the seeds.",)
+    assert taken.failures == (
+        f"NOBODY ({nobody.address}) is not a contract on anvil: correct its address in the seeds.",
+    )
     assert table(lake).height == 29
 
 
@@ -254,7 +257,7 @@ def test_without_old_state_a_first_block_must_be_stated_and_logs_are_taken(lake)
     first, second = taken.failures
     assert "SIMUSD" in first
     assert "missing trie node" in first
-    assert "state it there, or ask an archive node" in first
+    assert "add it there, or ask an archive node" in first
     assert "cannot be compared (error -32000: missing trie node)" in second
     assert "the logs were taken all the same" in second
     assert table(lake).height == 29
@@ -327,7 +330,7 @@ def test_nothing_new_reads_nothing(lake):
 
 
 def test_a_users_own_chain_replaces_the_samples(lake):
-    ingest.from_sample(lake)
+    chains.read_event_chain(lake)
     assert read_record(lake, "anvil").is_sample
     read(lake, sample.Provider(small()))
     assert not read_record(lake, "anvil").is_sample
@@ -335,11 +338,11 @@ def test_a_users_own_chain_replaces_the_samples(lake):
 
 
 def test_the_sample_can_be_left_behind(lake):
-    ingest.from_sample(lake)
-    ingest.leave_sample(lake)
+    chains.read_event_chain(lake)
+    chains.drop_chains(lake)
     assert not any(rows for rows in held(lake).values())
     read(lake, sample.Provider(small()))
-    ingest.leave_sample(lake)
+    chains.drop_chains(lake)
     assert table(lake).height == 29
 
 

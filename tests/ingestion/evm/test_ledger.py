@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.evm import ledger
 from ingestion.evm.decode import no_rows
-from ingestion.evm.ledger import SOURCE, TABLES, Ledger, read_record
+from ingestion.evm.ledger import SOURCE, TABLES, EventLedger, read_record
 from ingestion.evm.rows import COVERAGE, TRANSFER, TRANSFERS, Block, Span
 from ingestion.lake.tables import Lake
 
@@ -44,7 +44,7 @@ def rows(*transfers: dict) -> dict[str, pl.DataFrame]:
     return no_rows() | {"transfers": pl.DataFrame(transfers, schema=TRANSFERS)}
 
 
-def add(held: Ledger, first: int, last: int, *transfers: dict, pairs=PAIRS) -> None:
+def add(held: EventLedger, first: int, last: int, *transfers: dict, pairs=PAIRS) -> None:
     held.add(Span(first, last, pairs), block(last), rows(*transfers), 31337)
 
 
@@ -70,22 +70,22 @@ def test_every_table_is_there_before_anything_was_read(lake):
 
 
 def test_gaps_begin_with_the_first_block_of_each_contract(lake):
-    spans = Ledger(lake, "anvil").gaps(PAIRS, FIRST_BLOCKS, 0, 100)
+    spans = EventLedger(lake, "anvil").gaps(PAIRS, FIRST_BLOCKS, 0, 100)
     assert spans == [Span(10, 49, PAIRS[:1]), Span(50, 100, PAIRS)]
 
 
 def test_reading_goes_on_at_the_first_gap_of_each_contract_and_topic(lake):
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     add(held, 10, 30, pairs=PAIRS[:1])
     add(held, 41, 80)
-    again = Ledger(lake, "anvil")
+    again = EventLedger(lake, "anvil")
     assert again.gaps(PAIRS, FIRST_BLOCKS, 0, 100) == [Span(31, 40, PAIRS[:1]), Span(81, 100, PAIRS)]
     assert again.gaps(PAIRS, FIRST_BLOCKS, 35, 60) == [Span(35, 40, PAIRS[:1])]
     assert again.gaps(PAIRS, FIRST_BLOCKS, 42, 60) == []
 
 
 def test_blocks_that_meet_are_one_row_of_coverage(lake):
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     for first, last in ((50, 60), (71, 80), (61, 70), (90, 95)):
         add(held, first, last, pairs=PAIRS[:1])
     found = read(lake, "coverage")
@@ -97,7 +97,7 @@ def test_blocks_that_meet_are_one_row_of_coverage(lake):
 
 
 def test_months_are_sorted_by_day_token_block_and_log(lake):
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     december = date(2025, 12, 1)
     add(held, 10, 20, transfer(20, OTHER), transfer(20, COIN, 2), transfer(20, COIN, 1))
     add(held, 21, 30, transfer(30, OTHER, day=december), transfer(21, COIN))
@@ -115,7 +115,7 @@ def test_months_are_sorted_by_day_token_block_and_log(lake):
 
 def test_a_full_part_is_left_alone_and_another_begun(lake, monkeypatch):
     monkeypatch.setattr(ledger, "PART_ROWS", 3)
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     for number in range(10, 15):
         add(held, number, number, transfer(number))
     parts = [lake.read(SOURCE, "transfers", TRANSFERS, part) for part in lake.parts(SOURCE, "transfers")]
@@ -124,7 +124,7 @@ def test_a_full_part_is_left_alone_and_another_begun(lake, monkeypatch):
 
 
 def test_the_tail_is_replaced_whole_and_finalized_rows_stay(lake):
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     add(held, 10, 20, transfer(20))
     for numbers in ((21, 22), (21, 22, 23), (21,)):
         tail = [transfer(number, final=False) for number in numbers]
@@ -138,20 +138,20 @@ def test_the_tail_is_replaced_whole_and_finalized_rows_stay(lake):
 
 def test_a_refused_token_leaves_the_others_alone(lake, monkeypatch):
     monkeypatch.setattr(ledger, "PART_ROWS", 2)
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     for number in range(10, 14):
         add(held, number, number, transfer(number), transfer(number, OTHER, 1))
     held.refuse(OTHER)
     assert sorted(read(lake)["block_number"]) == [10, 11, 12, 13]
     assert read(lake)["token"].unique().to_list() == [COIN]
-    assert Ledger(lake, "anvil").gaps(PAIRS, FIRST_BLOCKS, 10, 60) == [
+    assert EventLedger(lake, "anvil").gaps(PAIRS, FIRST_BLOCKS, 10, 60) == [
         Span(14, 49, PAIRS[:1]),
         Span(50, 60, PAIRS),
     ]
 
 
 def test_what_a_killed_run_left_behind_is_removed_and_never_counted(lake, monkeypatch):
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     add(held, 10, 20, transfer(20))
     monkeypatch.setattr(Lake, "write_record", kill)
     with pytest.raises(KeyboardInterrupt):
@@ -160,23 +160,23 @@ def test_what_a_killed_run_left_behind_is_removed_and_never_counted(lake, monkey
     assert read(lake).height == 3  # the month before, and the month with the new row
     ledger.collect_garbage(lake)
     assert read(lake)["block_number"].to_list() == [20]
-    add(Ledger(lake, "anvil"), 21, 30, transfer(30))
+    add(EventLedger(lake, "anvil"), 21, 30, transfer(30))
     assert read(lake)["block_number"].to_list() == [20, 30]
 
 
 def test_networks_do_not_remove_each_others_parts(lake):
     for network in ("anvil", "anvil-two"):
-        held = Ledger(lake, network)
+        held = EventLedger(lake, network)
         add(held, 10, 20, transfer(20))
     ledger.collect_garbage(lake)
     assert read(lake).height == 2
-    Ledger(lake, "anvil").reset()
+    EventLedger(lake, "anvil").reset()
     assert read(lake).height == 1
     assert read_record(lake, "anvil").parts == {}
 
 
 def test_of_two_balances_of_a_day_the_newer_stays(lake):
-    held = Ledger(lake, "anvil")
+    held = EventLedger(lake, "anvil")
     for number, units in ((10, 1), (20, 2), (15, 3)):
         row = ("anvil", 31337, ANN, COIN, date(2025, 11, 1), number, "0x", units)
         held.add_states({"balances": pl.DataFrame([row], schema=TABLES["balances"], orient="row")})

@@ -1,183 +1,29 @@
-"""Tables on disk, and observations against a slow reference that walks the captures one by one."""
+"""Tables and records on disk."""
 
-import hashlib
 import os
-from datetime import date, datetime, timedelta
-from itertools import groupby
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from ingestion.archive import Capture
-from ingestion.lake.tables import Lake, newest_state, observation_schema, observe
+from ingestion.lake.tables import Lake
 
-START = datetime(2025, 11, 3, 12)
-DAY = date(2025, 11, 3)
-KEY = {"name": pl.String, "value_date": pl.Date}
-SCHEMA = observation_schema(KEY)
-CELL = ("a", DAY)
-BLANK = (None, None)
-NUMBER = ("1", 1.0)
-
-states = st.sampled_from([BLANK, NUMBER, ("1.0", 1.0), ("2", 2.0), ("0", 0.0), ("calm", None), ("wild", None)])
-cells = st.dictionaries(st.tuples(st.sampled_from("ab"), st.sampled_from([DAY, DAY + timedelta(days=1)])), states)
-seconds = st.integers(0, 5)
-
-
-def capture(second, number, resource="page"):
-    return Capture(
-        source="made",
-        resource=resource,
-        url="",
-        fetched_at=START + timedelta(seconds=second),
-        file="",
-        bytes=0,
-        sha256=hashlib.sha256(bytes([number])).hexdigest(),
-        origin="served",
-    )
-
-
-def frame(page):
-    rows = [(*key, text, value) for key, (text, value) in page.items()]
-    return pl.DataFrame(rows, schema={**KEY, "raw_text": pl.String, "value": pl.Float64}, orient="row")
-
-
-def observed(*calls):
-    """The observations after each call was given its [(capture, {cell: (text, value)})]."""
-    stored = pl.DataFrame(schema=SCHEMA)
-    for pages in calls:
-        stored = pl.concat([stored, observe(stored, [(seen, frame(page)) for seen, page in pages], KEY)])
-    return stored
-
-
-def walked(pages):
-    """What a patient clerk would write down, as rows by time and cell."""
-    held, book = {}, []
-    in_order = sorted(pages, key=lambda page: (page[0].fetched_at, page[0].sha256))
-    for at, second in groupby(in_order, key=lambda page: page[0].fetched_at):
-        shown = {cell: (state, seen.sha256) for seen, page in second for cell, state in page.items()}
-        for cell, ((text, value), sha256) in sorted(shown.items()):
-            old_text, old_value = held.get(cell, BLANK)
-            is_same = value == old_value if value is not None else (old_value is None and text == old_text)
-            if not is_same:
-                book.append((*cell, at, text, value, sha256))
-            held[cell] = (text, value)
-    return book
-
-
-def history(*states_in_order):
-    """The observations of one cell, a capture per state, as (minute, text, value)."""
-    pages = [(capture(second, second), {CELL: state}) for second, state in enumerate(states_in_order)]
-    rows = observed(pages).select("observed_at", "raw_text", "value").rows()
-    return [((at - START).seconds, text, value) for at, text, value in rows]
-
-
-@st.composite
-def divided_captures(draw):
-    """Captures in any order, and the same ones divided at some seconds into calls."""
-    drawn = draw(st.lists(st.tuples(seconds, st.sampled_from("pq"), cells), max_size=8))
-    pages = [(capture(second, number, name), page) for number, (second, name, page) in enumerate(drawn)]
-    cuts = draw(st.sets(seconds))
-    calls = {}
-    for page in pages:
-        calls.setdefault(sum(page[0].fetched_at >= START + timedelta(seconds=cut) for cut in cuts), []).append(page)
-    return pages, [calls[number] for number in sorted(calls)]
-
-
-@settings(max_examples=80, deadline=None)
-@given(divided_captures())
-def test_observations_are_those_of_a_walk_however_the_captures_are_divided(drawn):
-    pages, calls = drawn
-    assert observed(pages).rows() == walked(pages)
-    assert observed(*calls).equals(observed(pages))
-
-
-@settings(max_examples=50, deadline=None)
-@given(divided_captures(), st.randoms(use_true_random=False))
-def test_the_order_within_a_call_does_not_matter(drawn, random):
-    pages, _ = drawn
-    assert observed(random.sample(pages, len(pages))).equals(observed(pages))
-
-
-@settings(max_examples=50, deadline=None)
-@given(divided_captures())
-@example(([(capture(0, 0), {CELL: NUMBER}), (capture(1, 1), {CELL: ("1.0", 1.0)})], []))
-def test_the_newest_state_is_what_was_shown_last(drawn):
-    pages, _ = drawn
-    last = {}
-    for _, page in sorted(pages, key=lambda page: page[0].order):
-        last |= page
-    found = {(name, day): (text, value) for name, day, _, text, value, _ in newest_state(observed(pages), KEY).rows()}
-    assert set(found) <= set(last)
-    for cell, (text, value) in last.items():
-        found_text, found_value = found.get(cell, BLANK)
-        assert found_value == value
-        assert value is not None or found_text == text
-
-
-def test_the_newest_state_does_not_depend_on_the_order_of_the_rows():
-    rows = observed([(capture(0, 0), {CELL: NUMBER}), (capture(1, 1), {CELL: ("2", 2.0)})])
-    assert newest_state(rows.reverse(), KEY)["value"].to_list() == [2.0]
-
-
-def test_the_table_is_typed_with_and_without_rows():
-    assert observe(pl.DataFrame(schema=SCHEMA), [], KEY).schema == SCHEMA
-    assert observed([(capture(0, 0), {CELL: NUMBER})]).schema == SCHEMA
-    assert list(SCHEMA) == ["name", "value_date", "observed_at", "raw_text", "value", "archive_sha256"]
-
-
-def test_a_blank_cell_adds_nothing_until_it_held_something():
-    assert history(BLANK, BLANK, NUMBER) == [(2, "1", 1.0)]
-
-
-def test_a_withdrawn_figure_is_a_row_of_nulls():
-    assert history(NUMBER, BLANK, BLANK, NUMBER) == [(0, "1", 1.0), (1, None, None), (3, "1", 1.0)]
-
-
-def test_a_figure_in_other_words_is_the_same_figure():
-    assert history(NUMBER, ("1.0", 1.0), NUMBER) == [(0, "1", 1.0)]
-
-
-def test_zero_is_a_figure():
-    assert history(("0", 0.0), BLANK) == [(0, "0", 0.0), (1, None, None)]
-
-
-def test_a_text_without_a_number_counts_by_its_words():
-    assert history(("calm", None), ("calm", None), ("wild", None), BLANK) == [
-        (0, "calm", None),
-        (2, "wild", None),
-        (3, None, None),
-    ]
-
-
-def test_what_a_page_does_not_show_says_nothing():
-    pages = [(capture(0, 0), {CELL: NUMBER}), (capture(1, 1), {}), (capture(2, 2), {CELL: NUMBER})]
-    assert observed(pages).height == 1
-
-
-def test_of_one_second_the_greater_sha256_prevails():
-    pages = [(capture(0, number), {CELL: (str(number), float(number))}) for number in range(9)]
-    _, prevailing = max((seen.sha256, page[CELL]) for seen, page in pages)
-    assert observed(pages).select("raw_text", "value").rows() == [prevailing]
+SCHEMA = {"name": pl.String, "value": pl.Float64}
+ROWS = pl.DataFrame({"name": ["a"], "value": [1.0]}, schema=SCHEMA)
 
 
 def test_a_table_is_read_back_and_is_empty_but_typed_before(tmp_path):
     lake = Lake(tmp_path)
     assert not lake.has("made", "cells")
     assert lake.read("made", "cells", SCHEMA).equals(pl.DataFrame(schema=SCHEMA))
-    rows = observed([(capture(0, 0), {CELL: NUMBER})])
-    lake.write("made", "cells", rows)
+    lake.write("made", "cells", ROWS)
     assert lake.has("made", "cells")
-    assert lake.read("made", "cells", SCHEMA).equals(rows)
+    assert lake.read("made", "cells", SCHEMA).equals(ROWS)
     assert (tmp_path / "made" / "cells" / "cells.parquet").exists()
 
 
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     lake = Lake(tmp_path)
-    rows = observed([(capture(0, 0), {CELL: NUMBER})])
-    lake.write("made", "cells", rows)
+    lake.write("made", "cells", ROWS)
     lake.write_record("made", "reading.json", "old")
 
     def break_off(part, path):
@@ -185,10 +31,10 @@ def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", break_off)
     with pytest.raises(KeyboardInterrupt):
-        lake.write("made", "cells", rows.clear())
+        lake.write("made", "cells", ROWS.clear())
     with pytest.raises(KeyboardInterrupt):
         lake.write_record("made", "reading.json", "new")
-    assert lake.read("made", "cells", SCHEMA).equals(rows)
+    assert lake.read("made", "cells", SCHEMA).equals(ROWS)
     assert (tmp_path / "made" / "reading.json").read_text() == "old"
     assert lake.files() == [tmp_path / "made" / "cells" / "cells.parquet"]
 
@@ -200,3 +46,27 @@ def test_files_are_every_table_in_a_fixed_order(tmp_path):
     lake.write_record("a", "reading.json", "{}")
     names = ["a/x/x.parquet", "a/y/y.parquet", "b/x/x.parquet"]
     assert [str(path.relative_to(tmp_path)) for path in lake.files()] == names
+
+
+def test_tables_are_created_once_and_typed(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write("made", "cells", ROWS)
+    lake.create("made", {"cells": SCHEMA, "others": SCHEMA})
+    assert lake.read("made", "cells", {}).equals(ROWS)
+    assert lake.read("made", "others", {}).equals(pl.DataFrame(schema=SCHEMA))
+
+
+def test_the_height_of_a_part_is_its_number_of_rows(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write("made", "cells", pl.concat([ROWS, ROWS]), "part.1")
+    assert lake.height("made", "cells", "part.1") == 2
+
+
+@pytest.mark.parametrize(("records", "expected"), [({"old": 1}, "1"), ({"new": 2}, "2"), ({"old": 1, "new": 2}, "2")])
+def test_a_renamed_record_never_replaces_a_newer_one(tmp_path, records, expected):
+    lake = Lake(tmp_path)
+    for name, text in records.items():
+        lake.write_record("made", f"{name}.json", str(text))
+    lake.rename_record("made", "old.json", "new.json")
+    assert lake.records("made") == ["new.json"]
+    assert lake.read_record("made", "new.json") == expected

@@ -13,7 +13,7 @@ from engine import Engine
 from ingestion.bitcoin import fold, history
 from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.sample.regtest import is_unspendable
+from ingestion.sample.serialization import is_unspendable
 
 REGTEST = NETWORKS["regtest"]
 STATES = ["before", "after"]
@@ -46,8 +46,8 @@ def as_map(frame, *key):
     return {row[:-2]: row[-2:] for row in frame.select(*key, "amount_sats", "coins").iter_rows()}
 
 
-def read_all(node, fold_until, **options):
-    batches = list(history.read(Folder(node.datadir, REGTEST), None, fold_until, **options))
+def read_all(node, finalize_until, **options):
+    batches = list(history.read(Folder(node.datadir, REGTEST), None, finalize_until, **options))
     return [
         pl.concat(getattr(batch, name) for batch in batches) for name in ("coin_flow", "coin_created", "blocks_daily")
     ]

@@ -5,18 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.bitcoin.files.folder import (
-    DamagedFile,
-    Folder,
-    MissingBlocks,
-    MissingUndo,
-    NotADataFolder,
-    WrongNetwork,
-    unmask,
-)
+from ingestion.bitcoin.errors import DamagedFile, MissingBlocks, MissingUndo, NotADataFolder, WrongNetwork
+from ingestion.bitcoin.files.block_files import unmask
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.sample import regtest
-from ingestion.sample.regtest import Chain, Input, Output, Transaction, write_files
+from ingestion.sample import node_files, regtest
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain, Input, Output, Transaction
 
 REGTEST = NETWORKS["regtest"]
 KEY = bytes.fromhex("00a1b2c3d4e5f607")
@@ -91,7 +86,7 @@ def test_records_in_any_order_find_their_block(tmp_path, chain, key, is_reversed
 @given(st.binary(min_size=8, max_size=8), st.integers(0, 40), st.integers(0, 40))
 def test_any_piece_of_a_masked_file_is_unmasked(key, start, size):
     plain = bytes(range(80))
-    piece = np.frombuffer(regtest.masked(plain, key)[start : start + size], dtype=np.uint8).copy()
+    piece = np.frombuffer(node_files.masked(plain, key)[start : start + size], dtype=np.uint8).copy()
     unmask(piece, np.frombuffer(key, dtype=np.uint8), start)
     assert piece.tobytes() == plain[start : start + size]
 
@@ -160,10 +155,10 @@ def test_a_header_half_written_when_opened_is_left_for_the_next_time(tmp_path, c
     whole = path.read_bytes()
     path.write_bytes(whole[: written - last] + bytes(2000))
     undo = (folder / "rev00000.dat").read_bytes()
-    (folder / "rev00000.dat").write_bytes(undo[: -len(regtest.undo_record(chain.tip))])
+    (folder / "rev00000.dat").write_bytes(undo[: -len(node_files.undo_record(chain.tip))])
     reader = opened(tmp_path)
     path.write_bytes(whole)
-    (folder / "rev00000.dat").write_bytes(undo + regtest.undo_record(chain.tip))
+    (folder / "rev00000.dat").write_bytes(undo + node_files.undo_record(chain.tip))
     assert records(reader) == {block.height: block.undo for block in chain.blocks[1:-1]}
 
 
@@ -278,20 +273,22 @@ def test_progress_is_told_by_block_file(tmp_path, chain):
 
 def test_a_folder_without_block_files_is_refused(tmp_path):
     (tmp_path / "blocks").mkdir()
-    with pytest.raises(NotADataFolder, match=r"no .*regtest/blocks/blk00000.dat or .* \(height 0\): name the folder"):
+    with pytest.raises(NotADataFolder, match=r"no .*regtest/blocks/blk00000.dat or .* \(height 0\): pass the folder"):
         opened(tmp_path)
 
 
 def test_another_networks_files_are_named(tmp_path, chain):
     write_files(tmp_path / "blocks", [chain.blocks])
-    with pytest.raises(WrongNetwork, match=r"blk00000.dat begins .* with blocks of regtest, not of signet: ask for"):
+    with pytest.raises(
+        WrongNetwork, match=r"blk00000.dat begins .* with blocks of regtest, not of signet: choose --network regtest"
+    ):
         opened(tmp_path, NETWORKS["signet"])
 
 
 def test_files_without_their_key_are_refused(tmp_path, chain):
     write_files(blocks_of(tmp_path), [chain.blocks], key=KEY)
     (blocks_of(tmp_path) / "xor.dat").unlink()
-    with pytest.raises(WrongNetwork, match=r"begins with .* with the xor.dat that belongs to it"):
+    with pytest.raises(WrongNetwork, match=r"begins with .* with its own xor.dat"):
         opened(tmp_path)
 
 
@@ -343,9 +340,9 @@ def test_blocks_without_any_undo_file_are_refused(tmp_path, chain):
 def test_a_record_whose_checksum_fits_no_block_is_named(tmp_path, chain, position):
     folder = blocks_of(tmp_path)
     write_files(folder, [chain.blocks], key=KEY)
-    before = sum(len(regtest.undo_record(block)) for block in chain.blocks[1:15])
+    before = sum(len(node_files.undo_record(block)) for block in chain.blocks[1:15])
     data = bytearray((folder / "rev00000.dat").read_bytes())
-    data[before + len(regtest.undo_record(chain.blocks[15])) + position if position < 0 else before + position] ^= 1
+    data[before + len(node_files.undo_record(chain.blocks[15])) + position if position < 0 else before + position] ^= 1
     (folder / "rev00000.dat").write_bytes(data)
     with pytest.raises(DamagedFile, match=rf"rev00000.dat has a record at byte {before + 8}, expected for height 15"):
         opened(tmp_path)

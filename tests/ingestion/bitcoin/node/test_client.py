@@ -19,14 +19,16 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import Folder, MissingUndo, WrongNetwork
+from ingestion.bitcoin.errors import MissingUndo, WrongNetwork
+from ingestion.bitcoin.files.folder import Folder
 from ingestion.bitcoin.fold import MAX_SATS
-from ingestion.bitcoin.history import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node import client as rpc
 from ingestion.bitcoin.node.client import NodeRefused, NodeUnreachable, PrunedBlock, ReorgDuringRead, Rest, Rpc
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import UsageError
-from ingestion.sample.regtest import Block, Chain, Coin, Transaction, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Block, Chain, Coin, Transaction
 
 REGTEST = NETWORKS["regtest"]
 START = 1_600_000_000
@@ -276,8 +278,10 @@ def folder(path: Path, chain: Chain) -> Folder:
 
 def joined(batches: list[Batch]) -> dict[tuple[bool, str], pl.DataFrame]:
     return {
-        (is_folded, table): pl.concat(getattr(batch, table) for batch in batches if batch.is_folded == is_folded)
-        for is_folded in {batch.is_folded for batch in batches}
+        (is_finalized, table): pl.concat(
+            getattr(batch, table) for batch in batches if batch.is_finalized == is_finalized
+        )
+        for is_finalized in {batch.is_finalized for batch in batches}
         for table in TABLES
     }
 
@@ -325,7 +329,7 @@ def test_a_node_says_what_its_files_say(ask, chain, tmp_path, monkeypatch, after
 def test_folded_batches_end_with_a_day(core, chain, monkeypatch):
     monkeypatch.setattr(rpc, "BATCH_BLOCKS", 20)
     batches = list(rpc.read(by_rpc(core), None, 150))
-    days = [batch.blocks_daily["value_date"] for batch in batches if batch.is_folded]
+    days = [batch.blocks_daily["value_date"] for batch in batches if batch.is_finalized]
     assert len(days) > 3
     assert all(one.max() < later.min() for one, later in pairwise(days))
 
@@ -333,8 +337,8 @@ def test_folded_batches_end_with_a_day(core, chain, monkeypatch):
 def test_days_that_are_held_spare_their_headers(core, ask, chain, tmp_path):
     node = folder(tmp_path, chain)
     expected = list(history.read(node, 150, 200))
-    blocks = pl.concat(batch.blocks_daily for batch in history.read(node, None, 100) if batch.is_folded)
-    by_block = [batch.blocks_daily for batch in history.read(node, None, 100) if not batch.is_folded]
+    blocks = pl.concat(batch.blocks_daily for batch in history.read(node, None, 100) if batch.is_finalized)
+    by_block = [batch.blocks_daily for batch in history.read(node, None, 100) if not batch.is_finalized]
     known = pl.concat([blocks, *by_block], how="diagonal")
     running = ask()
     core.asked.clear()

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from ingestion.bitcoin import ingest
 from ingestion.lake.tables import Lake
-from ingestion.sample import chain as sample
+from ingestion.sample import chains
+from ingestion.sample import holders as sample
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def made():
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
     lake = Lake(tmp_path_factory.mktemp("lake"))
-    ingest.from_sample(lake)
+    chains.read_coin_chain(lake)
     return lake
 
 
@@ -61,12 +61,12 @@ def test_the_lake_holds_every_coin_the_chain_spent(made, lake):
 
 def test_it_is_read_once(lake):
     before = {path: path.read_bytes() for path in lake.files()}
-    assert ingest.from_sample(lake).blocks == 0
+    chains.read_coin_chain(lake)
     assert {path: path.read_bytes() for path in lake.files()} == before
 
 
 def test_it_can_be_left_behind(tmp_path):
     lake = Lake(tmp_path)
-    ingest.from_sample(lake)
-    ingest.leave_sample(lake)
+    chains.read_coin_chain(lake)
+    chains.drop_chains(lake)
     assert pl.read_parquet(lake.root / "bitcoin" / "coin_flow" / "*.parquet").is_empty()

@@ -8,7 +8,8 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from ingestion.sample.regtest import Chain, Coin, Input, Output, Transaction, write_files
+from ingestion.sample.node_files import write_files
+from ingestion.sample.regtest import Chain, Coin, Input, Output, Transaction
 
 FIRST_DAY = date(2024, 10, 5)
 DAYS = 400

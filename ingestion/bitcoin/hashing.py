@@ -1,0 +1,11 @@
+"""The hash of blocks, transactions and undo records."""
+
+import hashlib
+
+
+def sha256d(*parts: bytes | memoryview) -> bytes:
+    """SHA-256 twice, over `parts` after each other."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return hashlib.sha256(digest.digest()).digest()

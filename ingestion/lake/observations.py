@@ -1,0 +1,78 @@
+"""Observations from captures: one row per change of a cell, with the time it was first seen."""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from ingestion.archive import Capture
+from ingestion.lake.tables import Schema
+
+CAPTURES = "captures"
+CAPTURE_SCHEMA = {
+    "resource": pl.String,
+    "file": pl.String,
+    "url": pl.String,
+    "fetched_at": pl.Datetime("us"),
+    "sha256": pl.String,
+    "origin": pl.String,
+    "is_sample": pl.Boolean,
+    "refusal": pl.String,
+}
+
+
+def observation_schema(key: Schema) -> dict[str, pl.DataType | type[pl.DataType]]:
+    """Columns of a table of observations whose cells are named by `key`."""
+    return {
+        **key,
+        "observed_at": pl.Datetime("us"),
+        "raw_text": pl.String,
+        "value": pl.Float64,
+        "archive_sha256": pl.String,
+    }
+
+
+def newest_state(observations: pl.DataFrame, key: Iterable[str]) -> pl.DataFrame:
+    """The last observation of each cell."""
+    return observations.sort("observed_at").unique([*key], keep="last", maintain_order=True)
+
+
+def observe(stored: pl.DataFrame, pages: Iterable[tuple[Capture, pl.DataFrame]], key: Iterable[str]) -> pl.DataFrame:
+    """The observations that `pages` add to `stored`: one row per change of a cell, at the time it was first seen.
+
+    The state of a cell nobody has seen is blank, so a blank cell adds no row until it held something; then it adds
+    one with neither raw_text nor value. What a page does not show says nothing. Two captures of the same second count
+    as one, the greater sha256 prevailing. Provided every page is newer than `stored`, the result does not depend on
+    how the captures are divided into calls.
+
+    Args:
+        stored: earlier observations, of `observation_schema(key)`.
+        pages: captures with their frames: key columns, raw_text, value.
+        key: the columns that name a cell.
+    """
+    key = list(key)
+    columns = stored.columns
+    seen = [
+        page.with_columns(
+            observed_at=pl.lit(capture.fetched_at, pl.Datetime("us")), archive_sha256=pl.lit(capture.sha256)
+        )
+        for capture, page in pages
+    ]
+    if not seen:
+        return stored.clear()
+    read = (
+        pl.concat([frame.select(columns) for frame in seen])
+        .sort("observed_at", "archive_sha256")
+        .unique([*key, "observed_at"], keep="last", maintain_order=True)
+    )
+    states = pl.concat(
+        [
+            newest_state(stored, key).with_columns(is_new=pl.lit(False)),
+            read.with_columns(is_new=pl.lit(True)),
+        ]
+    ).sort(*key, "observed_at")
+    value_before, text_before = (pl.col(name).shift(1).over(key) for name in ("value", "raw_text"))
+    # Texts count only where there is no number: "100" and "100.0" are the same figure.
+    differs = pl.col("value").ne_missing(value_before) | (
+        pl.col("value").is_null() & pl.col("raw_text").ne_missing(text_before)
+    )
+    return states.filter("is_new", differs).select(columns).sort("observed_at", *key)

@@ -1,0 +1,106 @@
+"""Parts and their record: what counts, what does not, and what a killed run leaves behind."""
+
+import polars as pl
+import pytest
+
+from ingestion.lake.ledger import Ledger, Record, collect_garbage, read, read_record
+from ingestion.lake.tables import Lake
+
+SCHEMA = {"n": pl.Int64}
+
+
+def rows(*numbers: int) -> pl.DataFrame:
+    return pl.DataFrame({"n": numbers}, schema=SCHEMA)
+
+
+def opened(lake: Lake, key: str = "one", former_key: str | None = None) -> Ledger[Record]:
+    collect_garbage(lake, "made", {"cells": SCHEMA})
+    record = read_record(lake, "made", key, Record) or Record()
+    return Ledger(lake, "made", key, {"cells": SCHEMA}, record, former_key)
+
+
+def counted(lake: Lake, key: str = "one") -> list[int]:
+    return sorted(read(lake, "made", read_record(lake, "made", key, Record) or Record(), "cells", SCHEMA)["n"])
+
+
+def on_disk(lake: Lake) -> list[int]:
+    return sorted(n for part in lake.parts("made", "cells") for n in lake.read("made", "cells", SCHEMA, part)["n"])
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake(tmp_path)
+
+
+def test_a_part_counts_once_it_is_committed(lake):
+    ledger = opened(lake)
+    ledger.write("cells", "", rows(1))
+    assert counted(lake) == []
+    ledger.commit()
+    assert counted(lake) == [1]
+
+
+def test_what_was_not_committed_is_removed_by_the_next_writer(lake):
+    ledger = opened(lake)
+    ledger.write("cells", "", rows(1))
+    ledger.commit()
+    ledger.replace("cells", "", rows(2))
+    assert on_disk(lake) == [1, 2]
+    assert opened(lake).read("cells")["n"].to_list() == [1]
+    assert on_disk(lake) == [1]
+
+
+def test_no_part_that_counts_is_written_again_under_its_name(lake):
+    for n in range(3):
+        ledger = opened(lake)
+        ledger.write("cells", "", rows(n))
+        ledger.commit()
+    assert counted(lake) == [0, 1, 2]
+
+
+def test_parts_of_one_suffix_are_replaced_and_the_others_stay(lake):
+    ledger = opened(lake)
+    for suffix, number in (("-a", 1), ("-a", 2), ("-b", 3)):
+        ledger.write("cells", suffix, rows(number))
+    ledger.replace("cells", "-a", rows(4))
+    ledger.commit()
+    assert ledger.read("cells", "-a")["n"].to_list() == [4]
+    assert counted(lake) == on_disk(lake) == [3, 4]
+
+
+def test_rows_join_a_part_that_has_room(lake):
+    ledger = opened(lake)
+    for numbers in ((1, 2), (3,), (4,), (5, 6)):
+        ledger.merge("cells", "-a", rows(*numbers), arrange=lambda each: each.sort("n"), max_rows=3)
+    ledger.commit()
+    assert counted(lake) == [1, 2, 3, 4, 5, 6]
+    assert sorted(lake.height("made", "cells", part) for part in ledger.names("cells", "-a")) == [3, 3]
+
+
+def test_keys_of_one_source_do_not_touch_each_other(lake):
+    one, other = opened(lake, "one"), opened(lake, "one-more")
+    for ledger, number in ((one, 1), (other, 2)):
+        ledger.write("cells", "", rows(number))
+        ledger.commit()
+    assert (counted(lake, "one"), counted(lake, "one-more"), on_disk(lake)) == ([1], [2], [1, 2])
+    one.reset()
+    assert counted(lake, "one") == []
+    assert counted(lake, "one-more") == on_disk(lake) == [2]
+
+
+def test_parts_of_a_former_key_are_known_by_their_suffix(lake):
+    former = opened(lake, "one")
+    former.write("cells", "-a", rows(1))
+    former.commit()
+    lake.rename_record("made", "one.json", "new-one.json")
+    ledger = opened(lake, "new-one", former_key="one")
+    ledger.replace("cells", "-a", rows(2))
+    ledger.commit()
+    assert counted(lake, "new-one") == on_disk(lake) == [2]
+
+
+def test_a_record_with_the_rows_of_its_parts_is_read(lake):
+    ledger = opened(lake)
+    ledger.write("cells", "", rows(1, 2))
+    lake.write_record("made", "one.json", '{"generation": 1, "parts": {"cells": {"one.1": 2}}}')
+    assert opened(lake).read("cells")["n"].to_list() == [1, 2]
