@@ -19,3 +19,11 @@ class PageRefused(IngestionError):
 
 class UsageError(IngestionError):
     """What was asked for cannot be done as asked."""
+
+
+class ChainMismatch(IngestionError):
+    """The node follows a chain that leaves the lake's below what is final."""
+
+
+class ReorgDuringRead(IngestionError):
+    """The chain changed faster than it could be read."""

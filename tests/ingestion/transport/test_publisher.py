@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
 from ingestion.errors import FetchFailed, UsageError
-from ingestion.transport.publisher import Http, NotPublished
+from ingestion.transport.errors import NotPublished
+from ingestion.transport.publisher import Http
 
 PAGE = b"<table>149.3</table>"
 SECRET = "s3cr3t"
@@ -348,7 +349,7 @@ class SafeButRedirecting(HTTPAdapter):
 
 def test_https_is_never_left_for_http(publisher: Publisher, http: Http) -> None:
     publisher.answers = [OK]
-    http._session.mount("https://safe.test/", SafeButRedirecting(publisher.address()))
+    http._session._requests.mount("https://safe.test/", SafeButRedirecting(publisher.address()))
     error = failure(http, f"https://safe.test/btc/?key={SECRET}")
     assert str(error).startswith("https://safe.test/btc/ redirects from https to http: ")
     assert publisher.requests == []
