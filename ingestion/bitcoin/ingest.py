@@ -71,14 +71,14 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     """Read what is new from a running node, RPC or REST.
 
     Args:
-        node: an `rpc.Rpc` or `rpc.Rest`.
+        node: a `client.Rpc` or `client.Rest`.
         confirmations: as in `from_files`.
         progress: told (blocks done, blocks in all, coins spent in them).
 
     Raises:
         ChainMismatch, IngestionError: as in `from_files`.
     """
-    from ingestion.bitcoin.node import client as rpc
+    from ingestion.bitcoin.node import blocks
 
     network = node.network.name
     ledger = Ledger(lake, network)
@@ -86,8 +86,8 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
         ledger.reset()
     after = ledger.last_common(node.hash_at)
     fold_until = node.tip()[0] - confirmations
-    batches = rpc.read(node, after, fold_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
-    ledger.append(batches, after, fold_until, node.road)
+    batches = blocks.read(node, after, fold_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
+    ledger.append(batches, after, fold_until, node.transport)
     tip_height = ledger.record.tip_height
     return IngestResult(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
 
@@ -97,7 +97,7 @@ def from_snapshot(lake: Lake, path: Path, chain: Chain) -> IngestResult:
 
     Args:
         path: a file that `dumptxoutset` wrote.
-        chain: the chain it was taken from: a `files.Folder`, or an `rpc.Chain` with all headers.
+        chain: the chain it was taken from: a `files.Folder`, or a `NodeChain` with all headers.
 
     Raises:
         UsageError: there is no such file, or the lake holds blocks already.

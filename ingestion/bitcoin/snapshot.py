@@ -48,7 +48,7 @@ class DamagedSnapshot(IngestionError):
 
 
 class Chain(Protocol):
-    """What is needed of the chain the snapshot was taken from: a `files.Folder`, or an `rpc.Chain` with all headers."""
+    """What is needed of the chain the snapshot was taken from: a `files.Folder`, or a `NodeChain` with all headers."""
 
     network: Network
     first_day: int

@@ -14,6 +14,7 @@ from ingestion.transport.errors import NotPublished
 from ingestion.transport.retry import ALWAYS, Failure, Policy, throttled
 from ingestion.transport.session import Answer, Bounds, Cause, NoAnswer, Session
 
+BOUNDS = Bounds(max_bytes=64 * 2**20, silence_seconds=30, total_seconds=600)
 CHALLENGE_MARKS = (b"Just a moment", b"cf-chl", b"cf_chl")
 
 _CHECK_ADDRESS = "check the http or https address, its redirects and the certificates of this machine"
@@ -31,9 +32,8 @@ _REMEDIES = {
 class Http:
     """GET with retries, back-off and a rate limit per host; meant for one thread.
 
-    Connection errors, time-outs, bodies cut short, 429 and 5xx are tried up to `attempts` times. `timeout_seconds`
-    bounds the connection and each silence of the publisher, `total_seconds` a whole answer, and `max_bytes` its body,
-    decompressed. The usual proxy and certificate settings of the machine apply.
+    Connection errors, time-outs, bodies cut short, 429 and 5xx are tried up to `attempts` times. The usual proxy and
+    certificate settings of the machine apply.
 
     Raises:
         UsageError: `contact` cannot be sent in a header.
@@ -44,9 +44,7 @@ class Http:
         contact: str = "",
         min_interval_seconds: float = 1.0,
         attempts: int = 4,
-        timeout_seconds: float = 30.0,
-        total_seconds: float = 600.0,
-        max_bytes: int = 64 * 1024 * 1024,
+        bounds: Bounds = BOUNDS,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ):
@@ -55,7 +53,7 @@ class Http:
         suffix = f" (+{contact})" if contact else ""
         self._headers = {"User-Agent": f"flowhouse/{version('flowhouse')}{suffix}"}
         self._session = Session(
-            Bounds(max_bytes, timeout_seconds, total_seconds),
+            bounds,
             follow_redirects=True,
             before_request=_Pace(min_interval_seconds, sleep, monotonic),
         )

@@ -21,13 +21,16 @@ def page(url: str) -> str:
 
 
 def origin(url: str) -> str | None:
-    """scheme://host:port of `url`; None where it is no http or https address."""
+    """scheme://host:port of `url`; None where it is no http or https address.
+
+    An @ in its path is taken for the end of a password with a slash in it, whose start would else pass for the host.
+    """
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if is_address else None
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if is_address and "@" not in parts.path else None
 
 
 def secrets(url: str) -> list[str]:
