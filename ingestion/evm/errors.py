@@ -3,24 +3,8 @@
 from ingestion.errors import IngestionError
 
 
-class NodeUnreachable(IngestionError):
-    """The provider did not answer, was busy for too long, or broke off."""
-
-
-class NodeRefused(IngestionError):
-    """The provider answered, but not with what was asked for."""
-
-
-class ReorgDuringRead(IngestionError):
-    """The node's chain changed faster than it could be read."""
-
-
 class WrongChain(IngestionError):
     """The provider serves another chain than was asked for, or none that is known here."""
-
-
-class ChainMismatch(IngestionError):
-    """The node follows a chain that leaves the lake's below what is finalized."""
 
 
 class AnswerRefused(IngestionError):

@@ -9,9 +9,10 @@ import msgspec
 import polars as pl
 
 from ingestion.evm import decode
-from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import COIN, Block, Pair
 from ingestion.threads import in_order
+from ingestion.transport.errors import NodeRefused
 
 # Providers limit batches at 10 to 1,000 calls; 50 headers are 0.1 MB.
 CALLS_A_BATCH = 50

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import polars as pl
 
-from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node, require_header
 from ingestion.evm.rows import Pair, Span
 from ingestion.threads import in_order
+from ingestion.transport.errors import NodeRefused
 
 FIRST_WIDTH, WIDEST = 100, 10_000
 # An answer of so many logs is 7 MB; a wider range is not tried then.
@@ -124,8 +125,8 @@ def _timed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
     if not found["block_time"].null_count():
         return found
     blocks = found.select("block_number", "block_hash").unique().sort("block_number")
-    headers = list(node.headers(blocks["block_number"]))
-    if [header and header.hash for header in headers] != blocks["block_hash"].to_list():
+    headers = [header for header in node.headers(blocks["block_number"]) if header]
+    if [header.hash for header in headers] != blocks["block_hash"].to_list():
         raise AnswerRefused(f"{node.shown} gives logs of blocks that are not on its chain")
     times = blocks.with_columns(pl.Series("block_time", [header.time for header in headers], dtype=pl.Int64))
     return found.drop("block_time").join(times, on=["block_number", "block_hash"]).select(found.columns)

@@ -44,6 +44,8 @@ def reconcile(node: Node, ledger: Ledger, watch_list: WatchList, first_blocks: M
         a sentence per token that is refused, and one where the node does not know the state of the block.
     """
     number = ledger.record.final_number
+    if number is None:
+        return []
     state = OldState(node, require_header(node.header(number), node, number))
     failures = []
     for token in watch_list.tokens:

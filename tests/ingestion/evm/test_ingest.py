@@ -6,15 +6,16 @@ import polars as pl
 import pytest
 from simulated import TOKEN, Spoilt, held, mint
 
-from ingestion.errors import UsageError
+from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import ingest, reconcile
-from ingestion.evm.errors import ChainMismatch, NodeRefused, ReorgDuringRead, WrongChain
+from ingestion.evm.errors import WrongChain
 from ingestion.evm.ingest import BlockRange
 from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
+from ingestion.transport.errors import NodeRefused
 
 DAY = 86_400
 START = int(datetime(2025, 11, 1, tzinfo=UTC).timestamp())

@@ -8,14 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from ingestion.errors import UsageError
-from ingestion.evm.errors import AnswerRefused, NodeRefused, NodeUnreachable
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node
-from ingestion.evm.provider import Provider
+from ingestion.evm.provider import BOUNDS, Provider
+from ingestion.transport.errors import NodeRefused, NodeUnreachable
+from ingestion.transport.session import Cause, NoAnswer
 
 KEY = "sEcr3tK3y0123456789"
 GOOD = b'{"jsonrpc": "2.0", "id": 0, "result": "0x1"}'
@@ -85,7 +88,11 @@ def ask(server, waits) -> Iterator[Callable]:
     def ask(*replies: Reply, is_patient: bool = True, chance: float = 1.0, read: Callable = bytes):
         server.replies = list(replies)
         url = f"http://user:{KEY}-p@{server.host}/v3/{KEY}?apikey={KEY}%2Bq"
-        made.append(Provider(url, attempts=4, timeout_seconds=2, sleep=waits.append, chance=lambda: chance))
+        made.append(
+            Provider(
+                url, attempts=4, bounds=replace(BOUNDS, silence_seconds=2), sleep=waits.append, chance=lambda: chance
+            )
+        )
         return made[-1].ask("eth_chainId", [], read, is_patient)
 
     yield ask
@@ -214,9 +221,9 @@ def test_no_more_requests_are_under_way_than_may_be(server):
     class Counting(Provider):
         def __init__(self, *given, **named):
             super().__init__(*given, **named)
-            self._session.post = self.post
+            self._session.request = self.request
 
-        def post(self, *given, **named):
+        def request(self, *given, **named):
             nonlocal under_way, most
             with counting:
                 under_way += 1
@@ -224,7 +231,7 @@ def test_no_more_requests_are_under_way_than_may_be(server):
             time.sleep(0.01)
             with counting:
                 under_way -= 1
-            raise OSError
+            return NoAnswer(Cause.INVALID, "")
 
     provider = Counting(f"http://{server.host}", in_flight=3)
     with ThreadPoolExecutor(12) as pool:
