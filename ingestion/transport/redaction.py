@@ -36,8 +36,10 @@ def origin(url: str) -> str | None:
 def secrets(url: str) -> list[str]:
     """What of `url` must never be shown, as it stands there and decoded, the longest first."""
     parts = urlsplit(url)
-    values = [value for _, value in parse_qsl(parts.query)]
-    pieces = [url, parts.path, parts.query, *parts.path.split("/"), *values, parts.username, parts.password]
+    values = [each.partition("=")[2] for each in parts.query.split("&")]
+    decoded = [value for _, value in parse_qsl(parts.query)]
+    userinfo = [parts.username, parts.password]
+    pieces = [url, parts.path, parts.query, *parts.path.split("/"), *values, *decoded, *userinfo]
     forms = {form for piece in pieces if piece for form in (piece, unquote(piece)) if len(form) >= SECRET_LENGTH}
     return sorted(forms, key=len, reverse=True)
 

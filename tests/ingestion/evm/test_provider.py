@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from loopback import bomb, drip, serving
 
 from ingestion.errors import UsageError
 from ingestion.evm.errors import AnswerRefused
@@ -120,6 +122,11 @@ def test_a_provider_says_itself_how_long_to_wait(ask, waits):
     assert waits == [7]
 
 
+def test_a_wait_of_just_the_bound_is_waited_for(ask, waits):
+    ask((429, {"Retry-After": "120"}, b""), (200, {}, GOOD))
+    assert waits == [120]
+
+
 def test_a_wait_that_is_too_long_ends_in_a_sentence(ask, waits):
     with pytest.raises(NodeUnreachable, match=r"answers 429 .* come back in 10 minutes"):
         ask((429, {"Retry-After": "600"}, b"quota"))
@@ -171,6 +178,24 @@ def test_an_error_of_the_node_is_not_asked_for_again_and_told_in_its_words(serve
         Node(provider).chain_id()
     assert waits == []
     provider.close()
+
+
+def test_an_answer_that_unpacks_to_too_much_is_left_to_a_smaller_request(waits):
+    bounds = replace(BOUNDS, max_bytes=1_000_000)
+    with serving(bomb()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
+        with pytest.raises(AnswerRefused, match=r"serves more than 1000000 bytes$") as caught:
+            provider.ask("eth_getLogs", [], bytes)
+        assert not caught.value.is_passing
+    assert waits == []
+
+
+def test_an_answer_that_drips_is_given_up(waits):
+    bounds = replace(BOUNDS, total_seconds=0.3)
+    with serving(drip()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
+        words = r"did not end its answer within 0\.3 s: check the connection, or ask another provider\."
+        with pytest.raises(NodeUnreachable, match=words):
+            provider.ask("eth_getLogs", [], bytes)
+    assert waits == []
 
 
 @pytest.mark.parametrize("status", [401, 403])

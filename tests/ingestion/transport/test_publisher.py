@@ -17,6 +17,7 @@ import pytest
 import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
+from loopback import bomb, drip, serving
 from requests.adapters import HTTPAdapter
 
 from ingestion.errors import FetchFailed, UsageError
@@ -308,6 +309,20 @@ def test_endless_page_is_refused_at_the_limit(publisher: Publisher) -> None:
 
     publisher.answers = [endless]
     assert "serves more than" in str(failure(Http(bounds=replace(BOUNDS, max_bytes=100_000)), publisher.address()))
+
+
+def test_page_that_unpacks_to_too_much_is_refused_at_once(naps: list[float]) -> None:
+    with serving(bomb()) as url:
+        error = failure(Http(bounds=replace(BOUNDS, max_bytes=1_000_000), sleep=naps.append), url)
+    assert str(error) == f"{url} serves more than 1000000 bytes: check the address or raise the limit."
+    assert naps == []
+
+
+def test_page_that_drips_is_given_up(naps: list[float]) -> None:
+    with serving(drip()) as url:
+        error = failure(Http(bounds=replace(BOUNDS, total_seconds=0.3), sleep=naps.append), url)
+    assert str(error) == f"{url} did not end its answer within 0.3 s: check the connection or come back later."
+    assert naps == []
 
 
 def test_redirect_is_followed(publisher: Publisher, http: Http) -> None:

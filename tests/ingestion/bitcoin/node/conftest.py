@@ -42,10 +42,10 @@ def ask(request, core) -> Iterator[Callable[..., Node]]:
     opened = []
 
     def ask(**options) -> Node:
-        options = {"network": REGTEST, "sleep": ask.waits.append, **options}
+        options = {"url": core.url, "network": REGTEST, "sleep": ask.waits.append, **options}
         if request.param == "rpc":
             options = {"user": USER, "password": PASSWORD, **options}
-        opened.append((Rpc if request.param == "rpc" else Rest)(core.url, **options))
+        opened.append((Rpc if request.param == "rpc" else Rest)(**options))
         return opened[-1]
 
     ask.waits = []

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from loopback import bomb, drip, serving
 from stand_in import BLOCKS, HALF, PASSWORD, REGTEST, USER, Core, Reply, always, by_rpc, error, once
 
 from ingestion.bitcoin.node.client import Rpc
@@ -121,4 +122,20 @@ def test_another_server(ask, core):
     core.interrupts = [always("", (200, b'{"result":{"chain":5},"chain":5}'))]
     with pytest.raises(NodeRefused, match=r"not a Bitcoin node's"):
         ask()
+    assert ask.waits == []
+
+
+def test_an_answer_that_unpacks_to_too_much(ask):
+    with (
+        serving(bomb()) as url,
+        pytest.raises(NodeRefused, match=r"serves more than 1000000 bytes: check the address\."),
+    ):
+        ask(url=url, bounds=replace(BOUNDS, max_bytes=1_000_000))
+    assert ask.waits == []
+
+
+def test_an_answer_that_drips(ask):
+    words = r"did not end its answer within 0\.3 s: check the address and the connection\."
+    with serving(drip()) as url, pytest.raises(NodeUnreachable, match=words):
+        ask(url=url, bounds=replace(BOUNDS, total_seconds=0.3))
     assert ask.waits == []
