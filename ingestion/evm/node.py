@@ -1,4 +1,4 @@
-"""What a node of an account chain says, typed and checked: headers, logs, code, balances."""
+"""What a node of an account chain answers, typed and checked: headers, logs, code, balances."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Provider(Protocol):
-    """Who is asked: `rpc.Provider`, or one made up for a sample or a test."""
+    """Who is asked: `provider.Provider`, or a chain made for a sample or a test."""
 
     shown: str
     in_flight: int
@@ -36,23 +36,23 @@ class Provider(Protocol):
     def ask_many(self, method: str, params: Sequence[Sequence], read: Callable[[bytes], Result]) -> Result: ...
 
 
-class Header(msgspec.Struct, rename={"parent": "parentHash", "told_number": "number", "told_time": "timestamp"}):
+class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "number", "hex_time": "timestamp"}):
     """What is needed of a block header."""
 
-    told_number: str
+    hex_number: str
     hash: str
     parent: str
-    told_time: str
+    hex_time: str
     logsBloom: str
 
     @property
     def number(self) -> int:
-        return int(self.told_number, 16)
+        return int(self.hex_number, 16)
 
     @property
     def time(self) -> int:
         """Seconds since 1970."""
-        return int(self.told_time, 16)
+        return int(self.hex_time, 16)
 
     @property
     def block(self) -> Block:

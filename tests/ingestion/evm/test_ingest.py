@@ -257,7 +257,7 @@ def test_without_old_state_a_first_block_must_be_stated_and_logs_are_taken(lake)
     assert "missing trie node" in first
     assert "state it there, or ask an archive node" in first
     assert "cannot be compared (error -32000: missing trie node)" in second
-    assert "the logs were taken all the same" in second
+    assert "the logs are stored all the same" in second
     assert table(lake).height == 29
     assert table(lake, "supplies")["is_reconciled"].to_list() == [None]
 
