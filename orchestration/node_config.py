@@ -13,7 +13,8 @@ from orchestration.home import Settings
 
 if TYPE_CHECKING:
     from ingestion.bitcoin.files.folder import Folder
-    from ingestion.bitcoin.node.client import Chain, Node
+    from ingestion.bitcoin.node.chain import NodeChain
+    from ingestion.bitcoin.node.client import Node
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def node(place: NodeLocation, settings: Settings) -> Node:
     return Rpc(place.rpc, network, place.cookie, settings.rpc_user, settings.rpc_password)
 
 
-def headers(running: Node) -> Chain:
+def headers(running: Node) -> NodeChain:
     """The running node's chain, all headers asked for."""
-    from ingestion.bitcoin.node.client import Chain
+    from ingestion.bitcoin.node.chain import NodeChain
 
-    return Chain(running)
+    return NodeChain(running)

@@ -80,7 +80,7 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     Raises:
         ChainMismatch, IngestionError: as in `from_files`.
     """
-    from ingestion.bitcoin.node import client as rpc
+    from ingestion.bitcoin.node import blocks
 
     network = node.network.name
     ledger = CoinLedger(lake, node.network)
@@ -88,8 +88,10 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
         ledger.reset()
     after = ledger.last_common(node.hash_at)
     finalize_until = node.tip()[0] - confirmations
-    batches = rpc.read(node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress)
-    ledger.append(batches, after, finalize_until, node.road)
+    batches = blocks.read(
+        node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress
+    )
+    ledger.append(batches, after, finalize_until, node.transport)
     tip_height = ledger.record.tip_height
     return IngestResult(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
 

@@ -45,7 +45,7 @@ LOGS = {
     "transaction_hash": pl.String,
     "log_index": pl.Int64,
 }
-"""A log as told; `block_time` in seconds since 1970, null where the node does not give it."""
+"""A log as the node gives it; `block_time` in seconds since 1970, null where the node does not give it."""
 
 # decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
 _LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
@@ -59,8 +59,8 @@ def logs(body: bytes) -> pl.DataFrame:
         AnswerRefused: it is cut or garbled, is an error (the sentence has the provider's words), or has logs that a
             reorg removed.
     """
-    told = (
-        _told(body)
+    found = (
+        _read(body)
         .select(
             pl.col("address", "blockHash", "transactionHash").str.to_lowercase(),
             "topics",
@@ -72,22 +72,22 @@ def logs(body: bytes) -> pl.DataFrame:
         )
         .rename({"blockHash": "block_hash", "transactionHash": "transaction_hash"})
     )
-    needed = told.select("block_number", "address", "topics", "data", *LOG_KEY)
-    if told["removed"].any() or needed.null_count().sum_horizontal().item():
+    needed = found.select("block_number", "address", "topics", "data", *LOG_KEY)
+    if found["removed"].any() or needed.null_count().sum_horizontal().item():
         raise AnswerRefused("the answer holds logs without a block, or such as a reorg removed")
-    words = pl.concat([told["data"], told["topics"].explode(empty_as_null=False).rename("data")])
+    words = pl.concat([found["data"], found["topics"].explode(empty_as_null=False).rename("data")])
     if words.str.join().item().encode().translate(None, _DIGITS):  # in half the time of a pattern
         raise AnswerRefused("the answer holds data that is not in hexadecimal digits")
-    return told.select(*LOGS).unique(LOG_KEY, maintain_order=True)
+    return found.select(*LOGS).unique(LOG_KEY, maintain_order=True)
 
 
-def _told(body: bytes) -> pl.DataFrame:
+def _read(body: bytes) -> pl.DataFrame:
     """The logs of an answer as _LOG; raises as `logs` for what is no list of them."""
     if (found := uniform_logs.cut(body)) is None:
         return _parsed(body)
     first, numbers = _parsed(found[0]), found[1]
-    told = numbers.join(first.drop(numbers.columns, strict=False), how="cross").select(*_LOG)
-    return told if told.head(1).equals(first) else _parsed(body)
+    every = numbers.join(first.drop(numbers.columns, strict=False), how="cross").select(*_LOG)
+    return every if every.head(1).equals(first) else _parsed(body)
 
 
 def _parsed(body: bytes) -> pl.DataFrame:

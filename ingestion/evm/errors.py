@@ -3,14 +3,6 @@
 from ingestion.errors import IngestionError
 
 
-class NodeUnreachable(IngestionError):
-    """The provider did not answer, was busy for too long, or broke off."""
-
-
-class NodeRefused(IngestionError):
-    """The provider answered, but not with what was asked for."""
-
-
 class WrongChain(IngestionError):
     """The provider serves another chain than was asked for, or none that is known here."""
 

@@ -8,13 +8,14 @@ import polars as pl
 
 from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import decode, ranges
-from ingestion.evm.errors import AnswerRefused, NodeRefused, WrongChain
+from ingestion.evm.errors import AnswerRefused, WrongChain
 from ingestion.evm.ledger import EventLedger, EventRecord
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
 from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
+from ingestion.transport.errors import NodeRefused
 
 # Rows are stored when there are so many, or after so many answers.
 BATCH_ROWS, BATCH_ANSWERS = 100_000, 200
@@ -89,8 +90,7 @@ def from_node(
     events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
     if wanted.day is None and (wanted.last is None or wanted.last > finalized.number):
         events += _read_tail(node, ledger, watch_list, tuple(pairs), finalized, wanted.last)
-    if ledger.record.final_number is not None:
-        failures += reconcile(node, ledger, watch_list, first_blocks)
+    failures += reconcile(node, ledger, watch_list, first_blocks)
     return IngestResult(watch_list.network, events, ledger.last_block(), tuple(failures))
 
 

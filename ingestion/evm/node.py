@@ -1,4 +1,4 @@
-"""What a node of an account chain says, typed and checked: headers, logs, code, balances."""
+"""What a node of an account chain answers, typed and checked: headers, logs, code, balances."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,9 +9,10 @@ import msgspec
 import polars as pl
 
 from ingestion.evm import decode
-from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import COIN, Block, Pair
 from ingestion.threads import in_order
+from ingestion.transport.errors import NodeRefused
 
 # Providers limit batches at 10 to 1,000 calls; 50 headers are 0.1 MB.
 CALLS_A_BATCH = 50
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Provider(Protocol):
-    """Who is asked: `rpc.Provider`, or one made up for a sample or a test."""
+    """Who is asked: `provider.Provider`, or a chain made for a sample or a test."""
 
     shown: str
     in_flight: int
@@ -35,23 +36,23 @@ class Provider(Protocol):
     def ask_many(self, method: str, params: Sequence[Sequence], read: Callable[[bytes], Result]) -> Result: ...
 
 
-class Header(msgspec.Struct, rename={"parent": "parentHash", "told_number": "number", "told_time": "timestamp"}):
+class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "number", "hex_time": "timestamp"}):
     """What is needed of a block header."""
 
-    told_number: str
+    hex_number: str
     hash: str
     parent: str
-    told_time: str
+    hex_time: str
     logsBloom: str
 
     @property
     def number(self) -> int:
-        return int(self.told_number, 16)
+        return int(self.hex_number, 16)
 
     @property
     def time(self) -> int:
         """Seconds since 1970."""
-        return int(self.told_time, 16)
+        return int(self.hex_time, 16)
 
     @property
     def block(self) -> Block:

@@ -7,18 +7,19 @@ from itertools import pairwise
 
 import polars as pl
 
-from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node, require_header
 from ingestion.evm.rows import Pair, Span
 from ingestion.threads import in_order
+from ingestion.transport.errors import NodeRefused
 
 FIRST_WIDTH, WIDEST = 100, 10_000
 # An answer of so many logs is 7 MB; a wider range is not tried then.
 MANY_LOGS = 10_000
 # Ranges that went well before a width that was refused is tried again: providers' limits change, and with the chain.
 REGROW_AFTER = 16
-# An answer is held against the blooms of the blocks it has no log of where there are so many in a row, or a quarter of
-# its range: what is cut off is cut off at an end, and a busy contract's own silences are shorter.
+# An answer is checked against the blooms of the blocks it has no log of where there are so many in a row, or a quarter
+# of its range: what is cut off is cut off at an end, and a busy contract's own gaps are shorter.
 MAX_UNVERIFIED_GAP = 100
 
 
@@ -28,22 +29,22 @@ class Width:
     def __init__(self, width: int = FIRST_WIDTH):
         self.now = width
         self._ceiling = WIDEST
-        self._calm = 0
+        self._successes = 0
         self._lock = threading.Lock()
 
     def record_success(self, width: int, logs: int) -> None:
         """A range of so many blocks gave so many logs: the next may be wider."""
         with self._lock:
-            self._calm += 1
-            if self._calm >= REGROW_AFTER:
-                self._calm, self._ceiling = 0, min(2 * self._ceiling, WIDEST)
+            self._successes += 1
+            if self._successes >= REGROW_AFTER:
+                self._successes, self._ceiling = 0, min(2 * self._ceiling, WIDEST)
             if width >= self.now and logs < MANY_LOGS:
                 self.now = min(2 * self.now, self._ceiling)
 
     def record_refusal(self, width: int) -> None:
         """A range of so many blocks was refused: the next is at most half as wide, and so for a while."""
         with self._lock:
-            self._calm = 0
+            self._successes = 0
             self.now = self._ceiling = max(1, min(self.now, width // 2))
 
 
@@ -53,7 +54,7 @@ def read(node: Node, span: Span, width: Width) -> Iterator[tuple[int, pl.DataFra
     Several ranges are under way at once. Memory holds no more than these, whatever the length of the span.
 
     Raises:
-        NodeUnreachable, NodeRefused: as `rpc` names them, or the provider refuses a single block.
+        NodeUnreachable, NodeRefused: as `provider` names them, or the provider refuses a single block.
     """
 
     def found(piece: tuple[int, int]) -> tuple[int, pl.DataFrame]:
@@ -84,8 +85,8 @@ def _read(node: Node, first: int, last: int, pairs: tuple[Pair, ...], width: Wid
         return
     width.record_success(blocks, found.height)
     yield found
-    for silent in _silences(found, first, last):
-        yield from _left_out(node, silent, pairs)
+    for gap in _gaps(found, first, last):
+        yield from _verified(node, gap, pairs)
 
 
 def _of_block(node: Node, number: int, pairs: tuple[Pair, ...], reason: AnswerRefused) -> pl.DataFrame:
@@ -99,20 +100,20 @@ def _of_block(node: Node, number: int, pairs: tuple[Pair, ...], reason: AnswerRe
         ) from None
 
 
-def _silences(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
-    """Runs of blocks without a log that are too long to be believed."""
+def _gaps(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
+    """Runs of blocks without a log that are too long to be believed unverified."""
     longest = min(MAX_UNVERIFIED_GAP, (last + 1 - first) // 4)
-    loud = [first - 1, *found["block_number"].unique().sort(), last + 1]
-    for before, after in pairwise(loud):
+    with_logs = [first - 1, *found["block_number"].unique().sort(), last + 1]
+    for before, after in pairwise(with_logs):
         if after - before - 1 > longest:
             yield range(before + 1, after)
 
 
-def _left_out(node: Node, silent: range, pairs: tuple[Pair, ...]) -> Iterator[pl.DataFrame]:
+def _verified(node: Node, gap: range, pairs: tuple[Pair, ...]) -> Iterator[pl.DataFrame]:
     """The logs of blocks said to have none, asked for by hash where the block's bloom does not exclude any."""
-    for number, header in zip(silent, node.headers(silent), strict=True):
+    for number, header in zip(gap, node.headers(gap), strict=True):
         if require_header(header, node, number).may_hold(pairs):
-            yield _of_block(node, number, pairs, AnswerRefused("nothing is said of it, its bloom says maybe"))
+            yield _of_block(node, number, pairs, AnswerRefused("no log was given, its bloom allows some"))
 
 
 def _timed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
@@ -124,8 +125,8 @@ def _timed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
     if not found["block_time"].null_count():
         return found
     blocks = found.select("block_number", "block_hash").unique().sort("block_number")
-    headers = list(node.headers(blocks["block_number"]))
-    if [header and header.hash for header in headers] != blocks["block_hash"].to_list():
+    headers = [header for header in node.headers(blocks["block_number"]) if header]
+    if [header.hash for header in headers] != blocks["block_hash"].to_list():
         raise AnswerRefused(f"{node.shown} gives logs of blocks that are not on its chain")
     times = blocks.with_columns(pl.Series("block_time", [header.time for header in headers], dtype=pl.Int64))
     return found.drop("block_time").join(times, on=["block_number", "block_hash"]).select(found.columns)

@@ -1,4 +1,4 @@
-"""Tokens held against the node's own accounts at the last finalized block: their supply, and what a sample of holders
+"""Tokens compared with the node's own accounts at the last finalized block: their supply, and what a sample of holders
 and the watched addresses hold. Transfers that were left out, or that are not all there is, show here."""
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ class OldState:
         except AnswerRefused as error:
             self.missing = (
                 f"The accounts at block {self.block.number:,} cannot be compared ({error}): ask a node that keeps their"
-                " state, an archive node for old blocks; the logs were taken all the same."
+                " state, an archive node for old blocks; the logs are stored all the same."
             )
             return None
 
@@ -44,6 +44,8 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
         a sentence per token that is refused, and one where the node does not know the state of the block.
     """
     number = ledger.record.final_number
+    if number is None:
+        return []
     state = OldState(node, require_header(node.header(number), node, number))
     failures = []
     for token in watch_list.tokens:
@@ -51,12 +53,12 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
             continue
         supply = state.ask(lambda at, token=token: node.supply(token.address, at))
         transfers = _transfers(ledger, token, first_blocks[token.address], number)
-        held = None if transfers is None else _held_in_all(transfers)
+        total = None if transfers is None else _total(transfers)
         differences = _differences(state, ledger, watch_list, token, transfers)
-        if supply is not None and held is not None and supply != held:
-            differences.insert(0, f"its totalSupply is {supply:,} and its transfers give {held:,}")
-        is_reconciled = None if supply is None or held is None else not differences
-        ledger.add_states({"supplies": _supply(watch_list, state.block, token, supply, held, is_reconciled)})
+        if supply is not None and total is not None and supply != total:
+            differences.insert(0, f"its totalSupply is {supply:,} and its transfers give {total:,}")
+        is_reconciled = None if supply is None or total is None else not differences
+        ledger.add_states({"supplies": _supply(watch_list, state.block, token, supply, total, is_reconciled)})
         if differences:
             ledger.refuse(token.address)
             failures.append(
@@ -69,13 +71,13 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
 
 
 def _transfers(ledger: EventLedger, token: Token, first: int, last: int) -> pl.LazyFrame | None:
-    """A token's transfers up to a block; None where they are not held from its first block on."""
+    """A token's transfers up to a block; None where some are missing since its first block."""
     if ledger.gaps([(token.address, TRANSFER)], {token.address: first}, first, last):
         return None
     return ledger.scan("transfers").filter(pl.col("token") == token.address, pl.col("block_number") <= last)
 
 
-def _held_in_all(transfers: pl.LazyFrame) -> int:
+def _total(transfers: pl.LazyFrame) -> int:
     """What was minted less what was burned; transfers to and from the zero address."""
     (balance,) = _balances(transfers, [ZERO_ADDRESS])
     return -balance
@@ -101,14 +103,14 @@ def _differences(
     """Addresses whose balance is not what their transfers give; all balances that were asked for are stored."""
     sample = set() if transfers is None else _sample(transfers)
     addresses = sorted({*sample, *watch_list.addresses} - {ZERO_ADDRESS})
-    told = state.ask(lambda at: state.node.balances(addresses, token.address, at))
-    if not told:
+    balances = state.ask(lambda at: state.node.balances(addresses, token.address, at))
+    if not balances:
         return []
-    ledger.add_states({"balances": _balance_rows(watch_list, state.block, token.address, addresses, told)})
-    given = told if transfers is None else _balances(transfers, addresses)
+    ledger.add_states({"balances": _balance_rows(watch_list, state.block, token.address, addresses, balances)})
+    given = balances if transfers is None else _balances(transfers, addresses)
     return [
         f"{address} holds {units:,} and its transfers give {sum_:,}"
-        for address, units, sum_ in zip(addresses, told, given, strict=True)
+        for address, units, sum_ in zip(addresses, balances, given, strict=True)
         if units != sum_
     ]
 
@@ -126,17 +128,17 @@ def _sample(transfers: pl.LazyFrame) -> set[str]:
 def _own_coin(state: OldState, ledger: EventLedger, watch_list: WatchList) -> None:
     """Store what the watched addresses hold of the chain's own coin."""
     addresses = list(watch_list.addresses)
-    if told := state.ask(lambda at: state.node.balances(addresses, COIN, at)):
-        ledger.add_states({"balances": _balance_rows(watch_list, state.block, COIN, addresses, told)})
+    if balances := state.ask(lambda at: state.node.balances(addresses, COIN, at)):
+        ledger.add_states({"balances": _balance_rows(watch_list, state.block, COIN, addresses, balances)})
 
 
 def _balance_rows(
-    watch_list: WatchList, header: Header, token: str, addresses: list[str], told: list[int]
+    watch_list: WatchList, header: Header, token: str, addresses: list[str], units: list[int]
 ) -> pl.DataFrame:
     block = header.block
     rows = [
-        (watch_list.network, watch_list.chain_id, address, token, block.date, block.number, block.hash, _units(units))
-        for address, units in zip(addresses, told, strict=True)
+        (watch_list.network, watch_list.chain_id, address, token, block.date, block.number, block.hash, _units(amount))
+        for address, amount in zip(addresses, units, strict=True)
     ]
     return pl.DataFrame(rows, schema=BALANCES, orient="row")
 
@@ -146,12 +148,12 @@ def _supply(
     header: Header,
     token: Token,
     supply: int | None,
-    held: int | None,
+    total: int | None,
     is_reconciled: bool | None,
 ) -> pl.DataFrame:
     block = header.block
     row = (watch_list.network, watch_list.chain_id, token.address, block.date, block.number, block.hash)
-    row = (*row, _units(supply), _units(held), is_reconciled)
+    row = (*row, _units(supply), _units(total), is_reconciled)
     return pl.DataFrame([row], schema=SUPPLIES, orient="row")
 
 

@@ -36,12 +36,12 @@ def cut(body: bytes) -> tuple[bytes, pl.DataFrame] | None:
     pieces = _pieces(logs, (edges + [1, 0] * len(numbers)).ravel())
     between = [first[one.end("digits") : other.start("digits")] for one, other in pairwise(numbers)]
     head, tail = first[: numbers[0].start("digits")], first[numbers[-1].end("digits") :]
-    told = [pieces.gather_every(edges.shape[1], n) for n in range(edges.shape[1])]
+    columns = [pieces.gather_every(edges.shape[1], n) for n in range(edges.shape[1])]
     expected = [*between, tail + b"," + head]
-    is_alike = all((found == each.decode()).all() for found, each in zip(told[1::2], expected, strict=True))
+    is_alike = all((found == each.decode()).all() for found, each in zip(columns[1::2], expected, strict=True))
     if not is_alike or bytes(logs[edges[-1, -1] :]) != tail:
         return None
-    return body[:stop] + body[end:], _named(numbers, told[::2])
+    return body[:stop] + body[end:], _named(numbers, columns[::2])
 
 
 def _pieces(text: memoryview, edges: np.ndarray) -> pl.Series:
@@ -51,17 +51,17 @@ def _pieces(text: memoryview, edges: np.ndarray) -> pl.Series:
     return pl.Series(pa.LargeStringArray.from_buffers(len(edges) - 1, pa.py_buffer(edges), pa.py_buffer(text)))
 
 
-def _named(numbers: list[re.Match], told: list[pl.Series]) -> pl.DataFrame:
+def _named(numbers: list[re.Match], columns: list[pl.Series]) -> pl.DataFrame:
     """Numbers under their keys, those of a list together."""
-    columns: dict[str, list[pl.Series]] = {}
-    key, lists = "", set()
-    for number, column in zip(numbers, told, strict=True):
+    by_key: dict[str, list[pl.Series]] = {}
+    key, lists = "", set[str]()
+    for number, column in zip(numbers, columns, strict=True):
         if number["key"]:
             key = number["key"].decode()
         if number["list"]:
             lists.add(key)
-        columns.setdefault(key, []).append(column)
-    return pl.DataFrame({key: _lists(found) if key in lists else found[0] for key, found in columns.items()})
+        by_key.setdefault(key, []).append(column)
+    return pl.DataFrame({key: _lists(found) if key in lists else found[0] for key, found in by_key.items()})
 
 
 def _lists(columns: list[pl.Series]) -> pl.Series:

@@ -23,7 +23,7 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.transport.publisher import NotPublished
+from ingestion.transport.errors import NotPublished
 
 SOURCE = "binance_vision"
 TABLE = "bars_daily"

@@ -1,0 +1,1 @@
+"""HTTP once, under the clients of publishers, of Bitcoin nodes and of providers of account chains."""

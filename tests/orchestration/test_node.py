@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from holders import grow
-from test_client import NO_UNDO, PASSWORD, USER, Core, always, error, know
+from stand_in import NO_UNDO, PASSWORD, USER, Core, always, error, know
 
 from ingestion.sample import chains, node_files, regtest
 from orchestration.home import Home
@@ -97,7 +97,7 @@ def test_a_node_without_undo_data(flowhouse, core, home):
     core.interrupts = [always("getblock()", error(-32603, NO_UNDO))]
     result = flowhouse("doctor", "--rpc", core.url, *home)
     assert result.exit_code == 1
-    assert "cannot tell which coins the block at height 150 spent: ask a node of Bitcoin Core 23" in result.output
+    assert "cannot say which coins the block at height 150 spent: ask a node of Bitcoin Core 23" in result.output
 
 
 def test_a_node_on_another_chain_than_the_homes(flowhouse, core, home, datadir, chain):

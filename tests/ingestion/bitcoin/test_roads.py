@@ -7,19 +7,19 @@ from contextlib import closing
 import polars as pl
 import pytest
 from holders import grow
-from test_client import HALF, Core, by_rpc, know
+from stand_in import HALF, Core, by_rpc, know
 from test_ledger import folder, held, same
 from test_snapshot import written
 
 from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.bitcoin.node import client as rpc
-from ingestion.bitcoin.node.client import NodeUnreachable
+from ingestion.bitcoin.node import blocks
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 from ingestion.sample import chains
 from ingestion.sample.regtest import Chain
+from ingestion.transport.errors import NodeUnreachable
 
 START = 1_600_000_000
 CONFIRMATIONS = 10
@@ -63,7 +63,7 @@ def test_a_node_alone(tmp_path, chain, by_files):
 
 @pytest.mark.parametrize(("confirmations", "held_at_least"), [(1_000, 79), (60, 79), (CONFIRMATIONS, 59)])
 def test_a_node_that_dies_is_read_on_behind_the_last_batch(tmp_path, chain, monkeypatch, confirmations, held_at_least):
-    monkeypatch.setattr(rpc, "BATCH_BLOCKS", 20)
+    monkeypatch.setattr(blocks, "BATCH_BLOCKS", 20)
     lake = Lake(tmp_path / "lake")
     with closing(Core(chain)) as core:
         core.interrupts = [lambda what: (HALF, b"") if core.asked.count("getblock()") > 95 else None]

@@ -8,7 +8,7 @@ from simulated import TOKEN, Spoilt, held, mint
 
 from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import ingest, reconcile
-from ingestion.evm.errors import NodeRefused, WrongChain
+from ingestion.evm.errors import WrongChain
 from ingestion.evm.ingest import BlockRange
 from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
@@ -16,6 +16,7 @@ from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.sample import chains
 from ingestion.sample import tokens as sample
+from ingestion.transport.errors import NodeRefused
 
 DAY = 86_400
 START = int(datetime(2025, 11, 1, tzinfo=UTC).timestamp())
@@ -259,7 +260,7 @@ def test_without_old_state_a_first_block_must_be_stated_and_logs_are_taken(lake)
     assert "missing trie node" in first
     assert "add it there, or ask an archive node" in first
     assert "cannot be compared (error -32000: missing trie node)" in second
-    assert "the logs were taken all the same" in second
+    assert "the logs are stored all the same" in second
     assert table(lake).height == 29
     assert table(lake, "supplies")["is_reconciled"].to_list() == [None]
 

@@ -8,14 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from loopback import bomb, drip, serving
 
 from ingestion.errors import UsageError
-from ingestion.evm.errors import AnswerRefused, NodeRefused, NodeUnreachable
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node
-from ingestion.evm.provider import Provider
+from ingestion.evm.provider import BOUNDS, Provider
+from ingestion.transport.errors import NodeRefused, NodeUnreachable
+from ingestion.transport.session import Cause, NoAnswer
 
 KEY = "sEcr3tK3y0123456789"
 GOOD = b'{"jsonrpc": "2.0", "id": 0, "result": "0x1"}'
@@ -85,7 +90,11 @@ def ask(server, waits) -> Iterator[Callable]:
     def ask(*replies: Reply, is_patient: bool = True, chance: float = 1.0, read: Callable = bytes):
         server.replies = list(replies)
         url = f"http://user:{KEY}-p@{server.host}/v3/{KEY}?apikey={KEY}%2Bq"
-        made.append(Provider(url, attempts=4, timeout_seconds=2, sleep=waits.append, chance=lambda: chance))
+        made.append(
+            Provider(
+                url, attempts=4, bounds=replace(BOUNDS, silence_seconds=2), sleep=waits.append, chance=lambda: chance
+            )
+        )
         return made[-1].ask("eth_chainId", [], read, is_patient)
 
     yield ask
@@ -111,6 +120,11 @@ def test_waits_are_shortened_by_chance_so_that_not_all_come_at_once(ask, waits):
 def test_a_provider_says_itself_how_long_to_wait(ask, waits):
     ask((429, {"Retry-After": "7"}, b""), (200, {}, GOOD))
     assert waits == [7]
+
+
+def test_a_wait_of_just_the_bound_is_waited_for(ask, waits):
+    ask((429, {"Retry-After": "120"}, b""), (200, {}, GOOD))
+    assert waits == [120]
 
 
 def test_a_wait_that_is_too_long_ends_in_a_sentence(ask, waits):
@@ -166,6 +180,24 @@ def test_an_error_of_the_node_is_not_asked_for_again_and_told_in_its_words(serve
     provider.close()
 
 
+def test_an_answer_that_unpacks_to_too_much_is_left_to_a_smaller_request(waits):
+    bounds = replace(BOUNDS, max_bytes=1_000_000)
+    with serving(bomb()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
+        with pytest.raises(AnswerRefused, match=r"serves more than 1000000 bytes$") as caught:
+            provider.ask("eth_getLogs", [], bytes)
+        assert not caught.value.is_passing
+    assert waits == []
+
+
+def test_an_answer_that_drips_is_given_up(waits):
+    bounds = replace(BOUNDS, total_seconds=0.3)
+    with serving(drip()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
+        words = r"did not end its answer within 0\.3 s: check the connection, or ask another provider\."
+        with pytest.raises(NodeUnreachable, match=words):
+            provider.ask("eth_getLogs", [], bytes)
+    assert waits == []
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_is_told_at_once(ask, waits, status):
     with pytest.raises(NodeRefused, match=rf"answers {status} \(who are you\): check the key"):
@@ -214,9 +246,9 @@ def test_no_more_requests_are_under_way_than_may_be(server):
     class Counting(Provider):
         def __init__(self, *given, **named):
             super().__init__(*given, **named)
-            self._session.post = self.post
+            self._session.request = self.request
 
-        def post(self, *given, **named):
+        def request(self, *given, **named):
             nonlocal under_way, most
             with counting:
                 under_way += 1
@@ -224,7 +256,7 @@ def test_no_more_requests_are_under_way_than_may_be(server):
             time.sleep(0.01)
             with counting:
                 under_way -= 1
-            raise OSError
+            return NoAnswer(Cause.INVALID, "")
 
     provider = Counting(f"http://{server.host}", in_flight=3)
     with ThreadPoolExecutor(12) as pool:

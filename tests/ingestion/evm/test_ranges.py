@@ -4,11 +4,12 @@ import pytest
 from simulated import TOKEN, Spoilt, chain
 
 from ingestion.evm import decode, ranges
-from ingestion.evm.errors import AnswerRefused, NodeRefused
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node
 from ingestion.evm.ranges import REGROW_AFTER, WIDEST, Width
 from ingestion.evm.rows import TRANSFER, Span
 from ingestion.sample import tokens as sample
+from ingestion.transport.errors import NodeRefused
 
 PAIRS = ((TOKEN, TRANSFER),)
 

@@ -39,7 +39,7 @@ def by_json(body: bytes) -> list[dict]:
 def test_what_is_cut_is_what_json_says(topics, data):
     logs = [log(n, topics=each, data=data[: 2 + n]) for n, each in enumerate(topics)]
     body = answer(*logs, jsonrpc="2.0")
-    assert decode._told(body).rows(named=True) == by_json(body)
+    assert decode._read(body).rows(named=True) == by_json(body)
     assert (uniform_logs.cut(body) is None) == (not logs)
 
 
@@ -63,13 +63,13 @@ def test_a_log_unlike_the_others_has_all_read_as_json(odd, at):
     logs.insert(at, odd)
     body = json.dumps({"result": logs}, separators=(",", ":"), ensure_ascii=False).encode()
     assert uniform_logs.cut(body) is None
-    assert decode._told(body).rows(named=True) == by_json(body)
+    assert decode._read(body).rows(named=True) == by_json(body)
 
 
 def test_the_first_log_cut_has_to_be_the_first_log_read():
     body = answer(*(log(n, topics=["0x1", "none", "0x2"]) for n in range(3)))
     assert uniform_logs.cut(body) is not None
-    assert decode._told(body).rows(named=True) == by_json(body)
+    assert decode._read(body).rows(named=True) == by_json(body)
 
 
 @pytest.mark.parametrize("end", [1, 2, 3, 30, 700])

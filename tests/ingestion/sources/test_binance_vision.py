@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingestion.archive import Served
 from ingestion.errors import FetchFailed, PageRefused
 from ingestion.sources import binance_vision
-from ingestion.transport.publisher import NotPublished
+from ingestion.transport.errors import NotPublished
 
 MONTHLY = "https://data.binance.vision/data/spot/monthly/klines/BTCUSDT/1d/BTCUSDT-1d-"
 DAILY = "https://data.binance.vision/data/spot/daily/klines/BTCUSDT/1d/BTCUSDT-1d-"

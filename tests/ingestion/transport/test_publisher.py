@@ -7,6 +7,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +17,12 @@ import pytest
 import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
+from loopback import bomb, drip, serving
 from requests.adapters import HTTPAdapter
 
 from ingestion.errors import FetchFailed, UsageError
-from ingestion.transport.publisher import Http, NotPublished
+from ingestion.transport.errors import NotPublished
+from ingestion.transport.publisher import BOUNDS, Http
 
 PAGE = b"<table>149.3</table>"
 SECRET = "s3cr3t"
@@ -118,7 +121,7 @@ def naps() -> list[float]:
 
 @pytest.fixture
 def http(naps: list[float]) -> Http:
-    return Http(min_interval_seconds=0, timeout_seconds=0.2, sleep=naps.append)
+    return Http(min_interval_seconds=0, bounds=replace(BOUNDS, silence_seconds=0.2), sleep=naps.append)
 
 
 def failure(http: Http, url: str) -> FetchFailed:
@@ -266,7 +269,7 @@ def test_garbled_compression_is_refused(publisher: Publisher, http: Http) -> Non
 
 def test_time_out_says_how_long(publisher: Publisher) -> None:
     publisher.answers = [publisher.never]
-    error = failure(Http(timeout_seconds=0.1, attempts=1), publisher.address())
+    error = failure(Http(bounds=replace(BOUNDS, silence_seconds=0.1), attempts=1), publisher.address())
     assert str(error) == f"{publisher.address()} did not answer within 0.1 s: come back later."
 
 
@@ -281,7 +284,7 @@ def test_nobody_listening_is_a_fetch_failure(http: Http, naps: list[float], monk
 
 def test_page_as_large_as_allowed_is_served(publisher: Publisher) -> None:
     publisher.answers = [OK]
-    assert Http(max_bytes=len(PAGE)).get(publisher.address()).content == PAGE
+    assert Http(bounds=replace(BOUNDS, max_bytes=len(PAGE))).get(publisher.address()).content == PAGE
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
@@ -289,7 +292,7 @@ def test_page_over_the_limit_is_refused_at_once(publisher: Publisher, naps: list
     body = b"0" * 1_000_000
     answer = status(200, gzip.compress(body), {"Content-Encoding": "gzip"}) if zipped else status(200, body)
     publisher.answers = [answer]
-    error = failure(Http(max_bytes=100_000, sleep=naps.append), publisher.address())
+    error = failure(Http(bounds=replace(BOUNDS, max_bytes=100_000), sleep=naps.append), publisher.address())
     assert str(error).startswith(f"{publisher.address()} serves more than 100000 bytes: ")
     assert (len(publisher.requests), naps) == (1, [])
 
@@ -305,7 +308,21 @@ def test_endless_page_is_refused_at_the_limit(publisher: Publisher) -> None:
                 return
 
     publisher.answers = [endless]
-    assert "serves more than" in str(failure(Http(max_bytes=100_000), publisher.address()))
+    assert "serves more than" in str(failure(Http(bounds=replace(BOUNDS, max_bytes=100_000)), publisher.address()))
+
+
+def test_page_that_unpacks_to_too_much_is_refused_at_once(naps: list[float]) -> None:
+    with serving(bomb()) as url:
+        error = failure(Http(bounds=replace(BOUNDS, max_bytes=1_000_000), sleep=naps.append), url)
+    assert str(error) == f"{url} serves more than 1000000 bytes: check the address or raise the limit."
+    assert naps == []
+
+
+def test_page_that_drips_is_given_up(naps: list[float]) -> None:
+    with serving(drip()) as url:
+        error = failure(Http(bounds=replace(BOUNDS, total_seconds=0.3), sleep=naps.append), url)
+    assert str(error) == f"{url} did not end its answer within 0.3 s: check the connection or come back later."
+    assert naps == []
 
 
 def test_redirect_is_followed(publisher: Publisher, http: Http) -> None:
@@ -348,7 +365,7 @@ class SafeButRedirecting(HTTPAdapter):
 
 def test_https_is_never_left_for_http(publisher: Publisher, http: Http) -> None:
     publisher.answers = [OK]
-    http._session.mount("https://safe.test/", SafeButRedirecting(publisher.address()))
+    http._session._requests.mount("https://safe.test/", SafeButRedirecting(publisher.address()))
     error = failure(http, f"https://safe.test/btc/?key={SECRET}")
     assert str(error).startswith("https://safe.test/btc/ redirects from https to http: ")
     assert publisher.requests == []
@@ -437,7 +454,7 @@ def test_secrets_stay_out_of_errors_and_logs(
     caplog.set_level(logging.DEBUG)
     publisher.answers = [answer]
     url = publisher.address(f"/btc/?key={SECRET}#{SECRET}", userinfo=f"me:{SECRET}@")
-    error = failure(Http(max_bytes=100, min_interval_seconds=0, sleep=lambda _: None), url)
+    error = failure(Http(bounds=replace(BOUNDS, max_bytes=100), min_interval_seconds=0, sleep=lambda _: None), url)
     assert_silent(error)
     assert str(error).startswith(publisher.address())
     assert publisher.requests[0].path == f"/btc/?key={SECRET}"

@@ -1,0 +1,134 @@
+"""Blocks of a running node as rows of the lake, as `history` gives them from its files."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain as chained
+
+import numpy as np
+import polars as pl
+
+from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
+from ingestion.bitcoin.fold import COINBASE, MAX_SCRIPT_BYTES, TRANSFER
+from ingestion.bitcoin.node.chain import MAX_REORGS, NodeChain, chain_left, chain_unsettled
+from ingestion.bitcoin.node.client import Node
+from ingestion.bitcoin.node.messages import Block, Transaction, sats
+from ingestion.bitcoin.rows import Batch
+from ingestion.threads import in_order
+
+# A day of blocks, about a minute of the node's time, is given out to be stored.
+BATCH_BLOCKS = 144
+
+# A block's cells of coin flow and its totals.
+BlockRows = tuple[np.ndarray, np.ndarray]
+
+
+def read(
+    node: Node,
+    after: int | None,
+    finalize_until: int,
+    known: pl.DataFrame | None = None,
+    after_hash: str | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> Iterator[Batch]:
+    """Every block above `after` up to the node's tip as it begins, as `history.read` would give them from its files.
+
+    Batches hold BATCH_BLOCKS or, where they are finalized, go on to the end of their day. Before a batch is yielded its
+    last block must still be on the node's chain, else what a reorg replaced is read again.
+
+    Args:
+        node: the node.
+        after: height of the last block already read; None to begin with genesis.
+        finalize_until: height of the last final block; blocks above stay by block.
+        known, after_hash: see `NodeChain`; without them all headers are asked for.
+        progress: called with (blocks done, blocks in all, coins spent in them) after each block.
+
+    Raises:
+        PrunedBlock, MissingUndo, NodeRefused: see `Node.block`.
+        NodeUnreachable: the node stays busy, or breaks off.
+        ReorgDuringRead: the chain was replaced below what has been given out, or changes all the time.
+    """
+    first = 0 if after is None else after + 1
+    start = first
+    chain = NodeChain(node, after, known, after_hash)
+    rows: dict[int, BlockRows] = {}
+    spends = reorgs = 0
+    while first <= chain.tip_height:
+        last = _end(chain, first, finalize_until)
+        missing = [height for height in range(first, last + 1) if height not in rows]
+        for height, block in zip(missing, _read_blocks(node, chain, missing), strict=True):
+            rows[height] = block
+            spends += int(block[1][2])
+            if progress:
+                progress(height + 1 - start, chain.tip_height + 1 - start, spends)
+        if node.hash_at(last) == chain.block_hash(last):
+            yield _batch_of(chain, first, last, last <= finalize_until, rows)
+            rows.clear()
+            first = last + 1
+            continue
+        reorgs += 1
+        fork = chain.follow()
+        if fork < first - 1:
+            raise chain_left(node, first - 1)
+        if reorgs == MAX_REORGS:
+            raise chain_unsettled(node, last)
+        rows = {height: block for height, block in rows.items() if height <= fork}
+
+
+def _end(chain: NodeChain, first: int, finalize_until: int) -> int:
+    """Last height of the batch that begins at `first`."""
+    if first > finalize_until:
+        # The newest blocks come in one, for a reorg to stay within what has not been given out.
+        is_last = chain.tip_height - first < 2 * BATCH_BLOCKS
+        return chain.tip_height if is_last else first + BATCH_BLOCKS - 1
+    stop = min(finalize_until, chain.tip_height)
+    days = chain.day_of_height
+    day = days[min(first + BATCH_BLOCKS - 1, stop)]
+    return min(int(np.searchsorted(days, day, side="right")) - 1, stop)
+
+
+def _read_blocks(node: Node, chain: NodeChain, heights: list[int]) -> Iterator[BlockRows]:
+    days = chain.day_of_height
+    return in_order(lambda height: folded(node.block(height, chain.block_hash(height)), days), heights, node.in_flight)
+
+
+def folded(block: Block, day_of_height: np.ndarray) -> BlockRows:
+    """A block's cells of coin flow and its totals, as history's frames have them (int64, a cell a row).
+
+    Args:
+        block: with the coins it spent.
+        day_of_height: number of the UTC day by height.
+    """
+    coins = block.spent_coins()
+    amounts = sats([coin.value for coin in coins])
+    birth_days = day_of_height[np.array([coin.height for coin in coins], dtype=np.int64)].astype(np.int64)
+    kinds = np.array([COINBASE if coin.generated else TRANSFER for coin in coins], dtype=np.int64)
+    outputs = [_outputs(block.transactions[:1]), _outputs(block.transactions[1:])]
+    totals = [block.height, len(block.transactions), len(coins), int(amounts.sum()), *chained.from_iterable(outputs)]
+    return _cells(block.height, birth_days, kinds, amounts), np.array(totals, dtype=np.int64)
+
+
+def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Rows of history's cells, one per birth day and kind."""
+    keys, of_coin, coins = np.unique(birth_days * 2 + kinds, return_inverse=True, return_counts=True)
+    summed = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(summed, of_coin, amounts)
+    return np.column_stack([np.full(len(keys), height), keys // 2, keys % 2, summed, coins])
+
+
+def _outputs(transactions: list[Transaction]) -> tuple[int, int, int, int]:
+    """Outputs, their satoshi, and those that can never be spent, as `fold.read_block` counts them."""
+    outputs = [output for transaction in transactions for output in transaction.vout]
+    amounts = sats([output.value for output in outputs])
+    unspendable = np.array([_is_unspendable(output.script.hex) for output in outputs], dtype=bool)
+    return len(outputs), int(amounts.sum()), int(unspendable.sum()), int(amounts[unspendable].sum())
+
+
+def _is_unspendable(script: str) -> bool:
+    """Whether a script in hexadecimal digits begins with OP_RETURN or is longer than a script may be."""
+    return script.startswith("6a") or len(script) > 2 * MAX_SCRIPT_BYTES
+
+
+def _batch_of(chain: NodeChain, first: int, last: int, is_finalized: bool, rows: dict[int, BlockRows]) -> Batch:
+    cells, totals = zip(*(rows[height] for height in range(first, last + 1)), strict=True)
+    flow = pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row")
+    blocks = pl.DataFrame(np.array(totals), schema=TOTALS, orient="row")
+    return batch_of_blocks(chain, first, last, is_finalized, True, flow, blocks)

@@ -1,0 +1,51 @@
+"""What of an address may be shown. Userinfo, query and, with providers, the path hold keys."""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+# Shorter parts of an address (v2, rpc, eth) are no keys, and cutting them would garble the server's words.
+SECRET_LENGTH = 6
+
+
+def page(url: str) -> str:
+    """scheme://host/path of `url`; "The address" where it is misspelt, since all of it may then be secret."""
+    try:
+        shown = parse_url(url)._replace(auth=None, query=None, fragment=None)
+    except LocationParseError:
+        return "The address"
+    is_fit = shown.host and "@" not in shown.url and shown.url.isprintable()
+    return shown.url if is_fit else "The address"
+
+
+def origin(url: str) -> str | None:
+    """scheme://host:port of `url`; None where it is no http or https address.
+
+    An @ in its path is taken for the end of a password with a slash in it, whose start would else pass for the host.
+    """
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if is_address and "@" not in parts.path else None
+
+
+def secrets(url: str) -> list[str]:
+    """What of `url` must never be shown, as it stands there and decoded, the longest first."""
+    parts = urlsplit(url)
+    values = [each.partition("=")[2] for each in parts.query.split("&")]
+    decoded = [value for _, value in parse_qsl(parts.query)]
+    userinfo = [parts.username, parts.password]
+    pieces = [url, parts.path, parts.query, *parts.path.split("/"), *values, *decoded, *userinfo]
+    forms = {form for piece in pieces if piece for form in (piece, unquote(piece)) if len(form) >= SECRET_LENGTH}
+    return sorted(forms, key=len, reverse=True)
+
+
+def redacted(words: str, secrets: Sequence[str], length: int) -> str:
+    """`words` without secrets, cut to `length` only afterwards: a secret cut in half would no longer be recognised."""
+    for secret in secrets:
+        words = words.replace(secret, "…")
+    return words[:length]

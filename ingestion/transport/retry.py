@@ -1,0 +1,87 @@
+"""Whether and when a request that failed is sent again."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from urllib3 import Retry
+from urllib3.exceptions import InvalidHeader
+
+from ingestion.errors import IngestionError
+
+MAX_RETRY_AFTER_SECONDS = 120
+# The patience of failures whose attempts alone are counted.
+ALWAYS = math.inf
+
+Result = TypeVar("Result")
+
+
+class Failure(NamedTuple):
+    """How an attempt ended. Returned, not raised: no exception that holds a secret then becomes another's context.
+
+    Attributes:
+        error: makes the error to be raised from its text.
+        reason: what went wrong.
+        remedy: what a user can do; none where a caller says so.
+        patience: seconds that may be waited in sum for a better outcome; 0 for a failure that lasts.
+        retry_after: seconds the server asks to wait, 0 where it does not.
+    """
+
+    error: Callable[[str], IngestionError]
+    reason: str
+    remedy: str = ""
+    patience: float = 0.0
+    retry_after: float = 0.0
+
+    def exception(self) -> IngestionError:
+        """The error to raise."""
+        return self.error(f"{self.reason}: {self.remedy}." if self.remedy else self.reason)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How often to try and how long to wait.
+
+    Attributes:
+        backoff: seconds to wait after the n-th attempt, counted from 1, where the server does not say.
+        attempts: how often a request is sent at most.
+        sleep: waits so many seconds.
+    """
+
+    backoff: Callable[[int], float]
+    attempts: float = math.inf
+    sleep: Callable[[float], None] = time.sleep
+
+    def retry(self, send: Callable[[int], Result | Failure]) -> Result:
+        """What `send` gives, called with the number of the attempt until that is no failure.
+
+        Raises:
+            the error of the failure that lasted, or that the attempts or the patience ended with.
+        """
+        attempt, waited = 1, 0.0
+        while isinstance(outcome := send(attempt), Failure):
+            wait = outcome.retry_after or self.backoff(attempt)
+            if attempt >= self.attempts or waited + wait > outcome.patience:
+                raise outcome.exception()
+            self.sleep(wait)
+            waited += wait
+            attempt += 1
+        return outcome
+
+
+def throttled(error: Callable[[str], IngestionError], reason: str, headers: Mapping[str, str]) -> Failure:
+    """The failure of a server that asks to come later; one that lasts where it asks for a long wait."""
+    seconds = retry_after(headers)
+    if seconds > MAX_RETRY_AFTER_SECONDS:
+        return Failure(error, reason, f"come back in {math.ceil(seconds / 60)} minutes or later, as it asks")
+    return Failure(error, reason, "come back later", ALWAYS, seconds)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds the server asks to wait; 0 where it does not say so legibly."""
+    try:
+        return Retry().parse_retry_after(headers.get("Retry-After", "0"))
+    except (InvalidHeader, ValueError, OverflowError):
+        return 0.0

@@ -1,0 +1,211 @@
+"""One session of HTTP requests: each gives an answer, or says why there is none. Bounded in bytes and in time."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3 import HTTPConnectionPool
+
+from ingestion.transport.deadline import AnswerTooSlow, limit_time
+
+# Read in pieces of 10 kB, as requests does by itself, an answer costs three times the CPU.
+PIECE_BYTES = 2**20
+# As much as is read of an answer that is no 200: its words, not its contents.
+REFUSAL_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one answer may cost.
+
+    Attributes:
+        max_bytes: of its body, decompressed.
+        silence_seconds: for the connection, and without a byte from the server.
+        total_seconds: from the request to the last byte, redirects counted each for itself; a server that sends a byte
+            now and then is never silent.
+    """
+
+    max_bytes: int
+    silence_seconds: float
+    total_seconds: float
+
+
+class Answer(NamedTuple):
+    """What the server answered: `url` after redirects, `content` decompressed, of a status other than 200 its start."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Cause(Enum):
+    """Why there is no answer."""
+
+    SILENT = auto()
+    TOO_SLOW = auto()
+    TOO_LARGE = auto()
+    BROKEN_OFF = auto()
+    UNREACHABLE = auto()
+    DOWNGRADED = auto()
+    INVALID = auto()
+
+
+class NoAnswer(NamedTuple):
+    """Why there is no answer, and the words for it, without secrets."""
+
+    cause: Cause
+    reason: str
+
+
+class Session:
+    """Connections to servers, kept open. May be used from several threads.
+
+    Args:
+        bounds: of each answer.
+        connections: kept open to a host.
+        trust_env: whether the machine's settings for proxies, certificates and logins apply.
+        follow_redirects: whether to go where an answer leads, though never from https to http.
+        before_request: called with the host before each request, redirects included.
+    """
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        connections: int = 10,
+        trust_env: bool = True,
+        follow_redirects: bool = False,
+        before_request: Callable[[str], None] = lambda host: None,
+    ):
+        self.bounds = bounds
+        self._requests = _Requests(follow_redirects)
+        self._requests.trust_env = trust_env
+        adapter = _Adapter(connections, bounds.total_seconds, before_request)
+        for scheme in ("http://", "https://"):
+            self._requests.mount(scheme, adapter)
+        # Its debug lines and one warning carry whole urls, secrets included.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._requests.close()
+
+    def request(
+        self,
+        url: str,
+        shown: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[bytes, bytes] | None = None,
+    ) -> Answer | NoAnswer:
+        """GET `url`, or POST `body` there.
+
+        Args:
+            shown: what messages show of the url.
+            auth: user and password.
+        """
+        bounds = self.bounds
+        try:
+            with self._requests.request(
+                "GET" if body is None else "POST",
+                url,
+                data=body,
+                headers=headers,
+                auth=HTTPBasicAuth(*auth) if auth else None,
+                timeout=bounds.silence_seconds,
+                stream=True,
+            ) as response:
+                content = _content(response, bounds.max_bytes) if response.status_code == 200 else _start(response)
+                answer = Answer(response.url, response.status_code, response.headers, content)
+        except _Downgrade:
+            return NoAnswer(Cause.DOWNGRADED, f"{shown} redirects from https to http")
+        except _TooLarge:
+            return NoAnswer(Cause.TOO_LARGE, f"{shown} serves more than {bounds.max_bytes} bytes")
+        except AnswerTooSlow:
+            return NoAnswer(Cause.TOO_SLOW, f"{shown} did not end its answer within {bounds.total_seconds:g} s")
+        except requests.ReadTimeout:
+            return NoAnswer(Cause.SILENT, f"{shown} did not answer within {bounds.silence_seconds:g} s")
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            return NoAnswer(Cause.BROKEN_OFF, f"{shown} broke off or garbled its answer")
+        except requests.ConnectionError as error:
+            return NoAnswer(Cause.UNREACHABLE, f"{shown} could not be reached or went silent ({type(error).__name__})")
+        except (OSError, ValueError) as error:
+            return NoAnswer(Cause.INVALID, f"{shown} could not be asked ({type(error).__name__})")
+        return answer
+
+
+class _Downgrade(requests.RequestException):
+    """A redirect leads from https to a scheme anyone on the way can read."""
+
+
+class _TooLarge(Exception):
+    """The body exceeds its bound."""
+
+
+def _content(response: requests.Response, max_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    for piece in _pieces(response):
+        size += len(piece)
+        if size > max_bytes:
+            raise _TooLarge
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _start(response: requests.Response) -> bytes:
+    """The start of a body, as far as it comes."""
+    start = b""
+    try:
+        for piece in _pieces(response, REFUSAL_BYTES):
+            start += piece
+            if len(start) >= REFUSAL_BYTES:
+                break
+    except (requests.RequestException, AnswerTooSlow):
+        pass
+    return start[:REFUSAL_BYTES]
+
+
+def _pieces(response: requests.Response, size: int = PIECE_BYTES) -> Iterator[bytes]:
+    pieces: Iterator[bytes] = response.iter_content(size)
+    return pieces
+
+
+class _Requests(requests.Session):
+    def __init__(self, follow_redirects: bool):
+        super().__init__()
+        self._follow_redirects = follow_redirects
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where to go next; the redirect's own body, which requests would read without a limit, is dropped."""
+        target = super().get_redirect_target(resp) if self._follow_redirects else None
+        if target is not None:
+            resp.close()
+            if urlsplit(resp.url).scheme == "https" and urlsplit(urljoin(resp.url, target)).scheme != "https":
+                raise _Downgrade
+        return target
+
+
+class _Adapter(HTTPAdapter):
+    """Says when a request goes out, and ends answers that take too long."""
+
+    def __init__(self, connections: int, total_seconds: float, before_request: Callable[[str], None]):
+        super().__init__(pool_maxsize=connections)
+        self._total_seconds = total_seconds
+        self._before_request = before_request
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self._before_request(urlsplit(request.url or "").hostname or "")
+        return super().send(request, *args, **kwargs)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        assert isinstance(pool, HTTPConnectionPool)
+        limit_time(pool, self._total_seconds)
+        return pool

@@ -1,0 +1,82 @@
+"""What one answer may cost: memory and time."""
+
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from loopback import OK, Answer, bomb, drip, serving
+
+from ingestion.transport.session import REFUSAL_BYTES, Bounds, Cause, NoAnswer, Session
+
+BOUNDS = Bounds(max_bytes=1_000_000, silence_seconds=2, total_seconds=0.3)
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with closing(Session(BOUNDS)) as session:
+        yield session
+
+
+def test_an_answer_that_unpacks_to_too_much_is_dropped_before_it_fills_the_memory(session: Session) -> None:
+    with serving(bomb()) as url:
+        tracemalloc.start()
+        answer = session.request(url, "it")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert answer == NoAnswer(Cause.TOO_LARGE, "it serves more than 1000000 bytes")
+    assert peak < 10_000_000
+
+
+def test_of_a_refusal_only_the_start_is_read(session: Session) -> None:
+    with serving(bomb(b"HTTP/1.1 500 Error\r\n")) as url:
+        answer = session.request(url, "it")
+    assert not isinstance(answer, NoAnswer)
+    assert (answer.status, answer.content) == (500, bytes(REFUSAL_BYTES))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        drip(),
+        drip(OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n"),
+        drip(OK + b"X-Word: "),
+        drip(b"HTTP/1.1 200 "),
+    ],
+    ids=["body", "chunk", "header", "status"],
+)
+def test_an_answer_that_drips_is_ended(session: Session, answer: Answer) -> None:
+    before = time.monotonic()
+    with serving(answer) as url:
+        found = session.request(url, "it")
+    assert found == NoAnswer(Cause.TOO_SLOW, "it did not end its answer within 0.3 s")
+    assert time.monotonic() - before < 2
+
+
+def test_a_refusal_that_drips_is_taken_for_what_has_come(session: Session) -> None:
+    before = time.monotonic()
+    with serving(drip(b"HTTP/1.1 503 Busy\r\nContent-Length: 60\r\n\r\n")) as url:
+        answer = session.request(url, "it")
+    assert not isinstance(answer, NoAnswer)
+    assert answer.status == 503
+    assert time.monotonic() - before < 2
+
+
+def test_the_time_of_an_answer_is_its_own(session: Session) -> None:
+    """A connection that is used again does not inherit the time of the answer before."""
+    body = b"Content-Length: 2\r\n\r\nok"
+
+    def two(connection, closing) -> None:
+        connection.sendall(OK + body)
+        connection.recv(65_536)
+        connection.sendall(OK + body)
+
+    with serving(two) as url:
+        first = session.request(url, "it")
+        time.sleep(BOUNDS.total_seconds)
+        second = session.request(url, "it")
+    assert not isinstance(first, NoAnswer)
+    assert not isinstance(second, NoAnswer)
+    assert first.content == second.content == b"ok"
