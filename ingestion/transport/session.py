@@ -27,8 +27,8 @@ class Bounds:
     Attributes:
         max_bytes: of its body, decompressed.
         silence_seconds: for the connection, and without a byte from the server.
-        total_seconds: from the request to the last byte, redirects counted each for itself; a server that sends a byte
-            now and then is never silent.
+        total_seconds: from the request to the last byte, each redirect on its own; a server that sends a byte now and
+            then is never silent.
     """
 
     max_bytes: int
@@ -54,7 +54,9 @@ class Cause(Enum):
     BROKEN_OFF = auto()
     UNREACHABLE = auto()
     DOWNGRADED = auto()
+    """A redirect leads from https to http."""
     INVALID = auto()
+    """The address, a redirect or a certificate is none that can be used."""
 
 
 class NoAnswer(NamedTuple):
@@ -128,7 +130,7 @@ class Session:
         except _TooLarge:
             return NoAnswer(Cause.TOO_LARGE, f"{shown} serves more than {bounds.max_bytes} bytes")
         except AnswerTooSlow:
-            return NoAnswer(Cause.TOO_SLOW, f"{shown} did not end its answer within {bounds.total_seconds:g} s")
+            return NoAnswer(Cause.TOO_SLOW, f"{shown} did not finish its answer within {bounds.total_seconds:g} s")
         except requests.ReadTimeout:
             return NoAnswer(Cause.SILENT, f"{shown} did not answer within {bounds.silence_seconds:g} s")
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
@@ -136,7 +138,7 @@ class Session:
         except requests.ConnectionError as error:
             return NoAnswer(Cause.UNREACHABLE, f"{shown} could not be reached or went silent ({type(error).__name__})")
         except (OSError, ValueError) as error:
-            return NoAnswer(Cause.INVALID, f"{shown} could not be asked ({type(error).__name__})")
+            return NoAnswer(Cause.INVALID, f"{shown} could not be requested ({type(error).__name__})")
         return answer
 
 

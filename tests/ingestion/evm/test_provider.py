@@ -192,7 +192,7 @@ def test_an_answer_that_unpacks_to_too_much_is_left_to_a_smaller_request(waits):
 def test_an_answer_that_drips_is_given_up(waits):
     bounds = replace(BOUNDS, total_seconds=0.3)
     with serving(drip()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
-        words = r"did not end its answer within 0\.3 s: check the connection, or ask another provider\."
+        words = r"did not finish its answer within 0\.3 s: check the connection, or ask another provider\."
         with pytest.raises(NodeUnreachable, match=words):
             provider.ask("eth_getLogs", [], bytes)
     assert waits == []

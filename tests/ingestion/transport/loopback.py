@@ -5,7 +5,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from http.client import parse_headers
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import BinaryIO
 
 BOMB_BYTES = 100_000_000
 DRIP_SECONDS, DRIPS = 0.05, 60
@@ -19,9 +21,9 @@ def serving(answer: Answer) -> Iterator[str]:
     """The address of a server that gives every request this answer, and hangs up."""
     closing = threading.Event()
 
-    class Handler(BaseRequestHandler):
+    class Handler(StreamRequestHandler):
         def handle(self) -> None:
-            self.request.recv(65_536)
+            read_request(self.rfile)
             with suppress(OSError):
                 answer(self.request, closing)
 
@@ -32,6 +34,12 @@ def serving(answer: Answer) -> Iterator[str]:
         closing.set()
         server.shutdown()
         thread.join()
+
+
+def read_request(stream: BinaryIO) -> None:
+    """All of it: hanging up on bytes that nobody read would take the answer away too."""
+    stream.readline()
+    stream.read(int(parse_headers(stream).get("Content-Length", "0")))
 
 
 def bomb(status: bytes = OK) -> Answer:

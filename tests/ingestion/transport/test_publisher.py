@@ -321,7 +321,7 @@ def test_page_that_unpacks_to_too_much_is_refused_at_once(naps: list[float]) -> 
 def test_page_that_drips_is_given_up(naps: list[float]) -> None:
     with serving(drip()) as url:
         error = failure(Http(bounds=replace(BOUNDS, total_seconds=0.3), sleep=naps.append), url)
-    assert str(error) == f"{url} did not end its answer within 0.3 s: check the connection or come back later."
+    assert str(error) == f"{url} did not finish its answer within 0.3 s: check the connection or come back later."
     assert naps == []
 
 
@@ -345,7 +345,7 @@ def test_body_of_a_redirect_is_not_waited_for(publisher: Publisher, http: Http, 
 
 def test_redirects_without_end_are_a_fetch_failure(publisher: Publisher, http: Http) -> None:
     publisher.answers = [status(302, b"", {"Location": f"/again/?key={SECRET}"})]
-    assert "could not be asked (TooManyRedirects)" in str(failure(http, publisher.address()))
+    assert "could not be requested (TooManyRedirects)" in str(failure(http, publisher.address()))
 
 
 class SafeButRedirecting(HTTPAdapter):
@@ -374,7 +374,7 @@ def test_https_is_never_left_for_http(publisher: Publisher, http: Http) -> None:
 @pytest.mark.parametrize("scheme", ["file", "ftp", "data"])
 def test_only_http_and_https_are_asked(http: Http, naps: list[float], scheme: str) -> None:
     error = failure(http, f"{scheme}://me:{SECRET}@127.0.0.1/etc/hosts?key={SECRET}")
-    assert str(error).startswith(f"{scheme}://127.0.0.1/etc/hosts could not be asked (InvalidSchema): ")
+    assert str(error).startswith(f"{scheme}://127.0.0.1/etc/hosts could not be requested (InvalidSchema): ")
     assert naps == []
 
 
@@ -382,7 +382,7 @@ def test_only_http_and_https_are_asked(http: Http, naps: list[float], scheme: st
 def test_redirect_to_nowhere_is_a_fetch_failure(publisher: Publisher, http: Http, location: str) -> None:
     publisher.answers = [status(302, b"", {"Location": location})]
     error = failure(http, publisher.address())
-    assert str(error).startswith(f"{publisher.address()} could not be asked")
+    assert str(error).startswith(f"{publisher.address()} could not be requested")
     assert_silent(error)
 
 
@@ -483,7 +483,7 @@ def test_secrets_of_a_redirect_stay_out_and_its_target_is_named(publisher: Publi
 )
 def test_misspelt_address_shows_nothing_of_itself(http: Http, url: str) -> None:
     error = failure(http, url)
-    assert str(error).startswith("The address could not be asked")
+    assert str(error).startswith("The address could not be requested")
     assert_silent(error)
 
 

@@ -51,7 +51,7 @@ def test_an_answer_that_drips_is_ended(session: Session, answer: Answer) -> None
     before = time.monotonic()
     with serving(answer) as url:
         found = session.request(url, "it")
-    assert found == NoAnswer(Cause.TOO_SLOW, "it did not end its answer within 0.3 s")
+    assert found == NoAnswer(Cause.TOO_SLOW, "it did not finish its answer within 0.3 s")
     assert time.monotonic() - before < 2
 
 

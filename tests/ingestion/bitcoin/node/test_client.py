@@ -38,6 +38,12 @@ def test_wrong_network(ask, core):
             ask(network=network)
 
 
+def test_a_call_without_a_result(core):
+    core.interrupts = [always("getblockchaininfo", (200, b'{"result":null,"error":null,"id":0}'))]
+    with pytest.raises(NodeRefused, match="gave no result to getblockchaininfo: check the address"):
+        by_rpc(core)
+
+
 def test_a_node_without_rest(core):
     core.has_rest = False
     with pytest.raises(NodeRefused, match="serves no REST: start the node with -rest"):

@@ -135,7 +135,7 @@ def test_an_answer_that_unpacks_to_too_much(ask):
 
 
 def test_an_answer_that_drips(ask):
-    words = r"did not end its answer within 0\.3 s: check the address and the connection\."
+    words = r"did not finish its answer within 0\.3 s: check the address and the connection\."
     with serving(drip()) as url, pytest.raises(NodeUnreachable, match=words):
         ask(url=url, bounds=replace(BOUNDS, total_seconds=0.3))
     assert ask.waits == []
