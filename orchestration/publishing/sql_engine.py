@@ -61,7 +61,8 @@ def add_page(home: Home, folder: Path) -> Path | None:
 def where(folder: Path) -> str:
     """One line on the page of a published folder: where it is, or how to have one."""
     page = folder / PAGE
-    return f"SQL in the browser: {page if page.exists() else 'run `flowhouse browser` once, with npm and a network.'}"
+    todo = "run `flowhouse install-sql-page` once, with npm and a network."
+    return f"SQL in the browser: {page if page.exists() else todo}"
 
 
 def integrity(package: bytes) -> str:

@@ -7,7 +7,8 @@ from filelock import FileLock, Timeout
 
 from ingestion.errors import UsageError
 from orchestration import home as resources
-from orchestration.home import Home, Settings
+from orchestration.home import Home
+from orchestration.settings import Settings
 
 
 def test_settings_have_defaults():

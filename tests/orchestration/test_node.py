@@ -65,7 +65,7 @@ def test_a_node_is_found_well(flowhouse, core, home, road):
     assert "it keeps the blocks from height 0 on" in result.output
     spent = sum(map(len, core.chain.tip.spent))
     assert spent > 0
-    assert f"it tells which coins a block spent: {spent} at height 150" in result.output
+    assert f"it lists the coins that a block spent: {spent} at height 150" in result.output
     assert "the home has folded no block of regtest yet" in result.output
     assert PASSWORD not in result.output
 

@@ -1,6 +1,7 @@
 """The whole road as a user walks it: `flowhouse build`, what it says, what it publishes, how it ends."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ingestion import registry
 from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed
 from ingestion.sample.pages import flow_page, pages
 from ingestion.transport.publisher import Http
-from orchestration import dbt, sources
+from orchestration import dbt, pipeline
 from orchestration import home as resources
-from orchestration.health import checks
+from orchestration.health import status
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.publishing import publish
 
@@ -74,7 +76,7 @@ def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flo
     assert result.exit_code == 0
     assert "Nothing new" in result.output
     assert "IBIT, last complete weeks" in result.output
-    assert result.output.count("run `flowhouse browser` once") == 1
+    assert result.output.count("run `flowhouse install-sql-page` once") == 1
     assert publish.latest(Home(sample_home)) == before
 
 
@@ -119,10 +121,18 @@ def test_status_of_a_replayed_home_is_never_stale(sample_home, flowhouse):
 
 def test_status_answers_programs(sample_home, flowhouse):
     result = flowhouse("status", "--format", "csv", "--home", sample_home)
-    heading, farside, *_ = result.stdout.splitlines()
+    heading, *lines = result.stdout.splitlines()
     assert heading == "source,mode,captured_at,observed_at,newest,is_complete,due_at,state"
-    assert farside == "farside,sample,2025-11-08 12:00:00,2025-11-08 12:00:00,2025-11-07,True,,ok"
-    assert len(result.stdout.splitlines()) == 1 + len(sources.SOURCES)
+    assert "farside,sample,2025-11-08 12:00:00,2025-11-08 12:00:00,2025-11-07,True,,ok" in lines
+    assert [line.split(",")[0] for line in lines] == [*registry.names()]
+
+
+def test_status_answers_programs_in_names_of_one_word(flowhouse, tmp_path):
+    result = flowhouse("status", "--format", "json", "--home", tmp_path / "home")
+    first, *_ = json.loads(result.stdout)
+    assert first["source"] == "alternative_me"
+    assert first["state"] == "empty"
+    assert all(re.fullmatch("[a-z_]+", name) for name in first)
 
 
 def test_status_of_a_live_home_is_stale_once_a_figure_is_overdue(sample_home, tmp_path):
@@ -130,10 +140,10 @@ def test_status_of_a_live_home_is_stale_once_a_figure_is_overdue(sample_home, tm
     for record in home.lake.root.glob("*/reading.json"):
         record.write_text(record.read_text().replace('"sample"', '"live"'))
     # the newest flows are of Friday 7 Nov 2025, so those of Monday 10 are overdue on Tuesday at noon
-    states = {state.source: state for state in checks.source_states(home, datetime(2025, 11, 11, 11))}
+    states = {state.source: state for state in status.source_states(home, datetime(2025, 11, 11, 11))}
     assert states["farside"].state == "ok"
     assert states["farside"].due_at == datetime(2025, 11, 11, 12)
-    states = {state.source: state for state in checks.source_states(home, datetime(2025, 11, 11, 13))}
+    states = {state.source: state for state in status.source_states(home, datetime(2025, 11, 11, 13))}
     assert states["farside"].state == "stale"
 
 
@@ -178,9 +188,9 @@ def test_a_live_build_whose_publishers_refuse_keeps_its_rows_and_exits_3(sample_
     assert result.exit_code == 3
     assert "failed: farside/btc: example.org answered 403" in result.output
     assert "Nothing new" in result.output
-    status = flowhouse("status", "--home", home)
-    assert status.exit_code == 1
-    assert "failed" in status.output
+    said = flowhouse("status", "--home", home)
+    assert said.exit_code == 1
+    assert "failed" in said.output
 
 
 def test_a_bad_page_fails_its_source_and_the_rest_is_published(replay, tmp_path, flowhouse, rows):
@@ -269,7 +279,7 @@ def test_a_first_replay_leaves_the_sample_out_and_says_so(sample_home, replay, t
 
 
 def test_what_nobody_foresaw_ends_in_a_sentence_too(sample_home, flowhouse, monkeypatch):
-    monkeypatch.setattr(checks, "source_states", lambda home, at: 1 / 0)
+    monkeypatch.setattr(status, "source_states", lambda home, at: 1 / 0)
     result = flowhouse("status", "--home", sample_home)
     assert result.exit_code == 1
     assert "This should not have happened (ZeroDivisionError)" in result.output
@@ -295,7 +305,7 @@ def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
         result = flowhouse("ingest", "nyse", "--home", sample_home)
         other.kill()
     assert result.exit_code == 1
-    assert "Another flowhouse is at work in this home" in result.output
+    assert "Another flowhouse is writing to this home" in result.output
 
 
 def test_one_source_can_be_ingested_alone(replay, tmp_path, flowhouse):
@@ -345,7 +355,7 @@ def test_a_definition_stays_until_another_is_named(supply, tmp_path, flowhouse, 
     home = tmp_path / "home"
     own = ("ingest", "holder_series", "--file", supply, "--name", "mine", "--home", home)
     for hour, definition in enumerate([(), ("--definition", "age_155d_step"), (), ("--definition", "as_published")]):
-        monkeypatch.setattr(sources, "now", lambda hour=hour: datetime(2026, 1, 1, hour))
+        monkeypatch.setattr(pipeline, "now", lambda hour=hour: datetime(2026, 1, 1, hour))
         assert flowhouse(*own, *definition).exit_code == 0
     assert table(home, "holder_series", "definitions")["definition_id"].to_list() == ["age_155d_step", "as_published"]
     assert len(list((home / "archive/holder_series/mine").glob("*.csv"))) == 4
@@ -381,7 +391,7 @@ def test_a_day_yet_to_come_is_refused(supply, tmp_path, flowhouse):
     supply.write_text("date,lth_btc,sth_btc\n2999-01-01,15.5,4.5\n")
     result = flowhouse("ingest", "holder_series", "--file", supply, "--name", "mine", "--home", tmp_path / "home")
     assert result.exit_code == 1
-    assert f"{supply} has figures of 2999-01-01, a day yet to come" in result.output
+    assert f"{supply} has figures of 2999-01-01, which is in the future" in result.output
     assert not (tmp_path / "home" / "archive").exists()
 
 
@@ -399,7 +409,7 @@ def test_a_users_own_series_is_never_stale(supply, tmp_path, flowhouse, monkeypa
     home = tmp_path / "home"
     assert flowhouse("ingest", "holder_series", "--file", supply, "--name", "mine", "--home", home).exit_code == 0
     assert flowhouse("ingest", "holder_series", "--live", "--home", home).exit_code == 0
-    states = {state.source: state for state in checks.source_states(Home(home), datetime(2999, 1, 1))}
+    states = {state.source: state for state in status.source_states(Home(home), datetime(2999, 1, 1))}
     assert (states["holder_series"].mode, states["holder_series"].state) == ("file", "ok")
 
 
@@ -418,7 +428,7 @@ def test_the_seed_knows_the_definitions_of_published_series():
         "published_utxo": "age_155d_step",
         "bitview": "age_150d_step",
     }
-    assert set(seed["definition_id"]) <= set(sources.known_definitions())
+    assert set(seed["definition_id"]) <= set(pipeline.known_definitions())
 
 
 @pytest.mark.parametrize(
@@ -434,7 +444,7 @@ def test_the_seed_knows_the_definitions_of_published_series():
         ("holder_series", ("--file", "F", "--name", "mine", "--live"), "exclude each other"),
         ("holder_series", ("--file", "no/such.csv", "--name", "mine"), "no/such.csv cannot be read"),
         ("prices", ("--file", "F", "--name", "binance"), "other than binance"),
-        ("prices", ("--file", "F", "--name", "mine", "--asset", "btc"), "'btc' is no asset"),
+        ("prices", ("--file", "F", "--name", "mine", "--asset", "btc"), "'btc' is not an asset"),
         ("prices", ("--file", "F", "--name", "mine", "--definition", "as_published"), "No such option '--definition'"),
         ("farside", ("--file", "F", "--name", "mine"), "No such option '--file'"),
     ],
@@ -456,7 +466,7 @@ def test_options_that_do_not_fit_a_users_own_file_are_wrong_usage(
         (("build", "--sample", "--live"), "exclude each other"),
         (("build", "--replay", "no/such/folder"), "is not a folder"),
         (("build", "--as-of", "yesterday"), "write it like 2025-11-20T02:15:00Z"),
-        (("build", "--as-of", "2999-01-01"), "lies in the future"),
+        (("build", "--as-of", "2999-01-01"), "is in the future"),
         (("ingest", "bitcoin"), "give --datadir DIR, --rpc URL or --rest URL"),
         (("ingest", "bitcoin", "--datadir", ".", "--network", "main2"), "There is no network 'main2'"),
         (("unknown",), "No such command"),

@@ -1,0 +1,34 @@
+"""`flowhouse claims`."""
+
+from pathlib import Path
+
+import click
+
+from ingestion.errors import UsageError
+from orchestration.cli.options import format_option, home_option, open_home
+from orchestration.cli.output import print_rows
+
+
+@click.command()
+@click.argument("claim", required=False)
+@format_option
+@home_option
+def claims(claim: str | None, form: str, root: Path | None) -> None:
+    """Published statements and what the warehouse says to them; with CLAIM, each way it was checked.
+
+    \b
+    flowhouse claims
+    flowhouse claims A36
+    flowhouse claims --format csv
+    """
+    import duckdb
+
+    from orchestration.answers import headlines
+    from orchestration.publishing import publish
+
+    with duckdb.connect(str(publish.warehouse(open_home(root))), read_only=True) as con:
+        result = con.sql(headlines.CHECKS_OF_A_CLAIM, params=[claim]) if claim else con.sql(headlines.CLAIMS)
+        columns, rows = result.columns, result.fetchall()
+    if not rows:
+        raise UsageError(f"There is no claim {claim}: `flowhouse claims` lists them.")
+    print_rows(columns, rows, form)
