@@ -34,11 +34,13 @@ def raw_table(source: Source[Any]) -> AssetsDefinition:
     """The raw table of one source; a source that fails keeps its rows and fails a check, never the run."""
     key = AssetKey([source.name, source.table])
 
-    @asset(
-        key=key,
-        group_name="sources",
-        kinds={"parquet"},
-        description=f"{source.description}\n{source.terms}",
+    @multi_asset(
+        name=f"{source.name}_raw",
+        specs=[
+            AssetSpec(
+                key, group_name="sources", kinds={"parquet"}, description=f"{source.description}\nTerms: {source.terms}"
+            )
+        ],
         check_specs=[AssetCheckSpec("read_without_failure", asset=key)],
     )
     def source_raw(
@@ -48,6 +50,7 @@ def raw_table(source: Source[Any]) -> AssetsDefinition:
             result = pipeline.update(source, home, mode)
         on_source_done(result)
         return MaterializeResult(
+            asset_key=key,
             metadata={"captures_read": result.captures, "observations_added": result.added, "mode": result.mode},
             check_results=[
                 AssetCheckResult(
