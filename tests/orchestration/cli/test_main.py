@@ -1,4 +1,4 @@
-"""The commands as a whole: their examples, completion, and what starting them costs."""
+"""The commands as a whole: how errors end, their examples, completion, and what starting them costs."""
 
 import os
 import re
@@ -13,8 +13,10 @@ from click.testing import CliRunner
 
 from ingestion import registry
 from ingestion.source import UploadSource
+from orchestration import home as resources
 from orchestration.cli import sql_page
 from orchestration.cli.main import main
+from orchestration.health import status
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ("flowhouse",)):
@@ -107,3 +109,54 @@ def test_the_former_name_of_a_command_is_hidden_and_does_the_same(flowhouse, mon
     said = flowhouse("--help").output
     assert "install-sql-page" in said
     assert not re.search("^ *browser ", said, re.M)
+
+
+def test_what_nobody_foresaw_ends_in_a_sentence_too(sample_home, flowhouse, monkeypatch):
+    monkeypatch.setattr(status, "source_states", lambda home, at: 1 / 0)
+    result = flowhouse("status", "--home", sample_home)
+    assert result.exit_code == 1
+    assert "This should not have happened (ZeroDivisionError)" in result.output
+    with pytest.raises(ZeroDivisionError):
+        flowhouse("--debug", "status", "--home", sample_home)
+
+
+HOLDER = """
+import sys, time
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
+    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
+    command = [sys.executable, "-c", HOLDER, sample_home / "build" / "lock"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        result = flowhouse("ingest", "nyse", "--home", sample_home)
+        other.kill()
+    assert result.exit_code == 1
+    assert "Another flowhouse is writing to this home" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("build", "--sample", "--live"), "exclude each other"),
+        (("build", "--replay", "no/such/folder"), "is not a folder"),
+        (("build", "--as-of", "yesterday"), "write it like 2025-11-20T02:15:00Z"),
+        (("build", "--as-of", "2999-01-01"), "is in the future"),
+        (("ingest", "bitcoin"), "give --datadir DIR, --rpc URL or --rest URL"),
+        (("ingest", "bitcoin", "--datadir", ".", "--network", "main2"), "There is no network 'main2'"),
+        (("unknown",), "No such command"),
+        (("ingest", "bloomberg"), "No such command"),
+    ],
+)
+def test_wrong_usage_exits_2_in_one_sentence(tmp_path, flowhouse, arguments, sentence):
+    options = [] if sentence == "No such command" else ["--home", tmp_path]
+    result = flowhouse(*arguments, *options)
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "Traceback" not in result.output
