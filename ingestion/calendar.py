@@ -59,11 +59,11 @@ def sessions(first: date, last: date) -> pl.DataFrame:
 def read_sessions(lake: Lake, today: date) -> pl.DataFrame:
     """Sessions from 2024 to the end of next year, written to the lake when it does not hold them all."""
     last = date(today.year + 1, 12, 31)
-    held = lake.read(SOURCE, TABLE, SCHEMA)
-    if held.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():
-        held = sessions(FIRST_SESSION, last)
-        lake.write(SOURCE, TABLE, held)
-    return held
+    stored = lake.read(SOURCE, TABLE, SCHEMA)
+    if stored.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():
+        stored = sessions(FIRST_SESSION, last)
+        lake.write(SOURCE, TABLE, stored)
+    return stored
 
 
 def _at(day: date, local: time) -> datetime:

@@ -3,7 +3,7 @@
 What: zips of one CSV each, per closed month, or per closed day while the month has not been filed.
 Limits: USDT is taken as USD, so a figure is off by whatever USDT is away from par; a bar runs from 00:00 to 24:00 UTC,
 not to the 16:00 New York at which US funds are priced; one venue's volume is not the market's. Binance has
-replaced files after filing them; a file held is not asked for again.
+replaced files after filing them; a file that was read is not fetched again.
 Exercised: on recorded monthly bytes of 2024 and 2025, without header; daily files, a header row and CHECKSUM files on
 made bytes only; nothing live.
 """
