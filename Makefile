@@ -2,7 +2,7 @@
 # Bytecode is compiled once, at set-up: importing Dagster and dbt then takes 3 s of CPU, else 7 wherever it is not kept.
 UV := $(shell command -v uv || echo .venv/bin/uv)
 RUN := .venv/bin
-FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_home.py \
+FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/test_home.py tests/orchestration/test_settings.py \
         tests/orchestration/publishing/test_publish.py tests/orchestration/publishing/test_published.py \
         tests/orchestration/publishing/test_fingerprint.py tests/orchestration/test_bi.py tests/test_changelog.py \
         tests/test_walls.py

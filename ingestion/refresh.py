@@ -1,23 +1,34 @@
-"""One source brought up to date: gather captures, read those not read yet, add their observations to the lake."""
+"""Bring one source up to date: fetch pages, read the captures not read yet, add their observations to the lake."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
-from types import ModuleType
+from datetime import date, datetime
+from typing import Any, Literal, ParamSpec
 
 import polars as pl
 
 from ingestion.archive import Archive, Capture
+from ingestion.calendar import read_sessions
 from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
 from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, newest_state, observation_schema, observe
 from ingestion.lake.tables import Lake
-from ingestion.sources import nyse
+from ingestion.source import Fetcher, PublisherSource, Source, newest_day
+
+Mode = Literal["live", "replay", "sample", "file", "held"]
+"""How captures are gathered: from publishers, an archive folder, the sample, a user's file, or not at all."""
 
 READING = "reading.json"
 
-FIRST_SESSION = date(2024, 1, 1)
-"""The first US spot crypto funds began to trade on 2024-01-11."""
+Page = Callable[[Capture], pl.DataFrame]
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a capture is not read."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class RefreshResult:
     """What a refresh of one source came to.
 
     Attributes:
-        mode: where captures came from: live, replay, sample, or held (nothing new was gathered).
+        mode: how captures were gathered.
         at: when, UTC without zone.
         captures: captures read by this refresh.
         added: observations it added to the lake.
@@ -33,7 +44,7 @@ class RefreshResult:
     """
 
     source: str
-    mode: str
+    mode: Mode
     at: datetime
     captures: int = 0
     added: int = 0
@@ -41,10 +52,10 @@ class RefreshResult:
 
 
 def refresh(
-    source: ModuleType,
+    source: Source[Any],
     archive: Archive,
     lake: Lake,
-    mode: str,
+    mode: Mode,
     is_sample: bool,
     now: datetime,
     gathered: Sequence[str] = (),
@@ -54,10 +65,10 @@ def refresh(
     Observations are a pure function of the set of captures: where one is not newer than those already read, all are
     read again in their order; should one of them be damaged by then, the lake stays as it is. A capture that is
     refused is tried again next time (the parser may have learned); it stands as a failure until the same url has been
-    read well at a later time.
+    read well at that time or later.
 
     Args:
-        mode: as in `RefreshResult`; for `held`, the record keeps the mode of the last gathering.
+        mode: how captures were gathered; for `held`, the record keeps the mode of the last gathering.
         is_sample: whether the sample's captures are read, or all but those.
         now: UTC without zone; a capture stamped later is refused.
         gathered: failures met while gathering captures, to be reported with the others.
@@ -70,10 +81,11 @@ def refresh(
     except ArchiveDamaged as error:
         failures = (*gathered, str(error))
     if mode == "held":
-        mode = next((last.mode for last in last_readings(lake) if last.source == source.SOURCE), mode)
-    reading = RefreshResult(source.SOURCE, mode, now, read, added, failures)
+        for last in last_readings(lake):
+            mode = last.mode if last.source == source.name else mode
+    reading = RefreshResult(source.name, mode, now, read, added, failures)
     fields = asdict(reading) | {"at": now.isoformat()}
-    lake.write_record(source.SOURCE, READING, json.dumps(fields, indent=1))
+    lake.write_record(source.name, READING, json.dumps(fields, indent=1))
     return reading
 
 
@@ -84,27 +96,17 @@ def holds_sample(lake: Lake) -> bool | None:
     return any(kinds) if kinds else None
 
 
-def read_sessions(lake: Lake, today: date) -> pl.DataFrame:
-    """NYSE sessions from 2024 to the end of next year, written to the lake when it does not hold them all."""
-    last = date(today.year + 1, 12, 31)
-    held = lake.read(nyse.SOURCE, nyse.TABLE, nyse.SCHEMA)
-    if held.is_empty() or held["session_date"].max() < last - timedelta(days=7):
-        held = nyse.sessions(FIRST_SESSION, last)
-        lake.write(nyse.SOURCE, nyse.TABLE, held)
-    return held
-
-
-def fetch_live(source: ModuleType, archive: Archive, lake: Lake, http, day: date) -> list[str]:
-    """Ask the publisher for what is not held yet and file it; returns a sentence for each resource that failed."""
-    log = lake.read(source.SOURCE, CAPTURES, CAPTURE_SCHEMA).filter(~pl.col("is_sample"), pl.col("refusal").is_null())
-    failures = []
-    for resource in source.RESOURCES:
-        held = frozenset(log.filter(pl.col("resource") == resource)["url"])
+def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http: Fetcher, day: date) -> list[str]:
+    """Fetch what was not read well yet and file it; returns a sentence for each resource that failed."""
+    log = lake.read(source.name, CAPTURES, CAPTURE_SCHEMA).filter(~pl.col("is_sample"), pl.col("refusal").is_null())
+    failures: list[str] = []
+    for resource in source.resources:
+        archived = frozenset(log.filter(pl.col("resource") == resource)["url"])
         try:
-            for served in source.fetch(http, resource, held, day):
-                archive.put(source.SOURCE, resource, served, source.EXT)
+            for served in source.fetch(http, resource, archived, day):
+                archive.put(source.name, resource, served, source.ext)
         except IngestionError as error:
-            failures.append(f"{source.SOURCE}/{resource}: {error}")
+            failures.append(f"{source.name}/{resource}: {error}")
     return failures
 
 
@@ -113,15 +115,15 @@ def last_readings(lake: Lake) -> list[RefreshResult]:
     return [_read_reading(path.read_text()) for path in sorted(lake.root.glob(f"*/{READING}"))]
 
 
-def _ensure_tables(source: ModuleType, lake: Lake) -> None:
+def _ensure_tables(source: Source[Any], lake: Lake) -> None:
     """Typed tables without rows where nothing was read yet: every model builds on an empty source."""
-    for table, schema in ((source.TABLE, observation_schema(source.KEY)), (CAPTURES, CAPTURE_SCHEMA)):
-        if not lake.has(source.SOURCE, table):
-            lake.write(source.SOURCE, table, pl.DataFrame(schema=schema))
+    for table, schema in ((source.table, observation_schema(source.key)), (CAPTURES, CAPTURE_SCHEMA)):
+        if not lake.has(source.name, table):
+            lake.write(source.name, table, pl.DataFrame(schema=schema))
 
 
 def _read_captures(
-    source: ModuleType, archive: Archive, lake: Lake, is_sample: bool, now: datetime
+    source: Source[Any], archive: Archive, lake: Lake, is_sample: bool, now: datetime
 ) -> tuple[pl.DataFrame, list[str], int, int]:
     """Returns the log of captures, a sentence per provenance record that is damaged, how many captures were read now,
     and how many observations that added.
@@ -129,15 +131,15 @@ def _read_captures(
     Raises:
         ArchiveDamaged: all must be read again, and one that was read well before is damaged now.
     """
-    log_before = lake.read(source.SOURCE, CAPTURES, CAPTURE_SCHEMA)
-    before = stored = lake.read(source.SOURCE, source.TABLE, observation_schema(source.KEY))
+    log_before = lake.read(source.name, CAPTURES, CAPTURE_SCHEMA)
+    before = stored = lake.read(source.name, source.table, observation_schema(source.key))
     log = log_before.filter(pl.col("is_sample") == is_sample, pl.col("refusal").is_null())
     limit = _newest_dates(source, read_sessions(lake, now.date()))
 
     def page(capture: Capture) -> pl.DataFrame:
         if capture.fetched_at > now:
             raise PageRefused("its stamp lies in the future: check the clock of the machine that fetched it.")
-        cells = source.frame(source.parse(archive.read(capture)), capture.resource)
+        cells = source.read(archive.read(capture), capture.resource)
         _check_newest(cells, limit(capture.fetched_at))
         return cells
 
@@ -147,28 +149,29 @@ def _read_captures(
         new, damaged = _read_again(source, archive, log, is_sample)
         log, stored = log.clear(), stored.clear()
     read = list(_read_in_order(source, page, stored, new))
-    added = observe(stored, [(capture, cells) for capture, cells, _ in read if cells is not None], source.KEY)
+    pages = [(capture, outcome) for capture, outcome in read if not isinstance(outcome, Refusal)]
+    added = observe(stored, pages, source.key)
     rows = pl.concat([stored, added])
     log = pl.concat([log, _log(read)]).sort("fetched_at", "sha256", "resource")
     if not rows.equals(before):
-        lake.write(source.SOURCE, source.TABLE, rows)
+        lake.write(source.name, source.table, rows)
     if not log.equals(log_before):
-        lake.write(source.SOURCE, CAPTURES, log)
+        lake.write(source.name, CAPTURES, log)
     return log, damaged, len(new), rows.height - before.height
 
 
 def _unread(
-    source: ModuleType, archive: Archive, log: pl.DataFrame, is_sample: bool
+    source: Source[Any], archive: Archive, log: pl.DataFrame, is_sample: bool
 ) -> tuple[list[Capture], list[str]]:
     """Captures that `log` does not name, in their order, and a sentence per provenance record that is damaged."""
     known = frozenset((resource, file.split(".")[0]) for resource, file in log.select("resource", "file").iter_rows())
-    new, damaged = archive.captures(source.SOURCE, known)
+    new, damaged = archive.captures(source.name, known)
     ordered = sorted((capture for capture in new if capture.is_sample == is_sample), key=lambda capture: capture.order)
     return ordered, damaged
 
 
 def _read_again(
-    source: ModuleType, archive: Archive, log: pl.DataFrame, is_sample: bool
+    source: Source[Any], archive: Archive, log: pl.DataFrame, is_sample: bool
 ) -> tuple[list[Capture], list[str]]:
     """All captures, provided that those of `log` which are still there are as they were when they were read."""
     everything, damaged = _unread(source, archive, log.clear(), is_sample)
@@ -183,49 +186,57 @@ def _read_again(
 
 
 def _is_late(capture: Capture, log: pl.DataFrame) -> bool:
-    newest = log["fetched_at"].max()
-    return newest is not None and capture.fetched_at <= newest
+    return not log.filter(pl.col("fetched_at") >= capture.fetched_at).is_empty()
 
 
-def _is_readable(page, capture: Capture) -> bool:
-    return _attempt(page, capture)[0] is not None
+def _is_readable(page: Page, capture: Capture) -> bool:
+    return not isinstance(_attempt(page, capture), Refusal)
 
 
-def _attempt(step, *given) -> tuple[pl.DataFrame | None, str | None]:
-    """What the step makes of what is given, or the reason why it refuses that."""
+def _attempt(
+    read: Callable[Arguments, pl.DataFrame], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> pl.DataFrame | Refusal:
     try:
-        return step(*given), None
+        return read(*args, **kwargs)
     except IngestionError as error:
-        return None, str(error)
+        return Refusal(str(error))
     except Exception as error:  # a page no parser foresaw fails its source, never the build
-        return None, f"it could not be read ({type(error).__name__}: {error}): report the page."
+        return Refusal(f"it could not be read ({type(error).__name__}: {error}): report the page.")
 
 
 def _read_in_order(
-    source: ModuleType, page, stored: pl.DataFrame, captures: list[Capture]
-) -> Iterator[tuple[Capture, pl.DataFrame | None, str | None]]:
-    """Each capture with its frame, or with the reason why it is refused."""
-    compare = getattr(source, "compare", None)
-    key = [*source.KEY]
-    held = newest_state(stored, key).select(*key, "raw_text", "value")
+    source: Source[Any], page: Page, stored: pl.DataFrame, captures: list[Capture]
+) -> Iterator[tuple[Capture, pl.DataFrame | Refusal]]:
+    """Each capture with its cells, or with the reason why it is refused."""
+
+    def compared(capture: Capture, known: pl.DataFrame) -> pl.DataFrame:
+        cells = page(capture)
+        if source.compare:
+            source.compare(cells, known)
+        return cells
+
+    key = [*source.key]
+    known = newest_state(stored, key).select(*key, "raw_text", "value")
     for capture in captures:
-        cells, refusal = _attempt(page, capture)
-        if compare and cells is not None:
-            _, refusal = _attempt(compare, cells, held)
-            if refusal is None:
-                held = pl.concat([held, cells]).unique(key, keep="last")
-        yield capture, cells if refusal is None else None, refusal
+        outcome = _attempt(compared, capture, known)
+        if source.compare and not isinstance(outcome, Refusal):
+            known = pl.concat([known, outcome]).unique(key, keep="last")
+        yield capture, outcome
 
 
-def _log(read: list[tuple[Capture, pl.DataFrame | None, str | None]]) -> pl.DataFrame:
+def _log(read: list[tuple[Capture, pl.DataFrame | Refusal]]) -> pl.DataFrame:
     fields = [name for name in CAPTURE_SCHEMA if name != "refusal"]
-    rows = [{name: getattr(capture, name) for name in fields} | {"refusal": refusal} for capture, _, refusal in read]
+    rows = [
+        {name: getattr(capture, name) for name in fields}
+        | {"refusal": outcome.reason if isinstance(outcome, Refusal) else None}
+        for capture, outcome in read
+    ]
     return pl.DataFrame(rows, schema=CAPTURE_SCHEMA)
 
 
-def _newest_dates(source: ModuleType, sessions: pl.DataFrame):
+def _newest_dates(source: Source[Any], sessions: pl.DataFrame) -> Callable[[datetime], date]:
     """A function from the time of a capture to the latest value date that it may carry."""
-    if source.NEWEST == "same_day":
+    if source.newest == "same_day":
         return datetime.date
     days = sessions["session_date"]
 
@@ -237,13 +248,13 @@ def _newest_dates(source: ModuleType, sessions: pl.DataFrame):
 
 
 def _check_newest(page: pl.DataFrame, limit: date) -> None:
-    newest = page["value_date"].max()
+    newest = newest_day(page)
     if newest > limit:
         raise PageRefused(f"it carries figures of {newest}, later than {limit}: its dates or its stamp are wrong.")
 
 
 def _standing_refusals(log: pl.DataFrame) -> list[str]:
-    """Refused captures whose url has not been read well at a later time."""
+    """Refused captures whose url has not been read well at their time or later."""
     good = log.filter(pl.col("refusal").is_null()).group_by("resource", "url").agg(good_at=pl.col("fetched_at").max())
     standing = log.join(good, on=["resource", "url"], how="left").filter(
         pl.col("refusal").is_not_null(), pl.col("good_at").is_null() | (pl.col("good_at") < pl.col("fetched_at"))

@@ -1,7 +1,7 @@
 """The assets around dbt: raw tables, keyed as in the lake, on the one side and the published folder on the other."""
 
 from collections.abc import Iterator
-from types import ModuleType
+from typing import Any
 
 from dagster import (
     AssetCheckResult,
@@ -16,85 +16,94 @@ from dagster import (
     multi_asset,
 )
 
+from ingestion import calendar, registry
 from ingestion.bitcoin import ledger
 from ingestion.evm import ledger as tokens
 from ingestion.refresh import last_readings
-from ingestion.sources import holder_series, nyse
-from orchestration import sources
-from orchestration.home import Home, IngestMode, Settings, now
+from ingestion.source import Source
+from ingestion.sources import holder_series
+from orchestration import pipeline
+from orchestration.home import Home, now
+from orchestration.ingest_mode import IngestMode
+from orchestration.pipeline import OnSourceDone
 from orchestration.publishing import publish
-from orchestration.sources import Told
+from orchestration.settings import Settings
 
 
-def source_asset(source: ModuleType) -> AssetsDefinition:
+def raw_table(source: Source[Any]) -> AssetsDefinition:
     """The raw table of one source; a source that fails keeps its rows and fails a check, never the run."""
-    key = AssetKey([source.SOURCE, source.TABLE])
+    key = AssetKey([source.name, source.table])
 
-    @asset(
-        key=key,
-        group_name="sources",
-        kinds={"parquet"},
-        description=source.__doc__,
+    @multi_asset(
+        name=f"{source.name}_raw",
+        specs=[
+            AssetSpec(
+                key, group_name="sources", kinds={"parquet"}, description=f"{source.description}\nTerms: {source.terms}"
+            )
+        ],
         check_specs=[AssetCheckSpec("read_without_failure", asset=key)],
     )
-    def ingest(home: ResourceParam[Home], gathering: ResourceParam[IngestMode], told: ResourceParam[Told]):
+    def source_raw(
+        home: ResourceParam[Home], mode: ResourceParam[IngestMode], on_source_done: ResourceParam[OnSourceDone]
+    ) -> MaterializeResult:
         with home.lock():
-            reading = sources.update(source, home, gathering)
-        told(reading)
+            result = pipeline.update(source, home, mode)
+        on_source_done(result)
         return MaterializeResult(
-            metadata={"captures_read": reading.captures, "observations_added": reading.added, "mode": reading.mode},
+            asset_key=key,
+            metadata={"captures_read": result.captures, "observations_added": result.added, "mode": result.mode},
             check_results=[
                 AssetCheckResult(
-                    passed=not reading.failures,
+                    passed=not result.failures,
                     severity=AssetCheckSeverity.WARN,
-                    metadata={"failures": list(reading.failures)},
+                    metadata={"failures": list(result.failures)},
                 )
             ],
         )
 
-    return ingest
+    return source_raw
 
 
 @multi_asset(
-    name="bitcoin_chain",
+    name="bitcoin_raw",
     specs=[AssetSpec([ledger.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in ledger.TABLES],
 )
-def chain(home: ResourceParam[Home], gathering: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
+def bitcoin_raw(home: ResourceParam[Home], mode: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
     """What coins were spent and created on a chain, by day; nodes are read by `flowhouse ingest bitcoin`."""
     with home.lock():
-        sources.update_chain(home, gathering)
+        pipeline.update_chain(home, mode)
     for table in ledger.TABLES:
         yield MaterializeResult(asset_key=[ledger.SOURCE, table])
 
 
 @multi_asset(
-    name="account_chains",
+    name="evm_raw",
     specs=[AssetSpec([tokens.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in tokens.TABLES],
 )
-def account_chains(home: ResourceParam[Home], gathering: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
+def evm_raw(home: ResourceParam[Home], mode: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
     """Token transfers and stress events of account chains; providers are asked by `flowhouse ingest evm`."""
     with home.lock():
-        sources.update_tokens(home, gathering)
+        pipeline.update_tokens(home, mode)
     for table in tokens.TABLES:
         yield MaterializeResult(asset_key=[tokens.SOURCE, table])
 
 
-@asset(key=[nyse.SOURCE, nyse.TABLE], group_name="sources", kinds={"parquet"}, description=nyse.__doc__)
-def sessions(home: ResourceParam[Home]) -> None:
+@asset(key=[calendar.SOURCE, calendar.TABLE], group_name="sources", kinds={"parquet"}, description=calendar.__doc__)
+def nyse_raw(home: ResourceParam[Home]) -> None:
     with home.lock():
-        sources.update_sessions(home)
+        pipeline.update_sessions(home)
 
 
 @asset(
-    key=[holder_series.SOURCE, holder_series.DEFINITIONS],
-    deps=[[holder_series.SOURCE, holder_series.TABLE]],
+    key=[holder_series.SOURCE.name, holder_series.DEFINITIONS],
+    deps=[[holder_series.SOURCE.name, holder_series.SOURCE.table]],
     group_name="sources",
     kinds={"parquet"},
 )
-def series_definitions(home: ResourceParam[Home]) -> None:
+def holder_series_definitions(home: ResourceParam[Home]) -> None:
     """The definitions that users chose for their own series, from the provenance of their files."""
     with home.lock():
-        sources.update_definitions(home)
+        pipeline.update_definitions(home)
 
 
 @asset(key=["flowhouse", "control"], group_name="sources", kinds={"parquet"})
@@ -104,7 +113,10 @@ def control(home: ResourceParam[Home]) -> None:
         home.write_control()
 
 
-raw_tables = [*map(source_asset, sources.SOURCES), chain, account_chains, series_definitions, sessions, control]
+def raw_tables() -> list[AssetsDefinition]:
+    """Every raw table: those of the registry's sources, of the chains, and what is computed here."""
+    sources = map(raw_table, registry.sources())
+    return [*sources, bitcoin_raw, evm_raw, holder_series_definitions, nyse_raw, control]
 
 
 def publishing(models: AssetsDefinition) -> AssetsDefinition:

@@ -1,8 +1,9 @@
 """dbt as Dagster assets, run in this process: a subprocess and its event log cost several times the CPU."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from dagster import AssetExecutionContext, AssetsDefinition, ResourceParam
 from dagster_dbt import DbtProject, dbt_assets
@@ -10,8 +11,11 @@ from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_contex
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dagster_dbt.dagster_dbt_translator import DagsterDbtTranslator
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.schemas.results import NodeResult
 from dbt.cli.main import dbtRunner
+from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 
 from orchestration.errors import BuildFailed
 from orchestration.home import DBT_PROJECT, Home
@@ -20,12 +24,12 @@ from orchestration.publishing.fingerprint import is_current
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogUnitTestResult")
 QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")
 
-Step = Callable[[str, int, int], None]
-"""Told of each finished node: its name, its number and how many there are."""
+OnNodeDone = Callable[[str, int, int], None]
+"""Called with each finished node: its name, its number and how many there are."""
 
 
-def silent(name: str, number: int, of: int) -> None:
-    """A `Step` for nobody."""
+def no_op(name: str, number: int, of: int) -> None:
+    """An `OnNodeDone` that does nothing."""
 
 
 def prepare(home: Home) -> Path:
@@ -38,7 +42,7 @@ def prepare(home: Home) -> Path:
     return home.dbt_target / "manifest.json"
 
 
-def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]:
+def run(home: Home, selection: Sequence[str], on_node_done: OnNodeDone = no_op) -> Iterator[dict]:
     """Build the selected seeds, models and tests into the home's build file; yields dbt's result events.
 
     Raises:
@@ -46,11 +50,11 @@ def run(home: Home, selection: list[str], step: Step = silent) -> Iterator[dict]
     """
     results: list[dict] = []
 
-    def on_event(event) -> None:
+    def on_event(event: EventMsg) -> None:
         if event.info.name in RESULTS:
-            results.append(MessageToDict(event, preserving_proto_field_name=True))
+            results.append(MessageToDict(cast("Message", event), preserving_proto_field_name=True))
             data = results[-1]["data"]
-            step(data["node_info"]["node_name"], data["index"], data.get("total") or data["num_models"])
+            on_node_done(data["node_info"]["node_name"], data["index"], data.get("total") or data["num_models"])
 
     # The manifest is there since the parse, and writing it and the results again takes 1.2 s of CPU.
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
@@ -77,7 +81,9 @@ def models(home: Home) -> AssetsDefinition:
         project=DbtProject(DBT_PROJECT, target_path=manifest.parent),
         name="warehouse_models",
     )
-    def warehouse_models(context: AssetExecutionContext, home: ResourceParam[Home], step: ResourceParam[Step]):
+    def warehouse_models(
+        context: AssetExecutionContext, home: ResourceParam[Home], on_node_done: ResourceParam[OnNodeDone]
+    ) -> Iterator[object]:
         content = json.loads(manifest.read_bytes())
         translator = DagsterDbtTranslator()
         params = get_updated_cli_invocation_params_for_context(context, content, translator)
@@ -85,7 +91,7 @@ def models(home: Home) -> AssetsDefinition:
             context.log.info("Nothing new: the published build has the same inputs.")
             return
         with home.lock():
-            for event in run(home, params.selection_args, step):
+            for event in run(home, params.selection_args, on_node_done):
                 message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
                 yield from message.to_default_asset_events(content, params.dagster_dbt_translator, context)
             document(home)
@@ -93,8 +99,8 @@ def models(home: Home) -> AssetsDefinition:
     return warehouse_models
 
 
-def _invoke(home: Home, command: list[str], callbacks: list) -> None:
-    home.tell_dbt()
+def _invoke(home: Home, command: list[str], callbacks: list[Callable[[EventMsg], None]]) -> None:
+    home.configure_dbt()
     where = ["--project-dir", DBT_PROJECT, "--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target]
     where += ["--log-path", home.dbt_target]
     try:
@@ -103,16 +109,14 @@ def _invoke(home: Home, command: list[str], callbacks: list) -> None:
         # Until it is closed the connection holds the build file's write lock in this process.
         DuckDBConnectionManager.close_all_connections()
     if outcome.exception:
-        raise BuildFailed(f"dbt stopped: {_first_line(outcome.exception)}")
+        raise BuildFailed(f"dbt stopped: {_first_lines(outcome.exception)}")
     if not outcome.success:
-        failed = [f"{result.node.name}: {_first_line(result.message)}" for result in outcome.result if _is_bad(result)]
+        results = cast("Iterable[NodeResult]", outcome.result)  # of a command that builds
+        bad = [result for result in results if result.status in ("error", "fail")]
+        failed = [f"{result.node.name}: {_first_lines(result.message)}" for result in bad]
         raise BuildFailed(f"{len(failed)} of the warehouse's models or tests failed: {'; '.join(failed[:3])}")
 
 
-def _is_bad(result) -> bool:
-    return result.status in ("error", "fail")
-
-
-def _first_line(message: object) -> str:
+def _first_lines(message: object) -> str:
     lines = [line.strip() for line in str(message).splitlines() if line.strip()]
     return " ".join(lines[:3])

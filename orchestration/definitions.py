@@ -1,44 +1,27 @@
 """The whole code location: sources, dbt models, the published folder, one job, one schedule."""
 
-from dagster import (
-    AssetSelection,
-    DefaultScheduleStatus,
-    Definitions,
-    ScheduleDefinition,
-    define_asset_job,
-    in_process_executor,
-)
+from dagster import Definitions
 
+from orchestration import dbt, pipeline
 from orchestration.assets import publishing, raw_tables
-from orchestration.dbt import models, silent
-from orchestration.home import Home, IngestMode, Settings
-from orchestration.sources import unheard
+from orchestration.home import Home
+from orchestration.ingest_mode import Held, Live
+from orchestration.schedules import after_us_close, refresh
+from orchestration.settings import Settings
 
 settings = Settings.read()
 home = Home(settings.home)
-
-everything = define_asset_job("everything", AssetSelection.all(), executor_def=in_process_executor)
-
-# Funds report through the New York night; the last one is usually in by 05:00 UTC.
-mornings = ScheduleDefinition(
-    name="mornings_after_sessions",
-    job=everything,
-    cron_schedule="30 5,9,14 * * 2-6",
-    execution_timezone="UTC",
-    default_status=DefaultScheduleStatus.RUNNING,
-)
-
-warehouse_models = models(home)
+warehouse_models = dbt.models(home)
 
 definitions = Definitions(
-    assets=[*raw_tables, warehouse_models, publishing(warehouse_models)],
-    jobs=[everything],
-    schedules=[mornings],
+    assets=[*raw_tables(), warehouse_models, publishing(warehouse_models)],
+    jobs=[refresh],
+    schedules=[after_us_close],
     resources={
         "home": home,
         "settings": settings,
-        "gathering": IngestMode(settings.mode, contact=settings.contact),
-        "told": unheard,
-        "step": silent,
+        "mode": Live(settings.contact) if settings.mode == "live" else Held(),
+        "on_source_done": pipeline.no_op,
+        "on_node_done": dbt.no_op,
     },
 )

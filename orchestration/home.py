@@ -1,75 +1,21 @@
-"""Settings, and the folders they lead to. The only module that reads the environment."""
+"""The folders of one warehouse, and what is written into them."""
 
 import hashlib
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import BaseFileLock, FileLock
 
-from ingestion.archive import Archive, Served
-from ingestion.errors import UsageError
+from ingestion.archive import Archive
+from orchestration.settings import environment, export
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
 
 DBT_PROJECT = Path(__file__).parent.parent / "dbt_project"
 LOCK_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What can be set, each by the environment variable of its name in capitals with FLOWHOUSE_ before it.
-
-    Attributes:
-        home: folder that holds archive, lake, builds and what is published.
-        contact: mail address or web page that publishers see in the User-Agent; may be empty.
-        keep_builds: how many published builds are kept; one under a day old is kept in any case.
-        mode: how a scheduled run gathers captures: live, or held (nothing is fetched).
-        confirmations: blocks on top of a block before it is folded into its day, at most 1,000.
-        rpc_user, rpc_password: of a Bitcoin node, where there is no cookie.
-        evm_rpc_url: address of an account chain's provider, which may hold a key.
-    """
-
-    home: Path = Path("data")
-    contact: str = ""
-    keep_builds: int = 7
-    mode: str = "held"
-    confirmations: int = 1000
-    rpc_user: str = ""
-    rpc_password: str = field(default="", repr=False)
-    evm_rpc_url: str = field(default="", repr=False)
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Settings from the environment, defaults elsewhere.
-
-        Raises:
-            UsageError: a value is not of its kind.
-        """
-        given = {name: environment.get(f"FLOWHOUSE_{name.upper()}", "") for name in cls.__dataclass_fields__}
-        keep = given["keep_builds"] or str(cls.keep_builds)
-        if not keep.isdigit() or int(keep) < 1:
-            raise UsageError(f"FLOWHOUSE_KEEP_BUILDS is '{keep}': set it to a whole number of at least 1.")
-        confirmations = given["confirmations"] or str(cls.confirmations)
-        if not confirmations.isdigit() or not 1 <= int(confirmations) <= cls.confirmations:
-            raise UsageError(f"FLOWHOUSE_CONFIRMATIONS is '{confirmations}': set it to a whole number from 1 to 1000.")
-        mode = given["mode"] or cls.mode
-        if mode not in ("live", "held"):
-            raise UsageError(f"FLOWHOUSE_MODE is '{mode}': set it to live or held.")
-        return cls(
-            Path(given["home"] or cls.home),
-            given["contact"],
-            int(keep),
-            mode,
-            int(confirmations),
-            given["rpc_user"],
-            given["rpc_password"],
-            given["evm_rpc_url"],
-        )
 
 
 @dataclass(frozen=True)
@@ -137,16 +83,15 @@ class Home:
         Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
 
     def lock(self) -> BaseFileLock:
-        """Held by whoever writes to the home; the same process may take it again."""
+        """The lock that a writer to the home takes; the same process may take it again."""
         folder = self.root / "build"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / "lock", timeout=LOCK_SECONDS, is_singleton=True)
 
-    def tell_dbt(self) -> None:
+    def configure_dbt(self) -> None:
         """Set the variables that dbt's profile reads: the build file, and where raw tables are."""
         self.build.mkdir(parents=True, exist_ok=True)
-        os.environ["FLOWHOUSE_BUILD_FILE"] = str(self.build_file)
-        os.environ["FLOWHOUSE_RAW_PATH"] = f"{self.lake.root},{self.build}"
+        export({"FLOWHOUSE_BUILD_FILE": str(self.build_file), "FLOWHOUSE_RAW_PATH": f"{self.lake.root},{self.build}"})
 
     def dagster_environment(self, mode: str) -> dict[str, str]:
         """The environment of a Dagster server for this home, whose own state lies among the builds."""
@@ -154,7 +99,7 @@ class Home:
         state.mkdir(parents=True, exist_ok=True)
         (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
         own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
-        return os.environ | own
+        return environment(own)
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""
@@ -167,25 +112,6 @@ class Home:
     def published(self) -> Path:
         """Folder of versioned builds, of `latest`, and of builds as of a time, each below that time."""
         return self.root / "published"
-
-
-@dataclass(frozen=True)
-class UserUpload:
-    """A user's own file, to be filed below the folder `resource` of its source."""
-
-    resource: str
-    served: Served
-    note: str
-
-
-@dataclass(frozen=True)
-class IngestMode:
-    """How captures are gathered: `mode` is live, replay (of the folder `replay`), file (`own`), sample or held."""
-
-    mode: str
-    replay: Path | None = None
-    contact: str = ""
-    own: UserUpload | None = None
 
 
 def now() -> datetime:

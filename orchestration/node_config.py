@@ -9,49 +9,76 @@ from typing import TYPE_CHECKING
 from ingestion.bitcoin.ingest import check_network
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
-from orchestration.home import Settings
 
 if TYPE_CHECKING:
     from ingestion.bitcoin.files.folder import Folder
     from ingestion.bitcoin.node.chain import NodeChain
     from ingestion.bitcoin.node.client import Node
+    from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
-class NodeLocation:
-    """A node's data folder, or the address of its JSON-RPC (with its cookie, if any) or of its REST interface.
+class NodeFiles:
+    """A node's data folder; the node may be running."""
+
+    network: str
+    datadir: Path
+
+
+@dataclass(frozen=True)
+class RpcNode:
+    """The address of a node's JSON-RPC, without user and password, and its cookie, if any."""
+
+    network: str
+    url: str
+    cookie: Path | None
+
+
+@dataclass(frozen=True)
+class RestNode:
+    """The address of a node's REST interface."""
+
+    network: str
+    url: str
+
+
+NodeLocation = NodeFiles | RpcNode | RestNode
+
+
+def node_location(
+    network: str, datadir: Path | None, rpc: str | None, rest: str | None, cookie: Path | None
+) -> NodeLocation:
+    """The one place of a node that the options name.
 
     Raises:
         UsageError: there is no such network, or not one place of the three is given.
     """
-
-    network: str
-    datadir: Path | None = None
-    rpc: str | None = None
-    rest: str | None = None
-    cookie: Path | None = None
-
-    def __post_init__(self) -> None:
-        if sum(place is not None for place in (self.datadir, self.rpc, self.rest)) != 1:
-            raise UsageError("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
-        check_network(self.network)
+    places = [
+        *([NodeFiles(network, datadir)] if datadir is not None else []),
+        *([RpcNode(network, rpc, cookie)] if rpc is not None else []),
+        *([RestNode(network, rest)] if rest is not None else []),
+    ]
+    if len(places) != 1:
+        raise UsageError("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
+    check_network(network)
+    return places[0]
 
 
-def folder(place: NodeLocation) -> Folder:
+def folder(location: NodeFiles) -> Folder:
     """The node's files, with all headers read."""
     from ingestion.bitcoin.files.folder import Folder
 
-    return Folder(place.datadir, NETWORKS[place.network])
+    return Folder(location.datadir, NETWORKS[location.network])
 
 
-def node(place: NodeLocation, settings: Settings) -> Node:
+def node(location: RpcNode | RestNode, settings: Settings) -> Node:
     """The running node."""
     from ingestion.bitcoin.node.client import Rest, Rpc
 
-    network = NETWORKS[place.network]
-    if place.rest:
-        return Rest(place.rest, network)
-    return Rpc(place.rpc, network, place.cookie, settings.rpc_user, settings.rpc_password)
+    network = NETWORKS[location.network]
+    if isinstance(location, RestNode):
+        return Rest(location.url, network)
+    return Rpc(location.url, network, location.cookie, settings.rpc_user, settings.rpc_password)
 
 
 def headers(running: Node) -> NodeChain:

@@ -42,15 +42,15 @@ def parse(content: bytes, columns: Sequence[str]) -> list[Line]:
         text = content.decode("utf-8-sig")
         lines = [[field.strip() for field in line] for line in csv.reader(io.StringIO(text, newline=""))]
     except (UnicodeDecodeError, csv.Error):
-        raise refused("it is no CSV in UTF-8") from None
+        raise refused("it is not a CSV in UTF-8") from None
     header, *lines = [line for line in lines if any(line)] or [[]]
     if header != [*columns]:
-        raise refused(f"its first line is {','.join(header)[:80]!r} where {','.join(columns)!r} is due")
+        raise refused(f"its first line is {','.join(header)[:80]!r}, expected {','.join(columns)!r}")
     if not lines:
         raise refused("it has no day")
     for day, *texts in lines:
         if len(texts) != len(columns) - 1:
-            raise refused(f"the line of {day[:40]!r} has {len(texts) + 1} fields where {len(columns)} are due")
+            raise refused(f"the line of {day[:40]!r} has {len(texts) + 1} fields, expected {len(columns)}")
     return [Line(day, tuple(texts)) for day, *texts in lines]
 
 
@@ -66,23 +66,23 @@ def figures(lines: Iterable[Line], columns: Sequence[str]) -> dict[date, Figures
         named = zip(columns[1:], line.texts, strict=True)
         found = Figures(line.texts, tuple(_number(text, f"{name} on {day}") for name, text in named))
         if days.setdefault(day, found).numbers != found.numbers:
-            raise refused(f"{day} stands there twice with different figures")
+            raise refused(f"it has {day} twice with different figures")
     return days
 
 
 def refused(what: str) -> PageRefused:
     """The error that says what is wrong with the file, and what to do."""
-    return PageRefused(f"{what}: have the file put right, then ingest it again.")
+    return PageRefused(f"{what}: fix the file, then ingest it again.")
 
 
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text if DAY.fullmatch(text) else "")
     except ValueError:
-        raise refused(f"{text[:40]!r} stands where a day like 2025-11-04 is due") from None
+        raise refused(f"expected a day like 2025-11-04, got {text[:40]!r}") from None
 
 
 def _number(text: str, where: str) -> Decimal:
     if not NUMBER.fullmatch(text):
-        raise refused(f"{where} is {text[:40]!r} where a number of at least 0 is due")
+        raise refused(f"{where} is {text[:40]!r}, expected a number of at least 0")
     return Decimal(text)

@@ -11,8 +11,9 @@ from decimal import Decimal
 import polars as pl
 
 from ingestion.formats.daily_csv import Figures, refused
+from ingestion.source import cell_schema
 
-KEY = {"series": pl.String, "value_date": pl.Date, "metric": pl.String}
+KEY: dict[str, pl.DataType] = {"series": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 METRICS = ("lth_native", "sth_native")
 LABELS_CERTAIN_FROM = date(2014, 1, 1)
 
@@ -34,4 +35,4 @@ def cells(series: str, days: Mapping[date, Figures], units_per_coin: int = 1) ->
         for day, found in days.items()
         for metric, text, number in zip(METRICS, *found, strict=True)
     ]
-    return pl.DataFrame(rows, schema=KEY | {"raw_text": pl.String, "value": pl.Float64}, orient="row")
+    return pl.DataFrame(rows, schema=cell_schema(KEY), orient="row")

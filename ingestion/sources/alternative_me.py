@@ -1,8 +1,6 @@
 """The Crypto Fear & Greed Index per day, as alternative.me states it.
 
 What: its JSON interface with the whole history, newest first: value 0..100, its name, the day as a timestamp.
-Terms: no redistribution terms found; the site asks, as far as known, to be named beside any display; fetching is
-opt-in.
 Limits: an opinion made of several inputs whose weights changed over time; three days of April 2018 and 2024-10-26 are
 missing in the recorded history, and a missing day says nothing.
 Exercised: on recorded bytes of the whole history; not live.
@@ -12,20 +10,15 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.source import Fetcher, PublisherSource, cell_schema
 
-SOURCE = "alternative_me"
-TABLE = "fng"
-RESOURCES = ("fng",)
-EXT = "json"
-KEY = {"value_date": pl.Date, "metric": pl.String}
-NEWEST = "same_day"
-
+KEY = {"value_date": pl.Date(), "metric": pl.String()}
 URL = "https://api.alternative.me/fng/?limit=0&format=json"
 
 
@@ -37,8 +30,8 @@ class Entry(NamedTuple):
     timestamp: str
 
 
-def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
-    """The whole history as it is now; one address serves every day, so `held` and `day` change nothing.
+def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+    """The whole history as it is now; one address serves every day.
 
     Raises:
         FetchFailed: the publisher could not be reached or answered with an error.
@@ -54,7 +47,7 @@ def parse(content: bytes) -> list[Entry]:
     """
     try:
         # numbers stay text: as served, and never rounded
-        page = json.loads(content, parse_int=str, parse_float=str)
+        page: dict[str, Any] = json.loads(content, parse_int=str, parse_float=str)
         error, entries = page["metadata"]["error"], page["data"]
     except (ValueError, RecursionError, LookupError, TypeError):
         raise _refused("something other than JSON with data and metadata") from None
@@ -62,7 +55,7 @@ def parse(content: bytes) -> list[Entry]:
         raise _refused(f"the error {error!r}")
     if not entries or not isinstance(entries, list):
         raise _refused("no entry")
-    return [_entry(entry) for entry in entries]
+    return [_entry(entry) for entry in cast(list[object], entries)]
 
 
 def frame(rows: list[Entry], resource: str) -> pl.DataFrame:
@@ -77,18 +70,19 @@ def frame(rows: list[Entry], resource: str) -> pl.DataFrame:
         value_date = _day(row.timestamp)
         if days.setdefault(value_date, row) != row:
             raise _refused(f"{value_date} twice with different figures")
-    cells = []
+    cells: list[tuple[date, str, str, float | None]] = []
     for value_date, row in days.items():
         cells.append((value_date, "index_value", row.value, _value(row.value, value_date)))
         cells.append((value_date, "classification", row.value_classification, None))
-    return pl.DataFrame(cells, schema=KEY | {"raw_text": pl.String, "value": pl.Float64}, orient="row")
+    return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
 
 
-def _entry(fields: dict) -> Entry:
-    texts = [fields.get(name) if isinstance(fields, dict) else None for name in Entry._fields]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
+def _entry(served: object) -> Entry:
+    fields = cast(dict[str, object], served) if isinstance(served, dict) else {}
+    texts = [text.strip() for text in map(fields.get, Entry._fields) if isinstance(text, str) and text.strip()]
+    if len(texts) < len(Entry._fields):
         raise _refused(f"an entry without {', '.join(Entry._fields)}")
-    return Entry(*(text.strip() for text in texts))
+    return Entry(*texts)
 
 
 def _day(timestamp: str) -> date:
@@ -96,17 +90,31 @@ def _day(timestamp: str) -> date:
         raise _refused(f"the timestamp {timestamp!r}")
     at = datetime(1970, 1, 1) + timedelta(seconds=int(timestamp))
     if at.time() != datetime.min.time():
-        raise _refused(f"an entry of {at} UTC where 00:00 is due")
+        raise _refused(f"an entry at {at} UTC, expected 00:00")
     return at.date()
 
 
 def _value(text: str, value_date: date) -> float:
     if not re.fullmatch("[0-9]{1,3}", text) or int(text) > 100:
-        raise _refused(f"the value {text!r} on {value_date} where a whole number from 0 to 100 is due")
+        raise _refused(f"the value {text!r} on {value_date}, expected a whole number from 0 to 100")
     return float(text)
 
 
 def _refused(what: str) -> PageRefused:
-    return PageRefused(
-        f"alternative.me served {what}: look at the archived page, and fetch again once it is put right."
-    )
+    return PageRefused(f"alternative.me served {what}: look at the archived page, and fetch again once it is fixed.")
+
+
+SOURCE = PublisherSource(
+    name="alternative_me",
+    table="fng",
+    description=__doc__,
+    terms="No redistribution terms found; the site asks, as far as known, to be named beside any display."
+    " Fetching is opt-in.",
+    ext="json",
+    key=KEY,
+    newest="same_day",
+    resources=("fng",),
+    fetch=fetch,
+    parse=parse,
+    frame=frame,
+)

@@ -1,10 +1,9 @@
 """Daily bars of BTC and ETH against USDT on Binance's spot market, as Binance files them on data.binance.vision.
 
 What: zips of one CSV each, per closed month, or per closed day while the month has not been filed.
-Terms: no redistribution terms found; fetching is opt-in.
 Limits: USDT is taken as USD, so a figure is off by whatever USDT is away from par; a bar runs from 00:00 to 24:00 UTC,
 not to the 16:00 New York at which US funds are priced; one venue's volume is not the market's. Binance has
-replaced files after filing them; a file held is not asked for again.
+replaced files after filing them; a file that was read is not fetched again.
 Exercised: on recorded monthly bytes of 2024 and 2025, without header; daily files, a header row and CHECKSUM files on
 made bytes only; nothing live.
 """
@@ -23,15 +22,10 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.source import Fetcher, PublisherSource, cell_schema
 from ingestion.transport.errors import NotPublished
 
-SOURCE = "binance_vision"
-TABLE = "bars_daily"
-RESOURCES = ("BTCUSDT_1d", "ETHUSDT_1d")
-EXT = "zip"
-KEY = {"asset": pl.String, "venue": pl.String, "value_date": pl.Date, "metric": pl.String}
-NEWEST = "same_day"
-
+KEY = {"asset": pl.String(), "venue": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 VENUE = "binance"
 ASSETS = {"BTCUSDT_1d": "BTC", "ETHUSDT_1d": "ETH"}
 URL = "https://data.binance.vision/data/spot/{period}/klines/{symbol}/{interval}/{symbol}-{interval}-{label}.zip"
@@ -62,13 +56,13 @@ class Bar(NamedTuple):
 METRICS = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_native")
 
 
-def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
-    """The closed months not held since June 2023, then the closed days not held of months not filed yet.
+def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+    """The closed months since June 2023, then the closed days of months not filed yet, without those read before.
 
     Args:
         http: `get(url)` answers `Served`.
         resource: symbol and interval, "BTCUSDT_1d".
-        held: urls that need not be asked for again.
+        archived: urls that were read well before.
         day: today, UTC; it and its month are not closed.
 
     Raises:
@@ -79,13 +73,13 @@ def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Serv
     unfiled = [day.replace(day=1)]
     for month in _months(FIRST_MONTH, day):
         url = URL.format(period="monthly", symbol=symbol, interval=interval, label=f"{month:%Y-%m}")
-        if url not in held:
+        if url not in archived:
             served = _get(http, url)
             yield from served
             unfiled += [] if served else [month]
     for closed in _closed_days(unfiled, day):
         url = URL.format(period="daily", symbol=symbol, interval=interval, label=closed.isoformat())
-        if url not in held:
+        if url not in archived:
             yield from _get(http, url)
 
 
@@ -125,7 +119,7 @@ def frame(rows: list[Bar], resource: str) -> pl.DataFrame:
         for value_date, row in days.items()
         for metric, text, number in zip(METRICS, row[1:], _figures(row, value_date), strict=True)
     ]
-    return pl.DataFrame(cells, schema=KEY | {"raw_text": pl.String, "value": pl.Float64}, orient="row")
+    return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
 
 
 def _months(first: date, day: date) -> Iterator[date]:
@@ -143,7 +137,7 @@ def _closed_days(months: list[date], day: date) -> Iterator[date]:
             closed += timedelta(days=1)
 
 
-def _get(http, url: str) -> list[Served]:
+def _get(http: Fetcher, url: str) -> list[Served]:
     """The file, checked against its CHECKSUM where there is one; nothing where the file is not there yet."""
     try:
         served = http.get(url)
@@ -163,7 +157,7 @@ def _csv(content: bytes) -> str:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             names = archive.namelist()
             if len(names) != 1:
-                raise _refused(f"a zip of {len(names)} files where one is due")
+                raise _refused(f"a zip of {len(names)} files, expected one")
             with archive.open(names[0]) as member:
                 text = member.read(MAX_BYTES + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as error:
@@ -173,7 +167,7 @@ def _csv(content: bytes) -> str:
     try:
         return text.decode("ascii")
     except UnicodeDecodeError:
-        raise _refused("a CSV with other than plain characters") from None
+        raise _refused("a CSV that is not plain ASCII") from None
 
 
 def _day(open_time: str) -> date:
@@ -183,14 +177,14 @@ def _day(open_time: str) -> date:
     unit = timedelta(milliseconds=1) if len(open_time) == 13 else timedelta(microseconds=1)
     opened = datetime(1970, 1, 1) + int(open_time) * unit
     if opened.time() != datetime.min.time():
-        raise _refused(f"a bar that opens at {opened} UTC where 00:00 is due")
+        raise _refused(f"a bar that opens at {opened} UTC, expected 00:00")
     return opened.date()
 
 
 def _figures(row: Bar, value_date: date) -> list[Decimal]:
     texts = row[1:]
     if wrong := [text for text in texts if not NUMBER.fullmatch(text)]:
-        raise _refused(f"{wrong[0]!r} on {value_date} where a number is due")
+        raise _refused(f"{wrong[0]!r} on {value_date}, expected a number")
     figures = [Decimal(text) for text in texts]
     open_, high, low, close, _ = figures
     if not 0 < low <= min(open_, close) <= max(open_, close) <= high:
@@ -199,4 +193,19 @@ def _figures(row: Bar, value_date: date) -> list[Decimal]:
 
 
 def _refused(what: str) -> PageRefused:
-    return PageRefused(f"Binance served {what}: look at the archived file, and fetch again once it is put right.")
+    return PageRefused(f"Binance served {what}: look at the archived file, and fetch again once it is fixed.")
+
+
+SOURCE = PublisherSource(
+    name="binance_vision",
+    table="bars_daily",
+    description=__doc__,
+    terms="No redistribution terms found; fetching is opt-in.",
+    ext="zip",
+    key=KEY,
+    newest="same_day",
+    resources=tuple(ASSETS),
+    fetch=fetch,
+    parse=parse,
+    frame=frame,
+)

@@ -2,7 +2,6 @@
 
 What: two series of its public interface as one CSV, in satoshi at the last block of each UTC day, from 2009 on. Long
 is a coin unspent for 150 days (3,600 hours) or more: definition age_150d_step.
-Terms: no key; the software is MIT-licensed; no terms for the data were found, so fetching is opt-in.
 Limits: the whole history is asked for each time, without the newest day, which is not over.
 Exercised: on made bytes only, after the interface's own description and source (server 0.11, client 0.12.2); never on
 recorded bytes, and not live.
@@ -16,13 +15,7 @@ import polars as pl
 from ingestion.archive import Served
 from ingestion.formats import daily_csv, holder_supply
 from ingestion.formats.daily_csv import Line
-
-SOURCE = "bitview"
-TABLE = "supply"
-RESOURCES = ("lth_sth_supply",)
-EXT = "csv"
-KEY = holder_supply.KEY
-NEWEST = "same_day"
+from ingestion.source import Fetcher, PublisherSource
 
 SERIES = "bitview"
 COLUMNS = ("date", "lth_supply_sats", "sth_supply_sats")
@@ -32,8 +25,8 @@ SATS = 100_000_000
 URL = f"https://bitview.space/api/series/bulk?series={','.join(COLUMNS)}&index=day1&end=-1&format=csv"
 
 
-def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
-    """The whole history as it is now; one address serves every day, so `held` and `day` change nothing.
+def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+    """The whole history as it is now; one address serves every day.
 
     Raises:
         FetchFailed: the publisher could not be reached or answered with an error.
@@ -63,5 +56,20 @@ def frame(rows: list[Line], resource: str) -> pl.DataFrame:
     days = daily_csv.figures(rows, COLUMNS)
     for day, (texts, numbers) in days.items():
         if any(number != number.to_integral_value() for number in numbers):
-            raise daily_csv.refused(f"the supply on {day} is {' and '.join(texts)} where whole satoshi are due")
+            raise daily_csv.refused(f"the supply on {day} is {' and '.join(texts)}, expected whole satoshi")
     return holder_supply.cells(SERIES, days, SATS)
+
+
+SOURCE = PublisherSource(
+    name="bitview",
+    table="supply",
+    description=__doc__,
+    terms="No key; the software is MIT-licensed. No terms for the data were found, so fetching is opt-in.",
+    ext="csv",
+    key=holder_supply.KEY,
+    newest="same_day",
+    resources=("lth_sth_supply",),
+    fetch=fetch,
+    parse=parse,
+    frame=frame,
+)

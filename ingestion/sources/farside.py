@@ -1,7 +1,6 @@
 """Farside Investors: net flows of US spot crypto ETFs per fund and trade date, in US$ m.
 
 Publisher: https://farside.co.uk, collected by hand from the issuers; a fund's cell is '-' until it has reported.
-Terms: no redistribution terms found, so fetching is opt-in and no page of theirs is part of this project.
 Limits: Cloudflare often answers 403; that is an error, never an empty table. One request a second at most.
 Exercised on recorded pages of btc, btc_all and eth_all; the shapes of eth, sol and every live answer were not.
 """
@@ -17,9 +16,8 @@ from lxml import html
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.source import Fetcher, PublisherSource, cell_schema
 
-SOURCE = "farside"
-TABLE = "flows"
 # The short pages are asked last: should a long one lag behind, what the short one shows stays the newest state.
 URLS = {
     "btc_all": "https://farside.co.uk/bitcoin-etf-flow-all-data/",
@@ -28,15 +26,13 @@ URLS = {
     "eth": "https://farside.co.uk/eth/",
     "sol": "https://farside.co.uk/sol/",
 }
-RESOURCES = tuple(URLS)
-EXT = "html"
-KEY = {"asset": pl.String, "ticker": pl.String, "value_date": pl.Date, "metric": pl.String}
-NEWEST = "next_session"
+KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 
 TOTAL = "TOTAL"
 NOT_DAYS = {"", "seed", "total", "average", "maximum", "minimum", "fee", "date"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4})")
+# Three to six characters; a header with a shorter name is refused, for it could be any word.
 TICKER = re.compile(r"[A-Z][A-Z0-9]{2,5}")
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 MILLION = 1_000_000
@@ -52,7 +48,7 @@ class Cell(NamedTuple):
     text: str
 
 
-def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
+def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
     """The page as it is now; it changes through the day, so it is asked for every time.
 
     Raises:
@@ -107,23 +103,23 @@ def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
             "raw_text": [None if amount is None else cell.text for cell, amount in zip(rows, amounts, strict=True)],
             "value": [None if amount is None else float(amount * MILLION) for amount in amounts],
         },
-        schema={**KEY, "raw_text": pl.String, "value": pl.Float64},
+        schema=cell_schema(KEY),
     )
 
 
-def compare(page: pl.DataFrame, held: pl.DataFrame) -> None:
+def compare(page: pl.DataFrame, known: pl.DataFrame) -> None:
     """Refuse a page on which a fund's column came back under another name: its history would count twice.
 
     Args:
         page: the page's frame.
-        held: the newest state of every cell known before it.
+        known: the newest state of every cell before it.
 
     Raises:
         PageRefused: a column never seen before repeats the figures of one that is no longer there.
     """
-    held = held.filter(pl.col("asset").is_in(page["asset"].unique().implode()), pl.col("value").is_not_null())
-    new = page.join(held, on="ticker", how="anti")
-    gone = held.join(page, on="ticker", how="anti").join(page.select("value_date").unique(), on="value_date")
+    known = known.filter(pl.col("asset").is_in(page["asset"].unique().implode()), pl.col("value").is_not_null())
+    new = page.join(known, on="ticker", how="anti")
+    gone = known.join(page, on="ticker", how="anti").join(page.select("value_date").unique(), on="value_date")
     both = new.join(gone, on="value_date", suffix="_gone").filter(pl.col("value") != 0, pl.col("value_gone") != 0)
     repeated = (
         both.group_by("ticker", "ticker_gone")
@@ -133,7 +129,7 @@ def compare(page: pl.DataFrame, held: pl.DataFrame) -> None:
     for ticker, ticker_gone in repeated.select("ticker", "ticker_gone").iter_rows():
         raise PageRefused(
             f"column {ticker} repeats the figures stored for {ticker_gone}, which is gone: if the fund was renamed,"
-            " have its earlier rows renamed first."
+            " rename its earlier rows first."
         )
 
 
@@ -162,7 +158,7 @@ def _table(content: bytes) -> list[list[str]]:
     return [[_text(cell) for cell in row.xpath("./th|./td")] for row in rows]
 
 
-def _text(cell) -> str:
+def _text(cell: html.HtmlElement) -> str:
     return " ".join(cell.text_content().split())
 
 
@@ -198,4 +194,23 @@ def _check_total(day: date, texts: dict[str, str]) -> None:
     total = amounts.pop(TOTAL)
     funds = sum(amount for amount in amounts.values() if amount is not None)
     if total is not None and total != funds:
-        raise PageRefused(f"the funds of {day} add up to {funds} and not to the printed total {total} (US$ m): wait.")
+        raise PageRefused(
+            f"the funds of {day} add up to {funds} and not to the printed total {total} (US$ m): wait for a"
+            " corrected page."
+        )
+
+
+SOURCE = PublisherSource(
+    name="farside",
+    table="flows",
+    description=__doc__,
+    terms="No redistribution terms found, so fetching is opt-in and no page of theirs is part of this project.",
+    ext="html",
+    key=KEY,
+    newest="next_session",
+    resources=tuple(URLS),
+    fetch=fetch,
+    parse=parse,
+    frame=frame,
+    compare=compare,
+)

@@ -1,7 +1,6 @@
 """Long- and short-term holders' supply of Bitcoin per day, from a CSV that a user brings.
 
 What: columns date, lth_btc, sth_btc (coins at the end of the UTC day); the name it is given is the series' name.
-Terms: the user's own file; it stays on the user's machine.
 Limits: which coins count as long-term is the publisher's definition. A user may name it; the choice is filed in the
 capture's provenance (`note`), and the newest one of a series holds. Else the seed `holder_series` knows it, or the
 series is `as_published`.
@@ -15,20 +14,12 @@ import polars as pl
 from ingestion.archive import Capture
 from ingestion.formats import daily_csv, holder_supply
 from ingestion.formats.daily_csv import Line
-
-SOURCE = "holder_series"
-TABLE = "supply"
-RESOURCES = ()
-EXT = "csv"
-KEY = holder_supply.KEY
-NEWEST = "same_day"
+from ingestion.source import UploadSource
 
 COLUMNS = ("date", "lth_btc", "sth_btc")
-RESERVED_NAMES = ("derived", "bitview")
-"""Series that are not a user's: what flowhouse derives from the chain itself, and a publisher's."""
 
 DEFINITIONS = "definitions"
-DEFINITIONS_SCHEMA = {"series": pl.String, "observed_at": pl.Datetime("us"), "definition_id": pl.String}
+DEFINITIONS_SCHEMA = {"series": pl.String(), "observed_at": pl.Datetime("us"), "definition_id": pl.String()}
 AS_PUBLISHED = "as_published"
 NOTE = "definition: "
 
@@ -65,3 +56,18 @@ def definitions(captures: Iterable[Capture]) -> pl.DataFrame:
         if capture.note.startswith(NOTE)
     ]
     return pl.DataFrame(sorted(rows), schema=DEFINITIONS_SCHEMA, orient="row")
+
+
+SOURCE = UploadSource(
+    name="holder_series",
+    table="supply",
+    description=__doc__,
+    terms="The user's own file; it stays on the user's machine.",
+    ext="csv",
+    key=holder_supply.KEY,
+    newest="same_day",
+    parse=parse,
+    frame=frame,
+    # what flowhouse derives from the chain itself, and a publisher's series
+    reserved_names=("derived", "bitview"),
+)

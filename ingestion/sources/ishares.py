@@ -1,14 +1,14 @@
 """Net asset value and shares outstanding per day of iShares' crypto funds, as iShares (BlackRock) states them.
 
 What: the fund workbook behind "Download" on a product page: SpreadsheetML 2003, sheet "Historical", one row per day.
-Terms: no redistribution terms found; fetching is opt-in.
 Limits: an "as of" share count is settlement-dated (T+1), so its day is not the trade date; a workbook states the whole
 history, and only its newest statement. The workbook does not name its fund in that sheet: the address alone does.
 Exercised: on recorded bytes of IBIT and on made workbooks; never live, and ETHA not on recorded bytes either.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,14 +18,9 @@ from lxml import etree
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.source import Fetcher, PublisherSource, cell_schema
 
-SOURCE = "ishares"
-TABLE = "fund_daily"
-RESOURCES = ("IBIT", "ETHA")
-EXT = "xls"
-KEY = {"asset": pl.String, "ticker": pl.String, "value_date": pl.Date, "metric": pl.String}
-NEWEST = "next_session"
-
+KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 URL = (
     "https://www.blackrock.com/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
     "?appType=PRODUCT_PAGE&appSubType=ISHARES&targetSite=us-ishares&locale=en_US"
@@ -41,6 +36,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 DAY = re.compile(r"([A-Z][a-z]{2}) ([0-9]{1,2}), ([0-9]{4})")
 NUMBER = re.compile(r"-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(E[+-]?[0-9]{1,2})?")
 
+Element = etree._Element  # pyright: ignore[reportPrivateUsage] -- lxml has no public name for it
 SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 HTML = re.compile(rb"<!doctype html|<html[\s/>]", re.IGNORECASE)
 BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)")
@@ -55,8 +51,8 @@ class FundDay(NamedTuple):
     shares_outstanding: str
 
 
-def fetch(http, resource: str, held: frozenset[str], day: date) -> Iterator[Served]:
-    """The fund's workbook as it is now; one address serves every day, so `held` and `day` change nothing.
+def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+    """The fund's workbook as it is now; one address serves every day.
 
     Raises:
         FetchFailed: the publisher could not be reached or answered with an error.
@@ -92,17 +88,17 @@ def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
         value_date = _day(row.as_of)
         if days.setdefault(value_date, row)[1:] != row[1:]:
             raise _refused(f"{row.as_of} twice with different figures")
-    cells = []
+    cells: list[tuple[str, str, date, str, str | None, float | None]] = []
     for value_date, row in days.items():
         key = (ASSETS[resource], resource, value_date)
         cells.append((*key, "nav_usd", *_cell(row.nav_per_share, row.as_of, _is_nav, "a NAV above zero")))
         cells.append(
             (*key, "shares_outstanding", *_cell(row.shares_outstanding, row.as_of, _is_count, "a whole share count"))
         )
-    return pl.DataFrame(cells, schema=KEY | {"raw_text": pl.String, "value": pl.Float64}, orient="row")
+    return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
 
 
-def _workbook(content: bytes) -> etree._Element:
+def _workbook(content: bytes) -> Element:
     """The workbook's root, from bytes that are not quite XML.
 
     Ampersands are repaired beforehand and the rest is read strictly: lxml's recover=True would also take a workbook
@@ -111,7 +107,7 @@ def _workbook(content: bytes) -> etree._Element:
     """
     if HTML.search(content, 0, 1000):
         raise PageRefused(
-            "iShares answered HTML where a workbook is due: look at the archived page, and at the product page for"
+            "iShares answered HTML, expected a workbook: look at the archived page, and at the product page for"
             " the address the workbook has now."
         )
     content = STYLES.sub(b"", BARE_AMPERSAND.sub(b"&amp;", content))
@@ -125,16 +121,16 @@ def _workbook(content: bytes) -> etree._Element:
     return root
 
 
-def _sheet(workbook: etree._Element) -> etree._Element:
+def _sheet(workbook: Element) -> Element:
     sheets = [sheet for sheet in workbook.iter(f"{SS}Worksheet") if sheet.get(f"{SS}Name") == SHEET]
     if len(sheets) != 1:
-        raise _refused(f'{len(sheets)} sheets "{SHEET}" where one is due')
+        raise _refused(f'{len(sheets)} sheets "{SHEET}", expected one')
     return sheets[0]
 
 
-def _cells(row: etree._Element) -> dict[int, str]:
+def _cells(row: Element) -> dict[int, str]:
     """Text by column, from 1: ss:Index jumps over cells left out, ss:MergeAcross covers the ones that follow."""
-    cells = {}
+    cells: dict[int, str] = {}
     column = 0
     for cell in row.iterchildren(f"{SS}Cell"):
         column = _whole(cell.get(f"{SS}Index", str(column + 1)))
@@ -153,25 +149,25 @@ def _whole(text: str) -> int:
 def _column(header: dict[int, str], name: str) -> int:
     found = [place for place, text in header.items() if text == name]
     if len(found) != 1:
-        raise _refused(f'{len(found)} columns "{name}" in sheet "{SHEET}" where one is due')
+        raise _refused(f'{len(found)} columns "{name}" in sheet "{SHEET}", expected one')
     return found[0]
 
 
 def _day(text: str) -> date:
     """Month names are English whatever the locale, so strptime will not do."""
     match = DAY.fullmatch(text)
-    try:
-        return date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2]))
-    except (TypeError, ValueError):
-        raise _refused(f"{text!r} where a day like 'Dec 31, 2025' is due") from None
+    with suppress(ValueError):  # no such month, or no such day
+        if match:
+            return date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2]))
+    raise _refused(f"{text!r}, expected a day like 'Dec 31, 2025'")
 
 
-def _cell(text: str, as_of: str, is_sound, expected: str) -> tuple[str | None, float | None]:
+def _cell(text: str, as_of: str, is_sound: Callable[[Decimal], bool], expected: str) -> tuple[str | None, float | None]:
     if text in BLANKS:
         return None, None
     number = Decimal(text.replace(",", "")) if NUMBER.fullmatch(text) else None
     if number is None or not is_sound(number):
-        raise _refused(f"{text!r} on {as_of} where {expected} is due")
+        raise _refused(f"{text!r} on {as_of}, expected {expected}")
     return text, float(number)
 
 
@@ -184,4 +180,19 @@ def _is_count(number: Decimal) -> bool:
 
 
 def _refused(what: str) -> PageRefused:
-    return PageRefused(f"iShares served {what}: look at the archived page, and fetch again once it is put right.")
+    return PageRefused(f"iShares served {what}: look at the archived page, and fetch again once it is fixed.")
+
+
+SOURCE = PublisherSource(
+    name="ishares",
+    table="fund_daily",
+    description=__doc__,
+    terms="No redistribution terms found; fetching is opt-in.",
+    ext="xls",
+    key=KEY,
+    newest="next_session",
+    resources=tuple(PORTFOLIO_IDS),
+    fetch=fetch,
+    parse=parse,
+    frame=frame,
+)

@@ -1,7 +1,6 @@
 """Daily closes of an asset in US dollars, from a CSV that a user brings: back to 2010, where no open file reaches.
 
 What: columns date, close (US$ per coin at the end of the UTC day); the name it is given is the venue's name.
-Terms: the user's own file; it stays on the user's machine.
 Limits: a close is what the file says; where the day ends and which markets it covers, the user knows.
 Exercised: on made files.
 """
@@ -10,17 +9,10 @@ import polars as pl
 
 from ingestion.formats import daily_csv
 from ingestion.formats.daily_csv import Line
+from ingestion.source import UploadSource, cell_schema
 
-SOURCE = "prices"
-TABLE = "closes"
-RESOURCES = ()
-EXT = "csv"
-KEY = {"asset": pl.String, "venue": pl.String, "value_date": pl.Date, "metric": pl.String}
-NEWEST = "same_day"
-
+KEY = {"asset": pl.String(), "venue": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 COLUMNS = ("date", "close")
-RESERVED_NAMES = ("binance",)
-"""Venues that are not a user's."""
 BTC = "BTC"
 
 
@@ -48,6 +40,20 @@ def frame(rows: list[Line], resource: str) -> pl.DataFrame:
     days = daily_csv.figures(rows, COLUMNS)
     for day, (_, (close,)) in days.items():
         if close == 0:
-            raise daily_csv.refused(f"close on {day} is 0 where a price above 0 is due")
+            raise daily_csv.refused(f"close on {day} is 0, expected a price above 0")
     cells = [(asset or BTC, venue, day, "close_usd", text, float(close)) for day, ((text,), (close,)) in days.items()]
-    return pl.DataFrame(cells, schema=KEY | {"raw_text": pl.String, "value": pl.Float64}, orient="row")
+    return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
+
+
+SOURCE = UploadSource(
+    name="prices",
+    table="closes",
+    description=__doc__,
+    terms="The user's own file; it stays on the user's machine.",
+    ext="csv",
+    key=KEY,
+    newest="same_day",
+    parse=parse,
+    frame=frame,
+    reserved_names=("binance",),  # a publisher's venue
+)

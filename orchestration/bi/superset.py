@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 import requests
 
-from orchestration.cli.console import FAILED, home_option, open_home
+from orchestration.cli.exit_codes import FAILED
+from orchestration.cli.options import home_option, open_home
 from orchestration.errors import SupersetRefused
 
 NAME = "flowhouse"

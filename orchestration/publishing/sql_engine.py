@@ -62,7 +62,8 @@ def add_page(home: Home, folder: Path) -> Path | None:
 def where(folder: Path) -> str:
     """One line that says where the page of a published folder is, or how to get one."""
     page = folder / PAGE
-    return f"SQL in the browser: {page if page.exists() else 'run `flowhouse browser` once, with npm and a network.'}"
+    todo = "run `flowhouse install-sql-page` once, with npm and a network."
+    return f"SQL in the browser: {page if page.exists() else todo}"
 
 
 def integrity(package: bytes) -> str:

@@ -24,9 +24,10 @@ import polars as pl
 from ingestion.lake.observations import observation_schema
 from ingestion.refresh import last_readings
 from ingestion.sources import prices
-from orchestration import sources
+from orchestration import pipeline
 from orchestration.answers.answers import answers
-from orchestration.home import DBT_PROJECT, Home, IngestMode, now
+from orchestration.home import DBT_PROJECT, Home, now
+from orchestration.ingest_mode import Sample
 from orchestration.publishing import publish, published
 
 DAYS = 6150
@@ -129,7 +130,7 @@ def milliseconds(warehouse: Path) -> dict[str, float]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        list(sources.update_all(home, IngestMode("sample"), sources.unheard))
+        list(pipeline.update_all(home, Sample(), pipeline.no_op))
         cells = write_chain(home)
         write_closes(home)
         build(home)

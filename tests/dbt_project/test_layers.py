@@ -227,8 +227,11 @@ def test_staged_observations_end_when_knowledge_ends(model):
 
 
 def test_every_source_table_is_staged():
-    sources = properties()[PROJECT / "models/staging/sources.yml"]["sources"]
-    tables = {f"stg_{source['name']}__{table['name']}" for source in sources for table in source["tables"]}
+    tables = set()
+    for path, content in properties().items():
+        for source in content.get("sources", []):
+            assert path == PROJECT / f"models/staging/{source['name']}/{source['name']}.yml"
+            tables |= {f"stg_{source['name']}__{table['name']}" for table in source["tables"]}
     assert tables == {model.stem for model in STAGING}
 
 

@@ -11,10 +11,11 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingestion import calendar, registry
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema
-from ingestion.sources import alternative_me, binance_vision, bitview, farside, holder_series, ishares, nyse, prices
+from ingestion.sources import holder_series
 from orchestration.home import DBT_PROJECT, Home
 
 FACTS = {"funds", "fund_events", "etf_filings", "market_sessions", "claims", "claim_checks"}
@@ -28,13 +29,13 @@ CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": B
 def home(tmp_path_factory) -> Home:
     """A home whose sources have no rows, built with every unit test and data test."""
     home = Home(tmp_path_factory.mktemp("home"))
-    for source in (farside, ishares, binance_vision, alternative_me, holder_series, bitview, prices):
-        home.lake.write(source.SOURCE, source.TABLE, pl.DataFrame(schema=observation_schema(source.KEY)))
+    for source in registry.sources():
+        home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
     for table, schema in CHAIN.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
     ledger.collect_garbage(home.lake)
-    home.lake.write(nyse.SOURCE, nyse.TABLE, nyse.sessions(date(2025, 3, 3), date(2025, 3, 14)))
+    home.lake.write(calendar.SOURCE, calendar.TABLE, calendar.sessions(date(2025, 3, 3), date(2025, 3, 14)))
     home.write_control()
     where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", "--project-dir", DBT_PROJECT]

@@ -41,7 +41,7 @@ def test_dbt_tests_are_checks_of_their_models(location):
 
 
 def test_the_job_runs_everything_and_skips_what_is_not_new(location):
-    job = location.definitions.resolve_job_def("everything")
+    job = location.definitions.resolve_job_def("refresh")
     before = published.latest(location.home)
     assert job.execute_in_process().success
     assert published.latest(location.home) == before
@@ -51,4 +51,4 @@ def test_the_job_runs_everything_and_skips_what_is_not_new(location):
 
 
 def test_the_schedule_follows_us_sessions(location):
-    assert location.mornings.cron_schedule == "30 5,9,14 * * 2-6"
+    assert location.after_us_close.cron_schedule == "30 5,9,14 * * 2-6"

@@ -64,8 +64,8 @@ def test_a_node_is_found_well(flowhouse, core, home, road):
     assert "it keeps the blocks from height 0 on" in result.output
     spent = sum(map(len, core.chain.tip.spent))
     assert spent > 0
-    assert f"it tells which coins a block spent: {spent} at height 150" in result.output
-    assert "the home has folded no block of regtest yet" in result.output
+    assert f"it lists the coins that a block spent: {spent} at height 150" in result.output
+    assert "the home has finalized no block of regtest yet" in result.output
     assert PASSWORD not in result.output
 
 
@@ -90,7 +90,7 @@ def test_a_pruned_node_will_do_for_what_it_keeps(flowhouse, core, home):
     result = flowhouse("doctor", "--rpc", core.url, *home)
     assert result.exit_code == 0
     assert "ok    it keeps the blocks from height 120 on" in result.output
-    assert f"it is on the chain that the home has folded up to height {FOLDED}" in result.output
+    assert f"it is on the chain that the home has finalized up to height {FOLDED}" in result.output
 
 
 def test_a_node_without_undo_data(flowhouse, core, home):
@@ -118,7 +118,7 @@ def test_a_nodes_files_are_found_well(flowhouse, datadir, home):
     assert "each of its block files has its undo file" in result.output
     assert flowhouse("ingest", "bitcoin", "--datadir", datadir, *home).exit_code == 0
     result = flowhouse("doctor", "--datadir", datadir, *home)
-    assert "the home has folded no block of regtest yet" in result.output  # it folds what has 1,000 blocks on top
+    assert "the home has finalized no block of regtest yet" in result.output  # it folds what has 1,000 blocks on top
 
 
 def test_the_samples_chain_is_no_users_own(flowhouse, datadir, home):

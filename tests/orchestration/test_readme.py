@@ -1,10 +1,11 @@
-"""The README keeps its word: its queries are those of the SQL page, run on the published sample and answer."""
+"""The README keeps its word: its queries are those of the SQL page and answer, and it names every source."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from ingestion import registry
 from orchestration.answers.answers import shown_in
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -20,3 +21,9 @@ def test_every_query_answers(sample_home, flowhouse, answer):
     result = flowhouse("sql", answer.sql, "--format", "csv", "--home", sample_home)
     assert result.exit_code == 0, result.output
     assert len(result.output.splitlines()) > 1
+
+
+@pytest.mark.parametrize("source", registry.names())
+def test_the_readme_says_where_each_source_is_from(source):
+    table = README.split("## Where the data comes from")[1]
+    assert re.search(rf"^\|[^|]*`{source}`[^|]*\| ", table, re.M)

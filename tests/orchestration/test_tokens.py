@@ -16,7 +16,8 @@ from ingestion.evm.ledger import TABLES, read_record
 from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 from orchestration import seeds
-from orchestration.home import Home, Settings
+from orchestration.home import Home
+from orchestration.settings import Settings
 
 KEY = "sEcr3tK3y0123456789"
 

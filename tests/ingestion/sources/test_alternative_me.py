@@ -29,7 +29,7 @@ def cells(*entries):
 def test_an_entry_becomes_a_number_and_a_text():
     newest = entry(date(2025, 1, 2), "55", "Greed", time_until_update="3600")
     found = cells(newest, entry())
-    assert found.schema == alternative_me.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == alternative_me.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.rows() == [
         (date(2025, 1, 2), "index_value", "55", 55.0),
         (date(2025, 1, 2), "classification", "Greed", None),
@@ -77,7 +77,7 @@ def test_an_entry_lacks_nothing(broken):
 
 @pytest.mark.parametrize("value", ["101", "-1", "21.5", 21.5, "1e1", "٢١", "many", "1000", "NaN"])
 def test_a_value_is_whole_and_between_0_and_100(value):
-    with pytest.raises(PageRefused, match="on 2025-01-01 where a whole number from 0 to 100 is due"):
+    with pytest.raises(PageRefused, match="on 2025-01-01, expected a whole number from 0 to 100"):
         cells(entry(value=value))
 
 
@@ -88,7 +88,7 @@ def test_a_timestamp_is_in_seconds(timestamp):
 
 
 def test_a_day_starts_at_midnight_utc():
-    with pytest.raises(PageRefused, match="2025-01-01 00:00:01 UTC where 00:00 is due"):
+    with pytest.raises(PageRefused, match="2025-01-01 00:00:01 UTC, expected 00:00"):
         cells(entry(timestamp="1735689601"))
 
 

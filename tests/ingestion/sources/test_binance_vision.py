@@ -67,7 +67,7 @@ def months(first, last):
 
 def test_a_bar_becomes_five_cells():
     found = cells(bar(), resource="ETHUSDT_1d")
-    assert found.schema == binance_vision.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == binance_vision.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.rows() == [
         ("ETH", "binance", NEW_YEAR, "open_usd", "20.5", 20.5),
         ("ETH", "binance", NEW_YEAR, "high_usd", "30.25", 30.25),
@@ -163,7 +163,7 @@ def test_an_opening_time_in_other_units_is_refused(opened):
 
 
 def test_a_bar_opens_at_midnight_utc():
-    with pytest.raises(PageRefused, match=r"opens at 2025-01-01 00:00:00\.001000 UTC where 00:00 is due"):
+    with pytest.raises(PageRefused, match=r"opens at 2025-01-01 00:00:00\.001000 UTC, expected 00:00"):
         cells(bar().replace("1735689600000000", "1735689600001000"))
 
 
@@ -172,7 +172,7 @@ def test_a_bar_opens_at_midnight_utc():
 def test_a_number_that_does_not_parse_is_refused(place, figure):
     fields = bar().split(",")
     fields[place] = figure
-    with pytest.raises(PageRefused, match="on 2025-01-01 where a number is due"):
+    with pytest.raises(PageRefused, match="on 2025-01-01, expected a number"):
         cells(",".join(fields))
 
 

@@ -22,7 +22,7 @@ def cells(*lines):
 
 def test_satoshi_become_coins():
     found = cells("2025-01-01,1407791757433593,589186909563503")
-    assert found.schema == bitview.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == bitview.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.rows() == [
         ("bitview", date(2025, 1, 1), "lth_native", "1407791757433593", 14077917.57433593),
         ("bitview", date(2025, 1, 1), "sth_native", "589186909563503", 5891869.09563503),
@@ -51,7 +51,7 @@ def test_half_a_day_is_refused():
 
 @pytest.mark.parametrize("line", ["2025-01-01,15126910.42765126,2", "2025-01-01,15126910,4818019.5"])
 def test_coins_where_satoshi_are_due_are_refused(line):
-    with pytest.raises(PageRefused, match=r"the supply on 2025-01-01 is .* where whole satoshi are due"):
+    with pytest.raises(PageRefused, match=r"the supply on 2025-01-01 is .*, expected whole satoshi"):
         cells(line)
 
 
@@ -65,7 +65,7 @@ def test_swapped_labels_are_refused():
     "header", ["date,sth_supply_sats,lth_supply_sats", "lth_supply_sats,sth_supply_sats", '{"a":1}']
 )
 def test_columns_in_another_order_are_refused(header):
-    with pytest.raises(PageRefused, match=f"where '{HEADER}' is due"):
+    with pytest.raises(PageRefused, match=f"expected '{HEADER}'"):
         bitview.parse(answer("2025-01-01,2,1", header=header))
 
 

@@ -102,7 +102,7 @@ def test_every_shape_of_the_page_gives_the_same_cells(content):
 
 def test_a_cell_becomes_one_typed_row_in_dollars():
     found = frame(ALL_DATA)
-    assert found.schema == farside.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == farside.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.head(5).rows() == [
         ("BTC", "IBIT", MONDAY, "net_flow_usd", "1,186.4", 1_186_400_000.0),
         ("BTC", "BTCW", MONDAY, "net_flow_usd", "(2.5)", -2_500_000.0),
@@ -121,7 +121,7 @@ def test_a_holiday_is_blank_with_a_total_of_zero():
     ("resource", "asset"), [("btc", "BTC"), ("btc_all", "BTC"), ("eth", "ETH"), ("eth_all", "ETH"), ("sol", "SOL")]
 )
 def test_the_asset_is_that_of_the_page_whatever_fund_stands_on_it(resource, asset):
-    assert resource in farside.RESOURCES
+    assert resource in farside.SOURCE.resources
     found = frame(flow_page(["ODD1", "BTC"], [(MONDAY, ["1.0", "2.0"], "3.0")]), resource)
     assert found.select("asset", "ticker", "value").rows() == [
         (asset, "ODD1", 1e6),
@@ -200,6 +200,11 @@ def test_a_figure_that_is_no_number_refuses_the_page(text):
     assert refusal(with_row("06 Nov 2025", escape(text), "-", "-", "-")) == sentence
 
 
+@pytest.mark.parametrize("ticker", ["BTC", "BTCWXY"])
+def test_a_ticker_has_three_to_six_characters(ticker):
+    assert (ticker, date(2025, 11, 4)) in texts(edited(">BTCW<", f">{ticker}<"))
+
+
 NO_TABLE = "the page has no flow table (a challenge page, or a new layout): look at it in a browser."
 
 
@@ -234,6 +239,8 @@ TOTAL_HEADER = '<th><span class="tabletext">Total</span></th>'
         (edited(TOTAL_HEADER, TOTAL_HEADER.replace("Total", "Sum"), SHORT_PAGE), NO_TOTAL),
         (edited(">BTCW<", ">WisdomTree<"), NO_TICKERS),
         (edited(">BTCW<", ">&nbsp;<", SHORT_PAGE), NO_TICKERS),
+        (edited(">BTCW<", ">BT<"), NO_TICKERS),
+        (edited(">BTCW<", ">BTCWXYZ<"), NO_TICKERS),
         (edited(TOTAL_HEADER, TOTAL_HEADER + "<th>BTC price</th>"), NO_TICKERS),
         (edited("</thead>", row("Date", *FUNDS, "Total", tag="th") + "</thead>"), NO_TICKERS),
         (edited(">BTCW<", ">IBIT<"), "two columns bear the same ticker: wait for a corrected page."),
@@ -263,7 +270,8 @@ TOTAL_HEADER = '<th><span class="tabletext">Total</span></th>'
         ),
         (
             with_row("06 Nov 2025", "1.0", "-", "-", "0.0"),
-            "the funds of 2025-11-06 add up to 1.0 and not to the printed total 0.0 (US$ m): wait.",
+            "the funds of 2025-11-06 add up to 1.0 and not to the printed total 0.0 (US$ m): wait for a corrected"
+            " page.",
         ),
         (
             with_row("04 Nov 2025", "1.0", "-", "-", "1.0"),
@@ -293,7 +301,7 @@ def flows(funds, asset="BTC"):
         for ticker, values in {"TOTAL": [9.0] * 6, **funds}.items()
         for day, value in zip(days, values, strict=False)
     ]
-    schema = {**farside.KEY, "raw_text": pl.String, "value": pl.Float64}
+    schema = {**farside.SOURCE.key, "raw_text": pl.String, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -306,7 +314,7 @@ REPEATED = {
     "a day more": [5.0, 0.0, 6.0, 7.0, 8.0, 9.0],
     "a figure gone": [5.0, 0.0, 6.0, 7.0, 0.0],
     "a zero gone": [5.0, None, 6.0, 7.0],
-    "a zero put right": [5.0, 9.0, 6.0, 7.0],
+    "a zero corrected": [5.0, 9.0, 6.0, 7.0],
 }
 
 
@@ -316,8 +324,8 @@ def test_a_fund_that_comes_back_under_another_name_is_refused(figures, held):
     with pytest.raises(PageRefused) as refused:
         farside.compare(flows({"IBIT": HELD["IBIT"], "WTBT": figures}), flows(held))
     assert str(refused.value) == (
-        "column WTBT repeats the figures stored for BTCW, which is gone: if the fund was renamed, have its earlier rows"
-        " renamed first."
+        "column WTBT repeats the figures stored for BTCW, which is gone: if the fund was renamed, rename its earlier"
+        " rows first."
     )
 
 

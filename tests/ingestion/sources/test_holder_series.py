@@ -22,7 +22,7 @@ def cells(*lines):
 
 def test_a_line_becomes_two_cells_in_coins():
     found = cells("2025-01-01,14077917.57433593,5891869.09563503")
-    assert found.schema == holder_series.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == holder_series.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.rows() == [
         ("mine", NEW_YEAR, "lth_native", "14077917.57433593", 14077917.57433593),
         ("mine", NEW_YEAR, "sth_native", "5891869.09563503", 5891869.09563503),
@@ -55,7 +55,7 @@ def test_one_swapped_day_refuses_the_whole_file():
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("2025-02-30,2,1", "'2025-02-30' stands where a day"),
+        ("2025-02-30,2,1", "got '2025-02-30'"),
         ("2025-01-01,x,1", "lth_btc on 2025-01-01 is 'x'"),
         ("2025-01-01,2,-1", "sth_btc on 2025-01-01 is '-1'"),
     ],
@@ -66,7 +66,7 @@ def test_what_does_not_parse_is_refused_by_day_and_column(line, sentence):
 
 
 def test_another_header_is_refused():
-    with pytest.raises(PageRefused, match="where 'date,lth_btc,sth_btc' is due"):
+    with pytest.raises(PageRefused, match="expected 'date,lth_btc,sth_btc'"):
         holder_series.parse(b"date,lth,sth\n2025-01-01,2,1\n")
 
 

@@ -48,7 +48,7 @@ def figures(content):
 
 def test_a_day_becomes_two_cells():
     found = cells(workbook(MONDAY, FRIDAY), "ETHA")
-    assert found.schema == ishares.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == ishares.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.rows() == [
         ("ETH", "ETHA", date(2024, 1, 8), "nav_usd", "26.5", 26.5),
         ("ETH", "ETHA", date(2024, 1, 8), "shares_outstanding", "1200000", 1_200_000.0),
@@ -117,7 +117,7 @@ def test_a_workbook_needs_its_sheet_once():
     "content", [b"<!DOCTYPE html><p>Moved", b"\n<HTML lang='en'><body>Challenge", b"<?xml version='1.0'?><html/>"]
 )
 def test_html_is_refused_as_html(content):
-    with pytest.raises(PageRefused, match="answered HTML where a workbook is due"):
+    with pytest.raises(PageRefused, match="answered HTML, expected a workbook"):
         ishares.parse(content)
 
 
@@ -160,13 +160,13 @@ def test_a_comment_is_not_a_figure():
 
 @pytest.mark.parametrize("nav", ["0", "-25.1", "25,1", "n/a", "NaN", "Infinity", "1_000", "25.1 *", "1E999"])
 def test_a_nav_that_is_no_price_is_refused(nav):
-    with pytest.raises(PageRefused, match="on Jan 05, 2024 where a NAV above zero is due"):
+    with pytest.raises(PageRefused, match="on Jan 05, 2024, expected a NAV above zero"):
         cells(workbook(("Jan 05, 2024", nav, "--", "1000000")))
 
 
 @pytest.mark.parametrize("shares", ["-1", "1000.5", "1E-2", "many", "1,00"])
 def test_a_count_that_is_no_count_is_refused(shares):
-    with pytest.raises(PageRefused, match="on Jan 05, 2024 where a whole share count is due"):
+    with pytest.raises(PageRefused, match="on Jan 05, 2024, expected a whole share count"):
         cells(workbook(("Jan 05, 2024", "25.125", "--", shares)))
 
 
@@ -182,7 +182,7 @@ def test_a_count_is_read_however_it_is_written(shares):
     "as_of", ["", "2024-01-05", "05/01/2024", "Okt 05, 2024", "Feb 30, 2024", "Total", "Jan 05, 24"]
 )
 def test_a_day_that_is_no_day_is_refused(as_of):
-    with pytest.raises(PageRefused, match="where a day like"):
+    with pytest.raises(PageRefused, match="expected a day like"):
         cells(workbook((as_of, "25.125", "--", "1000000")))
 
 

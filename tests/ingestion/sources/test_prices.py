@@ -17,7 +17,7 @@ def cells(*lines, resource="mine"):
 
 def test_a_line_becomes_a_close():
     found = cells("2010-07-17,0.04951")
-    assert found.schema == prices.KEY | {"raw_text": pl.String, "value": pl.Float64}
+    assert found.schema == prices.SOURCE.key | {"raw_text": pl.String, "value": pl.Float64}
     assert found.rows() == [("BTC", "mine", DAY, "close_usd", "0.04951", 0.04951)]
 
 
@@ -37,7 +37,7 @@ def test_the_folder_of_bitcoin_is_the_venue():
 
 @pytest.mark.parametrize("close", ["0", "0.00", "0e5"])
 def test_a_price_of_0_is_refused(close):
-    with pytest.raises(PageRefused, match="close on 2010-07-18 is 0 where a price above 0 is due"):
+    with pytest.raises(PageRefused, match="close on 2010-07-18 is 0, expected a price above 0"):
         cells("2010-07-17,1", f"2010-07-18,{close}")
 
 
@@ -46,8 +46,8 @@ def test_a_price_of_0_is_refused(close):
     [
         ("2010-07-18,-1", "close on 2010-07-18 is '-1'"),
         ("2010-07-18,", "close on 2010-07-18 is ''"),
-        ("18 Jul 2010,1", "'18 Jul 2010' stands where a day"),
-        ("2010-07-17,2", "2010-07-17 stands there twice with different figures"),
+        ("18 Jul 2010,1", "got '18 Jul 2010'"),
+        ("2010-07-17,2", "it has 2010-07-17 twice with different figures"),
     ],
 )
 def test_what_does_not_parse_is_refused_by_day(line, sentence):
@@ -56,5 +56,5 @@ def test_what_does_not_parse_is_refused_by_day(line, sentence):
 
 
 def test_another_header_is_refused():
-    with pytest.raises(PageRefused, match="where 'date,close' is due"):
+    with pytest.raises(PageRefused, match="expected 'date,close'"):
         prices.parse(b"Date,Close\n2010-07-17,1\n")

@@ -141,7 +141,8 @@ def test_without_the_engine_nothing_is_written_and_one_line_says_so(home, folder
     before = sorted(folder.iterdir())
     assert sql_engine.add_page(home, folder) is None
     assert sorted(folder.iterdir()) == before
-    assert sql_engine.where(folder) == "SQL in the browser: run `flowhouse browser` once, with npm and a network."
+    where = sql_engine.where(folder)
+    assert where == "SQL in the browser: run `flowhouse install-sql-page` once, with npm and a network."
 
 
 def test_the_page_and_its_engine_lie_beside_the_warehouse(home, folder):

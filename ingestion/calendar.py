@@ -1,4 +1,4 @@
-"""Sessions of the New York Stock Exchange, computed from the maintained library `holidays` instead of fetched.
+"""Sessions of the New York Stock Exchange, computed from the maintained library `holidays`.
 
 What: the days and hours of trading, with the closures that were no rule (2025-01-09) and the short days.
 Terms: `holidays` is MIT-licensed; nothing is fetched.
@@ -13,15 +13,20 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingestion.lake.tables import Lake
+
 SOURCE = "nyse"
 TABLE = "sessions"
 SCHEMA = {
-    "session_date": pl.Date,
+    "session_date": pl.Date(),
     "opens_at": pl.Datetime("us"),
     "closes_at": pl.Datetime("us"),
-    "previous_session_date": pl.Date,
-    "next_session_date": pl.Date,
+    "previous_session_date": pl.Date(),
+    "next_session_date": pl.Date(),
 }
+
+FIRST_SESSION = date(2024, 1, 1)
+"""The first US spot crypto funds began to trade on 2024-01-11."""
 
 NEW_YORK = ZoneInfo("America/New_York")
 OPENS, CLOSES, CLOSES_EARLY = time(9, 30), time(16), time(13)
@@ -49,6 +54,16 @@ def sessions(first: date, last: date) -> pl.DataFrame:
         if first <= day <= last
     ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def read_sessions(lake: Lake, today: date) -> pl.DataFrame:
+    """Sessions from 2024 to the end of next year, written to the lake when it does not hold them all."""
+    last = date(today.year + 1, 12, 31)
+    stored = lake.read(SOURCE, TABLE, SCHEMA)
+    if stored.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():
+        stored = sessions(FIRST_SESSION, last)
+        lake.write(SOURCE, TABLE, stored)
+    return stored
 
 
 def _at(day: date, local: time) -> datetime:

@@ -1,22 +1,17 @@
-"""How commands speak: tables that fit, colours on terminals alone, formats for programs, completion, examples."""
+"""How commands speak: tables that fit, colours on terminals alone, formats for programs."""
 
 import io
 import json
 import re
-import shlex
-import shutil
-import subprocess
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import click
 import pytest
-from click.testing import CliRunner
 
 from ingestion.refresh import RefreshResult
-from orchestration.cli.console import build_progress, print_rows, print_table
-from orchestration.cli.main import main
+from orchestration.cli.output import print_rows, print_table
+from orchestration.cli.progress import build_progress
 
 COLUMNS = ["week", "fund", "note", "usd", "coins"]
 ROWS = [
@@ -82,17 +77,17 @@ def test_off_a_terminal_a_row_is_one_plain_line(capsys):
 def test_colours_are_for_terminals_that_want_them(terminal, monkeypatch, no_color):
     said = terminal(80)
     monkeypatch.setenv("NO_COLOR", no_color)
-    with build_progress(quiet=False) as (told, step):
-        told(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
-        step("etf_flows_daily", 1, 2)
+    with build_progress(quiet=False) as (on_source_done, on_node_done):
+        on_source_done(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
+        on_node_done("etf_flows_daily", 1, 2)
     assert "farside" in said.getvalue()
     assert bool(COLOUR.search(said.getvalue())) == (no_color == "")
 
 
 def test_progress_off_a_terminal_is_plain_lines(capsys):
-    with build_progress(quiet=False) as (told, step):
-        told(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
-        step("etf_flows_daily", 1, 2)
+    with build_progress(quiet=False) as (on_source_done, on_node_done):
+        on_source_done(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
+        on_node_done("etf_flows_daily", 1, 2)
     assert capsys.readouterr().out == "farside               1 captures read,       0 observations added\n"
 
 
@@ -127,70 +122,3 @@ def test_rows_for_programs(capsys):
     assert capsys.readouterr().out == "coins\n0.00000000\n"
     print_rows(["day", "coins", "is_complete"], [(date(2025, 11, 4), Decimal("1.50"), True)], "json")
     assert json.loads(capsys.readouterr().out) == [{"day": "2025-11-04", "coins": 1.5, "is_complete": True}]
-
-
-def test_status_answers_programs_in_names_of_one_word(flowhouse, tmp_path):
-    result = flowhouse("status", "--format", "json", "--home", tmp_path / "home")
-    farside, *_ = json.loads(result.stdout)
-    assert farside["source"] == "farside"
-    assert farside["state"] == "empty"
-    assert all(re.fullmatch("[a-z_]+", name) for name in farside)
-
-
-def commands(command: click.Command, path: tuple[str, ...] = ("flowhouse",)):
-    """Every command with how it is called."""
-    yield " ".join(path), command
-    for name, child in getattr(command, "commands", {}).items():
-        yield from commands(child, (*path, name))
-
-
-def parses(line: str) -> bool:
-    """Whether the command line would take an example; nothing is run."""
-    command, words = main, shlex.split(line)[1:]
-    context = click.Context(main, info_name="flowhouse")
-    while isinstance(command, click.Group):
-        _, command, words = command.resolve_command(context, words)
-    command.make_context(command.name, words, parent=context)
-    return True
-
-
-@pytest.mark.parametrize(("called", "command"), [*commands(main)], ids=[called for called, _ in commands(main)])
-def test_every_command_has_examples_that_it_takes(called, command):
-    examples = re.findall(r"^ *(flowhouse .*)$", command.help or "", re.M)
-    assert any(example.startswith(called) for example in examples)
-    for example in examples:
-        assert "COMMAND" in example or parses(example.partition(" >")[0])
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_printed_for_each_shell(flowhouse, shell, tmp_path):
-    script = flowhouse("completion", shell)
-    assert script.exit_code == 0
-    assert "_FLOWHOUSE_COMPLETE" in script.output
-    if not shutil.which(shell):
-        pytest.skip(f"there is no {shell} here to read the script")
-    (tmp_path / "script").write_text(script.stdout)
-    subprocess.run([shell, "-n", tmp_path / "script"], check=True)
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("flowhouse sta", {"status"}),
-        ("flowhouse ingest bit", {"bitcoin", "bitview"}),
-        ("flowhouse sql --fo", {"--format"}),
-    ],
-)
-def test_commands_and_options_are_completed(typed, offered):
-    place = str(len(typed.split()) - 1)
-    asked = {"_FLOWHOUSE_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": place}
-    result = CliRunner().invoke(main, prog_name="flowhouse", env=asked)
-    assert {line.partition(",")[2] for line in result.output.splitlines()} == offered
-
-
-def test_help_and_completion_import_nothing_heavy():
-    """0.15 s of CPU instead of 0.3 with Polars alone; a shell waits for it at each press of the tab key."""
-    heavy = "{'polars', 'duckdb', 'dagster', 'dbt', 'rich', 'numba', 'requests', 'pyarrow'}"
-    program = f"import sys, orchestration.cli; print({heavy} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert said == "set()\n"

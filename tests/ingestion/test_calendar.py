@@ -1,10 +1,12 @@
 from datetime import date, datetime, timedelta
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources import nyse
+from ingestion import calendar
+from ingestion.lake.tables import Lake
 
 HOLIDAYS = {
     date(2024, 1, 1),  # New Year's Day
@@ -41,18 +43,18 @@ SHORT_DAYS = {
 
 @pytest.fixture(scope="module")
 def two_years():
-    return nyse.sessions(date(2024, 1, 1), date(2025, 12, 31))
+    return calendar.sessions(date(2024, 1, 1), date(2025, 12, 31))
 
 
 def session(day):
-    return nyse.sessions(day, day).row(0, named=True)
+    return calendar.sessions(day, day).row(0, named=True)
 
 
 def test_sessions_are_the_weekdays_that_are_no_holidays(two_years):
     days = [date(2024, 1, 1) + timedelta(n) for n in range(731)]
     expected = [day for day in days if day.weekday() < 5 and day not in HOLIDAYS]
     assert two_years["session_date"].to_list() == expected
-    assert two_years.schema == nyse.SCHEMA
+    assert two_years.schema == calendar.SCHEMA
 
 
 def test_short_days_close_at_one(two_years):
@@ -94,9 +96,9 @@ def test_neighbours_are_named_across_closures_and_range_ends(two_years):
     ],
 )
 def test_a_range_without_sessions_is_typed(first, last):
-    found = nyse.sessions(first, last)
+    found = calendar.sessions(first, last)
     assert found.is_empty()
-    assert found.schema == nyse.SCHEMA
+    assert found.schema == calendar.SCHEMA
 
 
 @settings(max_examples=15, deadline=None)
@@ -104,4 +106,19 @@ def test_a_range_without_sessions_is_typed(first, last):
 def test_a_range_is_a_part_of_a_longer_one(two_years, first, days):
     last = min(first + timedelta(days), date(2025, 12, 31))
     part = two_years.filter(two_years["session_date"].is_between(first, last))
-    assert nyse.sessions(first, last).equals(part)
+    assert calendar.sessions(first, last).equals(part)
+
+
+def test_sessions_are_computed_when_the_lake_does_not_reach_the_end_of_next_year(tmp_path, monkeypatch):
+    asked = []
+
+    def sessions(first, last):
+        asked.append((first, last))
+        return pl.DataFrame({"session_date": [last]})
+
+    monkeypatch.setattr(calendar, "sessions", sessions)
+    lake = Lake(tmp_path)
+    first = calendar.read_sessions(lake, date(2025, 11, 3))
+    assert calendar.read_sessions(lake, date(2025, 12, 31)).equals(first)
+    assert calendar.read_sessions(lake, date(2026, 1, 1))["session_date"].max() == date(2027, 12, 31)
+    assert asked == [(date(2024, 1, 1), date(2026, 12, 31)), (date(2024, 1, 1), date(2027, 12, 31))]

@@ -1,0 +1,100 @@
+"""What a source is: one raw table, and the functions that fetch, parse and frame the pages it is made of.
+
+Each module in `ingestion/sources/` holds three plain functions and ends with `SOURCE`, which names them:
+
+    fetch(http, resource, archived, day)   what the publisher serves now, as `Served`; the only one with I/O
+    parse(content)                         bytes -> rows in the publisher's own words
+    frame(rows, resource)                  rows -> key + (raw_text, value): one row per cell, typed, in our units
+
+A blank cell ("not reported yet") has neither raw_text nor value. A page that cannot be trusted raises `PageRefused`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, Literal, Protocol, TypeVar, cast
+
+import polars as pl
+
+from ingestion.archive import Served
+from ingestion.errors import PageRefused
+
+Row = TypeVar("Row")
+Newest = Literal["same_day", "next_session"]
+
+
+class Fetcher(Protocol):
+    """A client that fetches one address, as `ingestion.transport.publisher` does."""
+
+    def get(self, url: str) -> Served: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Generic[Row]):
+    """What every source has. Its raw table is `<name>/<table>` in the lake, in Dagster and in dbt.
+
+    Attributes:
+        name: that of its module.
+        description: its module's docstring: what it is, its limits, and on which bytes it was exercised.
+        terms: on which terms its data may be had.
+        ext: the ending of its files in the archive.
+        key: the columns that name a cell, with their types; one of them is `value_date`.
+        newest: the latest value date that a page may carry: the day it was fetched, or the next NYSE session.
+        compare: refuses a page (its frame) by what was known before it (the newest state of each cell).
+    """
+
+    name: str
+    table: str
+    description: str | None
+    terms: str
+    ext: str
+    key: Mapping[str, pl.DataType]
+    newest: Newest
+    parse: Callable[[bytes], list[Row]]
+    frame: Callable[[list[Row], str], pl.DataFrame]
+    compare: Callable[[pl.DataFrame, pl.DataFrame], None] | None = None
+
+    def read(self, content: bytes, resource: str) -> pl.DataFrame:
+        """The cells of a page, at least one: key, raw_text, value.
+
+        Raises:
+            PageRefused: it cannot be trusted as a whole.
+        """
+        cells = self.frame(self.parse(content), resource)
+        if cells.is_empty():
+            raise PageRefused("it has no figure: look at the page.")
+        return cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublisherSource(Source[Row]):
+    """A source whose pages are fetched.
+
+    Attributes:
+        resources: what can be fetched; each is a folder of the archive.
+        fetch: takes a client, a resource, the addresses that were read well before, and today in UTC.
+    """
+
+    resources: Sequence[str]
+    fetch: Callable[[Fetcher, str, frozenset[str], date], Iterator[Served]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadSource(Source[Row]):
+    """A source of files that users bring; a resource is the name that a user gives to a file.
+
+    Attributes:
+        reserved_names: names that no file may have.
+    """
+
+    reserved_names: Sequence[str]
+
+
+def cell_schema(key: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
+    """The columns of a frame whose cells are named by `key`."""
+    return {**key, "raw_text": pl.String(), "value": pl.Float64()}
+
+
+def newest_day(cells: pl.DataFrame) -> date:
+    """The latest value date of a page's cells."""
+    return cast(date, cells["value_date"].max())  # Polars types it as any literal

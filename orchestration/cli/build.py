@@ -1,0 +1,67 @@
+"""`flowhouse build`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from ingestion.errors import UsageError
+from orchestration.cli.health import say_findings
+from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_home
+from orchestration.cli.output import print_table
+from orchestration.cli.progress import build_progress, say_failures, say_if_leaving_sample
+from orchestration.home import Home, now
+from orchestration.settings import Settings
+
+
+@click.command()
+@mode_options
+@click.option("--as-of", type=Moment(), help="Build as it could have been known then, beside the current build.")
+@click.option("--quiet", is_flag=True, help="Plain lines, no progress.")
+@home_option
+def build(
+    sample: bool, replay: Path | None, live: bool, as_of: datetime | None, quiet: bool, root: Path | None
+) -> None:
+    """Ingest, derive and publish.
+
+    \b
+    flowhouse build --sample
+    flowhouse build --replay ~/archive
+    flowhouse build --live
+    flowhouse build --as-of 2025-11-20T02:15:00Z
+    """
+    from orchestration.build import build as run
+    from orchestration.publishing import sql_engine
+
+    if as_of and as_of > now():
+        raise UsageError(f"--as-of {as_of.isoformat()}Z is in the future: give a time in the past.")
+    home, mode = open_home(root, as_of), ingest_mode(sample, replay, live)
+    say_if_leaving_sample(home, mode)
+    with build_progress(quiet) as (on_source_done, on_node_done):
+        outcome = run(home, mode, Settings.read(), on_source_done, on_node_done)
+    if not outcome.is_new:
+        click.echo("Nothing new: the published build has the same inputs.")
+    _say_headlines(home)
+    say_findings(home)
+    click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
+    click.echo(f"Report:    {outcome.folder / 'report.html'}")
+    click.echo(sql_engine.where(outcome.folder))
+    sys.exit(say_failures(outcome.failures))
+
+
+def _say_headlines(home: Home) -> None:
+    """The question's answer in two small tables, with dates and completeness."""
+    import duckdb
+
+    from orchestration.answers.answers import shown_in
+    from orchestration.publishing import published
+
+    if (published.manifest(home) or {})["is_sample"]:
+        click.echo("\nThe bundled sample, reconstructed: the six weeks around the crash of 3-4 November 2025.")
+    with duckdb.connect(str(published.warehouse(home)), read_only=True) as con:
+        for answer in shown_in("build"):
+            result = con.sql(answer.sql)
+            columns, rows = result.columns, result.fetchall()
+            click.echo(f"\n{answer.question}")
+            print_table(columns, rows)

@@ -1,0 +1,35 @@
+"""`flowhouse claims`."""
+
+from pathlib import Path
+
+import click
+
+from ingestion.errors import UsageError
+from orchestration.cli.options import format_option, home_option, open_home
+from orchestration.cli.output import print_rows
+
+
+@click.command()
+@click.argument("claim", required=False)
+@format_option
+@home_option
+def claims(claim: str | None, form: str, root: Path | None) -> None:
+    """Published statements and what the warehouse says to them; with CLAIM, each way it was checked.
+
+    \b
+    flowhouse claims
+    flowhouse claims A36
+    flowhouse claims --format csv
+    """
+    import duckdb
+
+    from orchestration.answers.answers import answers
+    from orchestration.publishing import published
+
+    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
+        checks, ledger = answers()["claim_checks"].sql, answers()["claims_ledger"].sql
+        result = con.sql(checks, params=[claim]) if claim else con.sql(ledger)
+        columns, rows = result.columns, result.fetchall()
+    if not rows:
+        raise UsageError(f"There is no claim {claim}: `flowhouse claims` lists them.")
+    print_rows(columns, rows, form)

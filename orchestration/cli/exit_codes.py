@@ -1,0 +1,3 @@
+"""How commands end."""
+
+DONE, FAILED, WRONG_USAGE, SOURCE_FAILED = 0, 1, 2, 3

@@ -1,0 +1,83 @@
+"""Options that commands share, and what they come to."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ingestion.errors import UsageError
+from orchestration.home import Home
+from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+from orchestration.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+home_option = click.option(
+    "--home", "root", type=click.Path(path_type=Path), help="Home folder (FLOWHOUSE_HOME, default ./data)."
+)
+format_option = click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
+file_option = click.option("--file", type=click.Path(path_type=Path), help="Read your own CSV.")
+
+
+class Moment(click.ParamType):
+    """A time such as 2025-11-20T02:15:00Z; without a zone it is UTC. Read as UTC without zone."""
+
+    name = "time"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"'{value}' is not a time: write it like 2025-11-20T02:15:00Z.", param, ctx)
+        moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        return moment.replace(microsecond=0)
+
+
+def mode_options(command: Command) -> Command:
+    """The three ways to gather captures, of which at most one may be given."""
+    options = (
+        click.option("--sample", is_flag=True, help="Read the bundled sample."),
+        click.option("--replay", type=click.Path(path_type=Path), help="Read an archive folder."),
+        click.option("--live", is_flag=True, help="Ask the publishers."),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+def node_options(command: Command) -> Command:
+    """Where a node is: its files, its JSON-RPC or its REST interface."""
+    options = (
+        click.option("--network", default="main", show_default=True, help="main, signet, testnet4 or regtest."),
+        click.option("--cookie", type=click.Path(path_type=Path), help="The node's .cookie file, for --rpc."),
+        click.option("--rest", help="Address of a node's REST interface."),
+        click.option("--rpc", help="Address of a node's JSON-RPC, without user and password."),
+        click.option("--datadir", type=click.Path(path_type=Path), help="A node's data folder; it may be running."),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
+    """The home that was asked for: the option's, else the setting's."""
+    return Home(root or Settings.read().home, as_of)
+
+
+def ingest_mode(sample: bool, replay: Path | None, live: bool, upload: UserUpload | None = None) -> IngestMode:
+    """The one way to gather captures that was asked for.
+
+    Raises:
+        UsageError: more than one was.
+    """
+    modes: list[IngestMode] = [Sample()] if sample else []
+    modes += [Replay(replay)] if replay is not None else []
+    modes += [Live(Settings.read().contact)] if live else []
+    modes += [upload] if upload is not None else []
+    if len(modes) > 1:
+        raise UsageError("--sample, --replay, --live and --file exclude each other: give one of them.")
+    return modes[0] if modes else Held()

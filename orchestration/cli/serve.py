@@ -1,0 +1,28 @@
+"""`flowhouse serve`."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import home_option, open_home
+
+PORT = 3000
+
+
+@click.command()
+@click.option("--port", default=PORT, show_default=True)
+@click.option("--live", is_flag=True, help="Scheduled runs ask the publishers; without it they read what is held.")
+@home_option
+def serve(port: int, live: bool, root: Path | None) -> None:
+    """Open Dagster's web UI and scheduler, on this machine only.
+
+    \b
+    flowhouse serve
+    flowhouse serve --live --port 3001
+    """
+    environment = open_home(root).dagster_environment("live" if live else "held")
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
+    command += ["-h", "127.0.0.1", "-p", str(port)]
+    os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it

@@ -1,0 +1,151 @@
+"""Whether this machine, its publishers and its nodes are fit for work: what `flowhouse doctor` says."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+
+from ingestion import registry
+from ingestion.bitcoin.ledger import CoinRecord, check_chain, read_record
+from ingestion.bitcoin.networks import NETWORKS
+from ingestion.errors import IngestionError
+from ingestion.source import newest_day
+from ingestion.transport.publisher import Http
+from orchestration import node_config as nodes
+from orchestration import seeds
+from orchestration.home import DBT_PROJECT, Home
+from orchestration.node_config import NodeFiles, NodeLocation, RestNode, RpcNode
+from orchestration.publishing import published
+from orchestration.publishing.fingerprint import versions
+from orchestration.settings import Settings
+
+FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """One thing looked at: whether it is well, and a sentence that says what it is or what to do."""
+
+    is_well: bool
+    sentence: str
+
+
+def machine(home: Home) -> Iterator[HealthCheck]:
+    """Whether the home can be written to, has room, and what stands published."""
+    try:
+        home.check_writable()
+    except OSError as error:
+        yield HealthCheck(
+            False, f"{home.root} cannot be written to ({error.strerror}): choose another with --home DIR."
+        )
+    else:
+        free = shutil.disk_usage(home.root).free
+        yield HealthCheck(True, f"home is {home.root.resolve()}")
+        yield HealthCheck(
+            free >= FREE_BYTES,
+            f"{free / 1024**3:.1f} GiB are free there{'' if free >= FREE_BYTES else ': make room, 2 GiB are needed.'}",
+        )
+    yield HealthCheck(DBT_PROJECT.is_dir(), f"dbt project at {DBT_PROJECT}")
+    yield HealthCheck(True, ", ".join(f"{name} {number}" for name, number in versions().items()))
+    manifest = published.manifest(home)
+    yield HealthCheck(True, f"published: {manifest['build_id'] if manifest else 'nothing yet, run `flowhouse build`'}")
+
+
+def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
+    """Ask every publisher for the newest page of each resource, and say what it was; nothing is stored."""
+    http = Http(settings.contact)
+    for source in registry.publishers():
+        for resource in source.resources:
+            name = f"{source.name}/{resource}"
+            try:
+                served = next(iter(source.fetch(http, resource, frozenset(), day)))
+                cells = source.read(served.content, resource)
+                yield HealthCheck(True, f"{name}: {cells.height:,} figures up to {newest_day(cells)}")
+            except StopIteration:
+                yield HealthCheck(
+                    False, f"{name}: nothing is published there; compare the address with the publisher's."
+                )
+            except IngestionError as error:
+                yield HealthCheck(False, f"{name}: {error}")
+
+
+def node(home: Home, location: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
+    """Whether a node can be read: how far it is, what it keeps, whether it is on the chain that the home holds."""
+    record = read_record(home.lake, NETWORKS[location.network])
+    if record.is_sample:
+        record = CoinRecord()
+    try:
+        yield from (
+            _files(record, location) if isinstance(location, NodeFiles) else _running(record, location, settings)
+        )
+    except IngestionError as error:
+        yield HealthCheck(False, str(error))
+    except OSError as error:
+        yield HealthCheck(False, f"{error.filename} cannot be read ({error.strerror}): give yourself read access.")
+
+
+def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
+    """Whether an account chain's provider can be read: which chain, how far, whether it gives logs."""
+    from ingestion.evm import ingest
+    from ingestion.evm.node import FINALIZED, LATEST, Node, require_header
+    from ingestion.evm.provider import Provider
+
+    if not settings.evm_rpc_url:
+        yield HealthCheck(False, "no provider of an account chain is set: put its address into FLOWHOUSE_EVM_RPC_URL.")
+        return
+    try:
+        with closing(Provider(settings.evm_rpc_url)) as provider:
+            node = Node(provider)
+            watch_list = seeds.load_watch_list(node.chain_id())
+            newest, final = (require_header(node.header(which), node, which) for which in (LATEST, FINALIZED))
+            far = f"{watch_list.network} up to block {newest.number:,}, finalized up to {final.number:,}"
+            yield HealthCheck(True, f"{node.shown}: {far}")
+            found = node.logs_of(newest, watch_list.pairs).height
+            yield HealthCheck(True, f"it gives logs: {found:,} of what is read in its newest block")
+            record = events.read_record(home.lake, watch_list.network)
+            ingest.check_common(node, events.EventRecord() if record.is_sample else record)
+            yield HealthCheck(True, f"it is on the chain that the home holds of {watch_list.network}")
+    except IngestionError as error:
+        yield HealthCheck(False, str(error))
+
+
+def _files(record: CoinRecord, location: NodeFiles) -> Iterator[HealthCheck]:
+    folder = nodes.folder(location)
+    yield HealthCheck(True, f"{location.datadir}: {location.network} chain up to height {folder.tip_height:,}")
+    lacking = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
+    todo = f"{lacking[0]} is missing: copy the rev files together with the blk files." if lacking else ""
+    yield HealthCheck(not lacking, todo or "each of its block files has its undo file")
+    yield _check_common(
+        record, location, lambda height: folder.block_hash(height) if height <= folder.tip_height else None
+    )
+
+
+def _running(record: CoinRecord, location: RpcNode | RestNode, settings: Settings) -> Iterator[HealthCheck]:
+    with closing(nodes.node(location, settings)) as node:
+        state = node.state()
+        far = f"{location.network} chain up to height {state.height:,}, headers up to {state.headers:,}"
+        yield HealthCheck(True, f"{node.shown}: {far}")
+        yield _check_depth(record, state.first_kept)
+        block = node.block(*node.tip())
+        coins = sum(len(each.vin) for each in block.transactions[1:])
+        yield HealthCheck(True, f"it lists the coins that a block spent: {coins:,} at height {block.height:,}")
+        yield _check_common(record, location, node.hash_at)
+
+
+def _check_depth(record: CoinRecord, first_kept: int) -> HealthCheck:
+    following = 0 if record.tip_height is None else record.tip_height + 1
+    if first_kept <= following:
+        return HealthCheck(True, f"it keeps the blocks from height {first_kept:,} on")
+    return HealthCheck(
+        False,
+        f"it keeps the blocks from height {first_kept:,} on, but {following:,} is needed next: ask a node that keeps"
+        " it, or start from a UTXO snapshot.",
+    )
+
+
+def _check_common(record: CoinRecord, location: NodeLocation, hash_at: Callable[[int], str | None]) -> HealthCheck:
+    check_chain(record, location.network, hash_at)
+    if record.finalized_height is None:
+        return HealthCheck(True, f"the home has finalized no block of {location.network} yet")
+    return HealthCheck(True, f"it is on the chain that the home has finalized up to height {record.finalized_height:,}")
