@@ -10,6 +10,7 @@ from ingestion import registry
 from ingestion.bitcoin.ledger import CoinRecord, check_chain, read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
+from ingestion.evm import ledger as events
 from ingestion.source import newest_day
 from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
