@@ -15,13 +15,14 @@ build: .venv/ready ## run the main job on the bundled sample, offline
 test: lint ## pass every test
 	$(RUN)/pytest
 
-check: lint ## lint, format, import walls, dbt layer rules, fast tests
+check: lint ## lint, format, types, import walls, dbt layer rules, fast tests
 	$(RUN)/pytest -q $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
 
 lint: .venv/ready
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/lint-imports
+	$(RUN)/basedpyright
 
 hooks: .venv/ready ## run lint's tools on every commit
 	$(RUN)/pre-commit install
