@@ -86,7 +86,7 @@ def write_chain(home: Home) -> int:
 def write_closes(home: Home) -> None:
     """A close for every day."""
     closes = pl.DataFrame({"value_date": days(np.arange(DAYS)), "value": np.geomspace(0.05, 110_000, DAYS).round(4)})
-    schema = observation_schema(prices.KEY)
+    schema = observation_schema(prices.SOURCE.key)
     closes = closes.with_columns(
         asset=pl.lit("BTC"),
         venue=pl.lit("own"),

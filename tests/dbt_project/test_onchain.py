@@ -303,9 +303,9 @@ def write_closes(home: Home) -> None:
     ]
     own = [cell for cell in cells if cell["venue"] != "binance"]
     bars = [cell for cell in cells if cell["venue"] == "binance"]
-    home.lake.write("prices", "closes", observed(prices.KEY, own + superseded, seen))
-    home.lake.write("binance_vision", "bars_daily", observed(binance_vision.KEY, bars, seen))
-    home.lake.write("alternative_me", "fng", pl.DataFrame(schema=observation_schema(alternative_me.KEY)))
+    home.lake.write("prices", "closes", observed(prices.SOURCE.key, own + superseded, seen))
+    home.lake.write("binance_vision", "bars_daily", observed(binance_vision.SOURCE.key, bars, seen))
+    home.lake.write("alternative_me", "fng", pl.DataFrame(schema=observation_schema(alternative_me.SOURCE.key)))
 
 
 SERIES_DAYS = [date(2012, 1, 1) + DAY * number for number in range(70)]
@@ -329,7 +329,7 @@ def write_series(home: Home) -> None:
     ]
     first = {"observed_at": datetime(2012, 1, 2), "value": 1.0}
     superseded = [cell | first for cell in cells if cell["value_date"] == SERIES_DAYS[0]]
-    frame = observed(holder_series.KEY, cells + superseded, LAST_SEEN)
+    frame = observed(holder_series.SOURCE.key, cells + superseded, LAST_SEEN)
     home.lake.write("holder_series", "supply", frame)
     chosen = [("mine", datetime(2012, 2, 1), "age_155d_step"), ("mine", datetime(2012, 2, 2), "age_150d_step")]
     home.lake.write(
@@ -337,7 +337,7 @@ def write_series(home: Home) -> None:
         "definitions",
         pl.DataFrame(chosen, schema=holder_series.DEFINITIONS_SCHEMA, orient="row"),
     )
-    home.lake.write("bitview", "supply", pl.DataFrame(schema=observation_schema(bitview.KEY)))
+    home.lake.write("bitview", "supply", pl.DataFrame(schema=observation_schema(bitview.SOURCE.key)))
 
 
 @pytest.fixture(scope="module")

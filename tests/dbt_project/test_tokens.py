@@ -20,11 +20,12 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from ingestion import registry
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.observations import observation_schema
-from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
+from ingestion.sources import binance_vision, holder_series
 from orchestration.home import DBT_PROJECT, Home
 
 BAD = ("error", "fail")
@@ -448,8 +449,8 @@ def mart(tmp_path_factory):
     """Rows of a mart of a home that holds the streams and nothing of Bitcoin, by its name."""
     home = Home(tmp_path_factory.mktemp("home"))
     home.write_control()
-    for source in (alternative_me, holder_series, bitview, prices):
-        home.lake.write(source.SOURCE, source.TABLE, pl.DataFrame(schema=observation_schema(source.KEY)))
+    for source in registry.sources():
+        home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
     for table, schema in CHAIN.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
@@ -463,7 +464,7 @@ def mart(tmp_path_factory):
         }
         for number in range(401)
     ]
-    schema = observation_schema(binance_vision.KEY)
+    schema = observation_schema(binance_vision.SOURCE.key)
     home.lake.write("binance_vision", "bars_daily", pl.DataFrame(closes, schema=schema))
     supply = {"chain_id": 1, "value_date": FIRST, "block_number": 1, "block_hash": "0x"}
     judged = [(TBTC, True), (WBTC, False), (SIMBTC, True)]
