@@ -70,20 +70,14 @@ class Capture:
 
 
 class Archive:
-    """Captures below one folder."""
+    """Captures below one folder: those of the bundled sample, or all others."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, is_sample: bool = False):
         self.root = root
+        self.is_sample = is_sample
 
     def put(
-        self,
-        source: str,
-        resource: str,
-        served: Served,
-        ext: str,
-        origin: str = "served",
-        note: str = "",
-        is_sample: bool = False,
+        self, source: str, resource: str, served: Served, ext: str, origin: str = "served", note: str = ""
     ) -> Capture:
         """File what was served and return its provenance.
 
@@ -108,7 +102,7 @@ class Archive:
             sha256=sha256,
             origin=origin,
             note=note,
-            is_sample=is_sample,
+            is_sample=self.is_sample,
         )
         self._file(capture, served.content, capture.to_json())
         return capture
@@ -116,16 +110,19 @@ class Archive:
     def captures(self, source: str, known: frozenset[tuple[str, str]] = frozenset()) -> tuple[list[Capture], list[str]]:
         """Every capture of a source whose (resource, file stem) is not among `known`, in no particular order.
 
-        Beside them a sentence for each `.meta.json` that cannot be read.
+        Beside them a sentence for each `.meta.json` that cannot be read, whose kind nobody knows.
         """
         found, damaged = [], []
         for meta in sorted((self.root / source).glob("*/*" + META_SUFFIX)):
             if (meta.parent.name, meta.name.removesuffix(META_SUFFIX)) in known:
                 continue
             try:
-                found.append(_read_meta(meta))
+                capture = _read_meta(meta)
             except ArchiveDamaged as error:
                 damaged.append(str(error))
+                continue
+            if capture.is_sample == self.is_sample:
+                found.append(capture)
         return found, damaged
 
     def read(self, capture: Capture) -> bytes:
@@ -148,7 +145,7 @@ class Archive:
         return content
 
     def copy_from(self, other: "Archive", source: str) -> Iterator[str]:
-        """Copy a source's captures that are not here yet from another archive; yields a sentence for each it cannot.
+        """Copy a source's captures of both kinds that are not here yet; yields a sentence for each it cannot.
 
         A capture whose bytes are missing over there is copied by its provenance alone, so that reading it names it.
         """

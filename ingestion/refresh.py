@@ -11,7 +11,7 @@ import polars as pl
 from ingestion.archive import Archive, Capture
 from ingestion.calendar import read_sessions
 from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
-from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, newest_state, observation_schema, observe
+from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, newest_state, observation_schema, observe, read_log
 from ingestion.lake.tables import Lake
 from ingestion.source import Fetcher, PublisherSource, Source, newest_day
 
@@ -56,7 +56,6 @@ def refresh(
     archive: Archive,
     lake: Lake,
     mode: Mode,
-    is_sample: bool,
     now: datetime,
     gathered: Sequence[str] = (),
 ) -> RefreshResult:
@@ -69,14 +68,13 @@ def refresh(
 
     Args:
         mode: how captures were gathered; for `held`, the record keeps the mode of the last gathering.
-        is_sample: whether the sample's captures are read, or all but those.
         now: UTC without zone; a capture stamped later is refused.
         gathered: failures met while gathering captures, to be reported with the others.
     """
     _ensure_tables(source, lake)
     read = added = 0
     try:
-        log, damaged, read, added = _read_captures(source, archive, lake, is_sample, now)
+        log, damaged, read, added = _read_captures(source, archive, lake, now)
         failures = (*gathered, *damaged, *_standing_refusals(log))
     except ArchiveDamaged as error:
         failures = (*gathered, str(error))
@@ -89,16 +87,9 @@ def refresh(
     return reading
 
 
-def holds_sample(lake: Lake) -> bool | None:
-    """Whether the lake was read from the sample's captures; None while it has read none at all."""
-    logs = [pl.read_parquet(path) for path in lake.files() if path.parent.name == CAPTURES]
-    kinds = {kind for log in logs for kind in log["is_sample"]}
-    return any(kinds) if kinds else None
-
-
 def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http: Fetcher, day: date) -> list[str]:
     """Fetch what was not read well yet and file it; returns a sentence for each resource that failed."""
-    log = lake.read(source.name, CAPTURES, CAPTURE_SCHEMA).filter(~pl.col("is_sample"), pl.col("refusal").is_null())
+    log = read_log(lake, source.name).filter(pl.col("refusal").is_null())
     failures: list[str] = []
     for resource in source.resources:
         archived = frozenset(log.filter(pl.col("resource") == resource)["url"])
@@ -123,7 +114,7 @@ def _ensure_tables(source: Source[Any], lake: Lake) -> None:
 
 
 def _read_captures(
-    source: Source[Any], archive: Archive, lake: Lake, is_sample: bool, now: datetime
+    source: Source[Any], archive: Archive, lake: Lake, now: datetime
 ) -> tuple[pl.DataFrame, list[str], int, int]:
     """Returns the log of captures, a sentence per provenance record that is damaged, how many captures were read now,
     and how many observations that added.
@@ -131,9 +122,9 @@ def _read_captures(
     Raises:
         ArchiveDamaged: all must be read again, and one that was read well before is damaged now.
     """
-    log_before = lake.read(source.name, CAPTURES, CAPTURE_SCHEMA)
+    log_before = read_log(lake, source.name)
     before = stored = lake.read(source.name, source.table, observation_schema(source.key))
-    log = log_before.filter(pl.col("is_sample") == is_sample, pl.col("refusal").is_null())
+    log = log_before.filter(pl.col("refusal").is_null())
     limit = _newest_dates(source, read_sessions(lake, now.date()))
 
     def page(capture: Capture) -> pl.DataFrame:
@@ -143,10 +134,9 @@ def _read_captures(
         _check_newest(cells, limit(capture.fetched_at))
         return cells
 
-    new, damaged = _unread(source, archive, log, is_sample)
-    is_switched = (log_before["is_sample"] != is_sample).any()
-    if is_switched or any(_is_readable(page, late) for late in new if _is_late(late, log)):
-        new, damaged = _read_again(source, archive, log, is_sample)
+    new, damaged = _unread(source, archive, log)
+    if any(_is_readable(page, late) for late in new if _is_late(late, log)):
+        new, damaged = _read_again(source, archive, log)
         log, stored = log.clear(), stored.clear()
     read = list(_read_in_order(source, page, stored, new))
     pages = [(capture, outcome) for capture, outcome in read if not isinstance(outcome, Refusal)]
@@ -160,22 +150,17 @@ def _read_captures(
     return log, damaged, len(new), rows.height - before.height
 
 
-def _unread(
-    source: Source[Any], archive: Archive, log: pl.DataFrame, is_sample: bool
-) -> tuple[list[Capture], list[str]]:
+def _unread(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[list[Capture], list[str]]:
     """Captures that `log` does not name, in their order, and a sentence per provenance record that is damaged."""
     known = frozenset((resource, file.split(".")[0]) for resource, file in log.select("resource", "file").iter_rows())
     new, damaged = archive.captures(source.name, known)
-    ordered = sorted((capture for capture in new if capture.is_sample == is_sample), key=lambda capture: capture.order)
-    return ordered, damaged
+    return sorted(new, key=lambda capture: capture.order), damaged
 
 
-def _read_again(
-    source: Source[Any], archive: Archive, log: pl.DataFrame, is_sample: bool
-) -> tuple[list[Capture], list[str]]:
+def _read_again(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[list[Capture], list[str]]:
     """All captures, provided that those of `log` which are still there are as they were when they were read."""
-    everything, damaged = _unread(source, archive, log.clear(), is_sample)
-    _, damaged_unread = _unread(source, archive, log, is_sample)
+    everything, damaged = _unread(source, archive, log.clear())
+    _, damaged_unread = _unread(source, archive, log)
     for sentence in set(damaged) - set(damaged_unread):
         raise ArchiveDamaged(sentence)
     logged = set(log.select("resource", "file").iter_rows())

@@ -1,12 +1,14 @@
 """The folders of one warehouse, and what is written into them."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import BaseFileLock, FileLock
+from filelock import FileLock
 
 from ingestion.archive import Archive
 from orchestration.settings import environment, export
@@ -36,7 +38,8 @@ class Home:
 
     @property
     def archive(self) -> Archive:
-        return Archive(self.root / "archive")
+        """The captures of the kind that the lake holds, the sample's or real ones; under the lock."""
+        return Archive(self.root / "archive", self.lake.is_sample)
 
     @property
     def lake(self) -> "Lake":
@@ -44,6 +47,13 @@ class Home:
         from ingestion.lake.tables import Lake
 
         return Lake(self.root / "lake")
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the home holds the bundled sample; right without the lock too, before a former lake is upgraded."""
+        from ingestion.lake.upgrade import was_sample
+
+        return self.lake.is_sample or was_sample(self.lake)
 
     @property
     def name(self) -> str:
@@ -82,11 +92,21 @@ class Home:
         schema = {"as_of_at": pl.Datetime("us"), "as_of_cutoff": pl.Datetime("us")}
         Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
 
-    def lock(self) -> BaseFileLock:
-        """The lock that a writer to the home takes; the same process may take it again."""
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Open the home for writing: hold its lock, which the same process may take again, and upgrade a former lake.
+
+        Raises:
+            Timeout: another process writes to the home.
+        """
+        from ingestion.lake.upgrade import upgrade
+
         folder = self.root / "build"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / "lock", timeout=LOCK_SECONDS, is_singleton=True)
+        with FileLock(folder / "lock", timeout=LOCK_SECONDS, is_singleton=True):
+            self.lake.remove_dropped()
+            upgrade(self.lake)
+            yield
 
     def configure_dbt(self) -> None:
         """Set the variables that dbt's profile reads: the build file, and where raw tables are."""

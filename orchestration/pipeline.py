@@ -10,17 +10,16 @@ from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, UsageError
 from ingestion.evm import ledger as events
-from ingestion.refresh import Mode, RefreshResult, fetch_live, holds_sample, refresh
-from ingestion.sample import chains
-from ingestion.sample.pages import pages
+from ingestion.lake.observations import read_log
+from ingestion.lake.tables import Lake
+from ingestion.refresh import Mode, RefreshResult, fetch_live, refresh
+from ingestion.sample import load
 from ingestion.source import PublisherSource, Source, UploadSource, newest_day
 from ingestion.sources import holder_series
 from ingestion.transport.publisher import Http
 from orchestration import seeds
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
-
-SAMPLE_NOTE = "reconstructed from the project's own table of facts"
 
 OnSourceDone = Callable[[RefreshResult], None]
 """Called with how each source went."""
@@ -34,45 +33,38 @@ def leaves_sample(home: Home, mode: IngestMode) -> bool:
     """Whether the mode makes this home leave the bundled sample behind.
 
     Raises:
-        UsageError: the sample is asked for in a home that holds real captures, or the folder to replay is not there.
+        UsageError: the sample is asked for in a home that holds real data, or the folder to replay is not there.
     """
-    if isinstance(mode, Sample) and (holds_sample(home.lake) is False or _holds_own_chain(home)):
+    if isinstance(mode, Sample) and not home.is_sample and _holds_data(home.lake):
         raise UsageError(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
     if isinstance(mode, Replay) and not mode.folder.is_dir():
         raise UsageError(f"{mode.folder} is not a folder: name an archive folder (source/resource/stamp.ext).")
-    return not isinstance(mode, Sample | Held) and holds_any_sample(home)
-
-
-def holds_any_sample(home: Home) -> bool:
-    """Whether the home holds pages or a chain of the bundled sample."""
-    return bool(holds_sample(home.lake)) or chains.has_chains(home.lake)
+    return not isinstance(mode, Sample | Held) and home.is_sample
 
 
 def leave_sample(home: Home) -> None:
-    """Leave the bundled sample out of every table: sample and real rows never mix."""
-    chains.drop_chains(home.lake)
+    """Drop a lake that is the sample's, and read what the archive holds beside the sample."""
+    home.lake.drop()
     for source in registry.sources():
-        refresh(source, home.archive, home.lake, "held", is_sample=False, now=now())
+        refresh(source, home.archive, home.lake, "held", now())
 
 
 def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
-    """Gather captures of one source and read what is new.
-
-    A home that leaves the sample behind does so in all its sources at once.
-    """
-    if leaves_sample(home, mode):
-        leave_sample(home)
-    return _update(source, home, mode)
+    """Gather captures of one source and read what is new."""
+    _fit_lake(home, mode)
+    failures = _gather(source, home, mode)
+    # nobody can be asked for a user's own series, so it is neither live nor ever stale
+    is_idle = isinstance(mode, Live) and not isinstance(source, PublisherSource)
+    name: Mode = "held" if is_idle else mode.name
+    return refresh(source, home.archive, home.lake, name, now(), failures)
 
 
 def update_all(home: Home, mode: IngestMode, on_source_done: OnSourceDone) -> Iterator[RefreshResult]:
     """Bring every raw table up to date, as the assets do one by one."""
-    if leaves_sample(home, mode):
-        leave_sample(home)
     update_chain(home, mode)
     update_tokens(home, mode)
     for source in registry.sources():
-        result = _update(source, home, mode)
+        result = update(source, home, mode)
         on_source_done(result)
         yield result
     update_definitions(home)
@@ -81,16 +73,18 @@ def update_all(home: Home, mode: IngestMode, on_source_done: OnSourceDone) -> It
 
 def update_chain(home: Home, mode: IngestMode) -> None:
     """Put the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
+    _fit_lake(home, mode)
     coins.collect_garbage(home.lake)
     if isinstance(mode, Sample):
-        chains.read_coin_chain(home.lake)
+        load.read_coin_chain(home.lake)
 
 
 def update_tokens(home: Home, mode: IngestMode) -> None:
     """Put the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
+    _fit_lake(home, mode)
     events.collect_garbage(home.lake)
     if isinstance(mode, Sample):
-        chains.read_event_chain(home.lake)
+        load.read_event_chain(home.lake)
 
 
 def update_sessions(home: Home) -> int:
@@ -133,30 +127,32 @@ def user_upload(source: UploadSource[Any], path: Path, resource: str, note: str 
     return UserUpload(resource, served, note)
 
 
-def _holds_own_chain(home: Home) -> bool:
-    coin_chains = [coins.read_record(home.lake, network) for network in NETWORKS.values()]
-    event_chains = [events.read_record(home.lake, network) for network in events.networks(home.lake)]
-    return any(chain.tip_height is not None and not chain.is_sample for chain in coin_chains) or any(
-        chain.chain_id is not None and not chain.is_sample for chain in event_chains
+def _fit_lake(home: Home, mode: IngestMode) -> None:
+    """Let the lake be of the kind that the mode reads, before anything else is written.
+
+    Raises:
+        UsageError: as `leaves_sample` names it.
+    """
+    if leaves_sample(home, mode):
+        leave_sample(home)
+    elif isinstance(mode, Sample) and not home.lake.is_sample:
+        home.lake.mark_as_sample()
+
+
+def _holds_data(lake: Lake) -> bool:
+    """Whether a capture has been read into the lake, or a block of a chain."""
+    heights = [coins.read_record(lake, network).tip_height for network in NETWORKS.values()]
+    chain_ids = [events.read_record(lake, network).chain_id for network in events.networks(lake)]
+    return any(number is not None for number in (*heights, *chain_ids)) or any(
+        read_log(lake, source).height for source in registry.names()
     )
-
-
-def _update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
-    is_sample = isinstance(mode, Sample) or (isinstance(mode, Held) and bool(holds_sample(home.lake)))
-    failures = _gather(source, home, mode)
-    # nobody can be asked for a user's own series, so it is neither live nor ever stale
-    is_idle = isinstance(mode, Live) and not isinstance(source, PublisherSource)
-    name: Mode = "held" if is_idle else mode.name
-    return refresh(source, home.archive, home.lake, name, is_sample, now(), failures)
 
 
 def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
     """File new captures; returns a sentence for each failure."""
     match mode:
         case Sample():
-            for name, resource, ext, served in pages():
-                if name == source.name:
-                    home.archive.put(name, resource, served, ext, "reconstructed", SAMPLE_NOTE, is_sample=True)
+            load.put_pages(home.archive, source.name)
         case Replay(folder):
             return list(home.archive.copy_from(Archive(folder), source.name))
         case UserUpload(resource, served, note):

@@ -35,12 +35,7 @@ class IngestResult:
 
 
 def from_files(
-    lake: Lake,
-    datadir: Path,
-    network: str,
-    confirmations: int,
-    is_sample: bool = False,
-    progress: Progress | None = None,
+    lake: Lake, datadir: Path, network: str, confirmations: int, progress: Progress | None = None
 ) -> IngestResult:
     """Read what is new in a node's data folder, which may be running.
 
@@ -60,12 +55,10 @@ def from_files(
     check_network(network)
     folder = Folder(datadir, NETWORKS[network])
     ledger = CoinLedger(lake, NETWORKS[network])
-    if ledger.record.is_sample and not is_sample:
-        ledger.reset()
     after = ledger.last_common(lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
     finalize_until = folder.tip_height - confirmations
     batches = history.read(folder, after, finalize_until, progress=progress)
-    ledger.append(batches, after, finalize_until, is_sample=is_sample)
+    ledger.append(batches, after, finalize_until)
     return IngestResult(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
 
 
@@ -84,8 +77,6 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
 
     network = node.network.name
     ledger = CoinLedger(lake, node.network)
-    if ledger.record.is_sample:
-        ledger.reset()
     after = ledger.last_common(node.hash_at)
     finalize_until = node.tip()[0] - confirmations
     batches = blocks.read(
@@ -111,8 +102,6 @@ def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
 
     network = chain.network.name
     ledger = CoinLedger(lake, chain.network)
-    if ledger.record.is_sample:
-        ledger.reset()
     if (height := ledger.record.tip_height) is not None:
         raise UsageError(
             f"The home holds the {network} chain up to height {height}: start a snapshot in another --home."

@@ -45,7 +45,6 @@ class CoinRecord(ledger.Record):
     Attributes:
         finalized_height, finalized_hash: the last finalized block; None before the first.
         tip_height, tip_hash: the last block.
-        is_sample: whether the chain is the bundled sample's.
         transport: how the last blocks came: files, rpc, rest or snapshot.
     """
 
@@ -53,7 +52,6 @@ class CoinRecord(ledger.Record):
     finalized_hash: str | None = None
     tip_height: int | None = None
     tip_hash: str | None = None
-    is_sample: bool = False
     transport: str = ""
 
     @classmethod
@@ -130,12 +128,7 @@ class CoinLedger(ledger.Ledger[CoinRecord]):
         return blocks["block_hash"].item() if blocks.height else None
 
     def append(
-        self,
-        batches: Iterable[Batch],
-        after: int | None,
-        finalize_until: int,
-        transport: str = "files",
-        is_sample: bool = False,
+        self, batches: Iterable[Batch], after: int | None, finalize_until: int, transport: str = "files"
     ) -> None:
         """Add the blocks above `after`, in place of those the lake has there, and finalize up to `finalize_until`.
 
@@ -144,7 +137,7 @@ class CoinLedger(ledger.Ledger[CoinRecord]):
         Raises:
             whatever reading the batches raises; what was committed stays.
         """
-        self.record.transport, self.record.is_sample = transport, is_sample
+        self.record.transport = transport
         kept = {
             table: self._pending(table).filter(pl.col("height") <= (-1 if after is None else after)) for table in TABLES
         }

@@ -56,7 +56,6 @@ def from_node(
     watch_list: WatchList,
     wanted: BlockRange | None = None,
     progress: Progress | None = None,
-    is_sample: bool = False,
 ) -> IngestResult:
     """Read the missing events of a watch list, and ask for its balances.
 
@@ -69,7 +68,6 @@ def from_node(
         watch_list: the chain's tokens, contracts and addresses.
         wanted: which blocks; all up to the newest where it is None.
         progress: called with (blocks done, blocks in all, events in them).
-        is_sample: whether the chain is the bundled sample's.
 
     Raises:
         WrongChain: the node is of another chain.
@@ -79,9 +77,6 @@ def from_node(
     wanted = wanted or BlockRange()
     check_chain(node, watch_list)
     ledger = EventLedger(lake, watch_list.network)
-    if ledger.record.is_sample and not is_sample:
-        ledger.reset()
-    ledger.record.is_sample = is_sample
     check_common(node, ledger.record)
     finalized = _finalized(node, ledger)
     first, last = _bounds(node, wanted, finalized)

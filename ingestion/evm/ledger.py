@@ -36,7 +36,6 @@ class EventRecord(ledger.Record):
         tail: hashes of the newest blocks, whose events are kept block by block.
         tail_pairs: contract and topic of their events.
         first_blocks: first block of contracts that a node was asked for.
-        is_sample: whether the chain is the bundled sample's.
     """
 
     chain_id: int | None = None
@@ -45,7 +44,6 @@ class EventRecord(ledger.Record):
     tail: list[str] = field(default_factory=list)
     tail_pairs: list[list[str]] = field(default_factory=list)
     first_blocks: dict[str, int] = field(default_factory=dict)
-    is_sample: bool = False
 
 
 def read_record(lake: Lake, network: str) -> EventRecord:

@@ -31,8 +31,9 @@ class Record:
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Self:
-        """A record from its fields as they stand in the lake."""
-        known: dict[str, Any] = {**fields, "parts": _names(fields)}
+        """A record from its fields as they stand in the lake; a field that records no longer have is left out."""
+        known: dict[str, Any] = {name: value for name, value in fields.items() if name in cls.__dataclass_fields__}
+        known["parts"] = _names(fields)
         return cls(**known)
 
 
@@ -150,11 +151,6 @@ class Ledger(Generic[AnyRecord]):
         """Make what was written count, and remove what it replaced."""
         self._lake.write_record(self._source, f"{self._key}.json", json.dumps(asdict(self.record), indent=1))
         collect_garbage(self._lake, self._source, self._schemas)
-
-    def reset(self) -> None:
-        """Drop everything, as when a user's own chain replaces the sample's."""
-        self.record = type(self.record)(generation=self.record.generation)
-        self.commit()
 
     def _read_part(self, table: str, part: str) -> pl.DataFrame:
         return self._lake.read(self._source, table, self._schemas[table], part)

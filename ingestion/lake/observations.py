@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from ingestion.archive import Capture
-from ingestion.lake.tables import Schema
+from ingestion.lake.tables import Lake, Schema
 
 CAPTURES = "captures"
 CAPTURE_SCHEMA = {
@@ -15,7 +15,6 @@ CAPTURE_SCHEMA = {
     "fetched_at": pl.Datetime("us"),
     "sha256": pl.String,
     "origin": pl.String,
-    "is_sample": pl.Boolean,
     "refusal": pl.String,
 }
 
@@ -29,6 +28,11 @@ def observation_schema(key: Schema) -> dict[str, pl.DataType | type[pl.DataType]
         "value": pl.Float64,
         "archive_sha256": pl.String,
     }
+
+
+def read_log(lake: Lake, source: str) -> pl.DataFrame:
+    """The captures of a source that were read, refused ones among them; former logs have more columns."""
+    return lake.read(source, CAPTURES, CAPTURE_SCHEMA).select(*CAPTURE_SCHEMA)
 
 
 def newest_state(observations: pl.DataFrame, key: Iterable[str]) -> pl.DataFrame:

@@ -3,9 +3,11 @@
 <root>/<source>/<table>/<table>.parquet     a table in one file
 <root>/<source>/<table>/<part>.parquet      or in parts
 <root>/<source>/<name>                      a record
+<root>/sample.txt                           where all of it is the bundled sample's
 """
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,12 +16,36 @@ import polars as pl
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 """Columns and their types."""
 
+SAMPLE_MARKER = "sample.txt"
+
 
 class Lake:
     """Raw tables below one folder. A table is one file of its name, or several, its parts."""
 
     def __init__(self, root: Path):
         self.root = root
+        self._dropped = root.with_name(f".{root.name}.dropped")
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the lake is the bundled sample's; sample and real rows never mix."""
+        return (self.root / SAMPLE_MARKER).exists()
+
+    def mark_as_sample(self) -> None:
+        """Make an empty lake the bundled sample's."""
+        _replace(self.root / SAMPLE_MARKER, lambda path: path.write_text("This lake holds the bundled sample.\n"))
+
+    def drop(self) -> None:
+        """Drop everything at once: a killed run leaves the whole lake, or none of it."""
+        self.remove_dropped()
+        if self.root.exists():
+            os.replace(self.root, self._dropped)
+            self.remove_dropped()
+
+    def remove_dropped(self) -> None:
+        """Remove what a killed run left of a lake that it dropped; under the home's lock."""
+        if self._dropped.exists():
+            shutil.rmtree(self._dropped)
 
     def create(self, source: str, schemas: Mapping[str, Schema]) -> None:
         """Write each table that is not there yet, typed and without rows."""

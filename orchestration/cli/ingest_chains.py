@@ -113,6 +113,6 @@ def evm(
 def _leave_sample(home: Home) -> None:
     from orchestration import pipeline
 
-    if pipeline.holds_any_sample(home):
+    if home.is_sample:
         say_leaving_sample()
         pipeline.leave_sample(home)

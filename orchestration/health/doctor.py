@@ -73,9 +73,7 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
 
 def node(home: Home, location: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
     """Whether a node can be read: how far it is, what it keeps, whether it is on the chain that the home holds."""
-    record = read_record(home.lake, NETWORKS[location.network])
-    if record.is_sample:
-        record = CoinRecord()
+    record = CoinRecord() if home.is_sample else read_record(home.lake, NETWORKS[location.network])
     try:
         yield from (
             _files(record, location) if isinstance(location, NodeFiles) else _running(record, location, settings)
@@ -104,8 +102,8 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
             yield HealthCheck(True, f"{node.shown}: {far}")
             found = node.logs_of(newest, watch_list.pairs).height
             yield HealthCheck(True, f"it gives logs: {found:,} of what is read in its newest block")
-            record = events.read_record(home.lake, watch_list.network)
-            ingest.check_common(node, events.EventRecord() if record.is_sample else record)
+            empty = events.EventRecord()
+            ingest.check_common(node, empty if home.is_sample else events.read_record(home.lake, watch_list.network))
             yield HealthCheck(True, f"it is on the chain that the home holds of {watch_list.network}")
     except IngestionError as error:
         yield HealthCheck(False, str(error))

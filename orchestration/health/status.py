@@ -11,7 +11,7 @@ from ingestion import calendar, registry
 from ingestion.bitcoin.ledger import CoinRecord, blocks_daily, read_record
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.evm import ledger as events
-from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, observation_schema
+from ingestion.lake.observations import observation_schema, read_log
 from ingestion.refresh import RefreshResult, last_readings
 from ingestion.source import Source
 from orchestration.home import Home
@@ -74,7 +74,7 @@ def findings(home: Home) -> str:
 def _chain_state(home: Home, network: Network, record: CoinRecord) -> ChainState | None:
     if record.tip_height is None:
         return None
-    transport = "sample" if record.is_sample else record.transport
+    transport = "sample" if home.is_sample else record.transport
     first, newest = blocks_daily(home.lake, record).select(pl.min("first_height"), pl.max("value_date")).row(0)
     return ChainState(network.name, transport, first, record.tip_height, newest, record.finalized_height)
 
@@ -82,7 +82,7 @@ def _chain_state(home: Home, network: Network, record: CoinRecord) -> ChainState
 def _account_chain_state(home: Home, network: str, record: events.EventRecord) -> ChainState | None:
     if record.final_number is None:
         return None
-    transport = "sample" if record.is_sample else "rpc"
+    transport = "sample" if home.is_sample else "rpc"
     coverage = events.read(home.lake, record, "coverage")
     first, last, newest = coverage.select(pl.min("from_block"), pl.max("to_block"), pl.max("to_value_date")).row(0)
     return ChainState(network, transport, first, last, newest, record.final_number)
@@ -91,7 +91,7 @@ def _account_chain_state(home: Home, network: str, record: events.EventRecord) -
 def _source_state(
     home: Home, source: Source[Any], result: RefreshResult | None, complete: dict[str, date], at: datetime
 ) -> SourceState:
-    captures = home.lake.read(source.name, CAPTURES, CAPTURE_SCHEMA).filter(pl.col("refusal").is_null())
+    captures = read_log(home.lake, source.name).filter(pl.col("refusal").is_null())
     rows = home.lake.read(source.name, source.table, observation_schema(source.key))
     newest, observed_at = rows.select(pl.max("value_date"), pl.max("observed_at")).row(0)
     is_live = result is not None and result.mode == "live"

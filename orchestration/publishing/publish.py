@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.refresh import RefreshResult, holds_sample
+from ingestion.refresh import RefreshResult
 from orchestration.home import Home
 from orchestration.publishing import published, sql_engine
 from orchestration.publishing.fingerprint import fingerprint, versions
@@ -46,7 +46,7 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
     content = {
         "build_id": build_id,
         "built_at": f"{built_at.isoformat()}Z",
-        "is_sample": bool(holds_sample(home.lake)),
+        "is_sample": home.is_sample,
         "as_of": f"{home.as_of.isoformat()}Z" if home.as_of else None,
         "versions": versions(),
         "fingerprint": inputs,

@@ -21,8 +21,8 @@ def served(content=b"a page", at=SEEN, url=URL):
     return Served(url, content, at)
 
 
-def file_one(root, content=b"a page", at=SEEN, **others):
-    return Archive(root).put("made", "page", served(content, at), "html", **others)
+def file_one(root, content=b"a page", at=SEEN, is_sample=False, **others):
+    return Archive(root, is_sample).put("made", "page", served(content, at), "html", **others)
 
 
 def stored(root):
@@ -60,7 +60,18 @@ def test_a_page_of_the_sample_says_so_in_one_field_more(tmp_path):
     capture = file_one(tmp_path, origin="reconstructed", is_sample=True)
     meta = json.loads(stored(tmp_path)[f"made/page/{STEM}.meta.json"])
     assert (meta["is_sample"], meta["origin"], len(meta)) == (True, "reconstructed", 10)
-    assert Archive(tmp_path).captures("made") == ([capture], [])
+    assert Archive(tmp_path, is_sample=True).captures("made") == ([capture], [])
+
+
+def test_captures_of_the_sample_and_all_others_are_found_apart(tmp_path):
+    ours = file_one(tmp_path, b"ours")
+    samples = file_one(tmp_path, b"the sample's", is_sample=True)
+    assert Archive(tmp_path).captures("made") == ([ours], [])
+    assert Archive(tmp_path, is_sample=True).captures("made") == ([samples], [])
+    rewrite_meta(tmp_path, url=3)
+    for is_sample in (True, False):
+        _, [sentence] = Archive(tmp_path, is_sample).captures("made")
+        assert f"{STEM}.meta.json" in sentence
 
 
 @given(

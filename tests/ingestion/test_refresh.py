@@ -17,7 +17,7 @@ from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed, PageRefused
 from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, observation_schema
 from ingestion.lake.tables import Lake
-from ingestion.refresh import RefreshResult, fetch_live, holds_sample, last_readings, refresh
+from ingestion.refresh import RefreshResult, fetch_live, last_readings, refresh
 from ingestion.source import PublisherSource
 
 MONDAY = date(2025, 11, 3)
@@ -93,12 +93,12 @@ class Home:
         self.archive, self.lake = Archive(Path(root) / "archive"), Lake(Path(root) / "lake")
         self.lake.write(calendar.SOURCE, calendar.TABLE, SESSIONS)
 
-    def put(self, content, minute=0, resource="p", url=URL, is_sample=False):
+    def put(self, content, minute=0, resource="p", url=URL):
         served = Served(url, content, START + timedelta(minutes=minute))
-        return self.archive.put("made", resource, served, "json", is_sample=is_sample)
+        return self.archive.put("made", resource, served, "json")
 
-    def read(self, source=None, mode="replay", is_sample=False, now=NOW, gathered=()):
-        return refresh(source or made(), self.archive, self.lake, mode, is_sample, now, gathered)
+    def read(self, source=None, mode="replay", now=NOW, gathered=()):
+        return refresh(source or made(), self.archive, self.lake, mode, now, gathered)
 
     def path(self, capture, ending=".json"):
         return self.archive.root / "made" / capture.resource / (capture.file.removesuffix(".json") + ending)
@@ -437,36 +437,17 @@ def test_what_was_removed_from_the_archive_is_gone_when_all_is_read_again(home):
     assert home.figures == [(0, "a", "1")]
 
 
-def test_sample_and_real_captures_never_mix(home):
-    assert holds_sample(home.lake) is None
-    home.put(page(("a", "1")), is_sample=True)
-    home.put(page(("a", "3")), minute=1)
-    assert home.read(mode="sample", is_sample=True).added == 1
-    assert home.figures == [(0, "a", "1")]
-    assert holds_sample(home.lake) is True
+def test_a_former_log_with_a_column_more_is_read_on_and_nothing_is_read_again(home):
+    home.put(page(("a", "1")))
+    home.read()
+    log = home.lake.read("made", CAPTURES, {}).with_columns(is_sample=False)
+    home.lake.write("made", CAPTURES, log.select("is_sample", pl.exclude("is_sample")))
+    before = home.tables
+    assert home.read().captures == 0
+    assert home.tables == before
+    home.put(page(("a", "2")), minute=1)
     assert home.read().captures == 1
-    assert home.figures == [(1, "a", "3")]
-    assert home.lake.read("made", CAPTURES, {})["is_sample"].to_list() == [False]
-    assert holds_sample(home.lake) is False
-
-
-def test_leaving_the_sample_drops_its_rows_though_nothing_else_is_there(home):
-    home.put(page(("a", "1")), is_sample=True)
-    home.read(mode="sample", is_sample=True)
-    home.read(mode="held")
-    assert home.observations.schema == observation_schema(KEY)
-    assert home.figures == []
-    assert holds_sample(home.lake) is None
-
-
-def test_damage_to_the_sample_is_named_and_does_not_hold_back_the_rest(home):
-    sample = home.put(page(("a", "1")), is_sample=True)
-    home.read(mode="sample", is_sample=True)
-    spoil_meta(home, sample)
-    home.put(page(("a", "3")), minute=1)
-    [failure] = home.read().failures
-    assert "20251103T120000Z.meta.json" in failure
-    assert home.figures == [(1, "a", "3")]
+    assert home.lake.read("made", CAPTURES, {}).schema == CAPTURE_SCHEMA
 
 
 class Publisher:
@@ -515,14 +496,6 @@ def test_what_was_read_well_is_held_and_not_asked_for_again(home):
     home.read(source)
     assert fetch_live(source, home.archive, home.lake, Publisher(p2=page(("a", "2"))), MONDAY) == []
     assert asked == [("p", frozenset({"p1"}), MONDAY), ("q", frozenset({"q1"}), MONDAY)]
-
-
-def test_what_the_sample_holds_is_asked_for(home):
-    home.put(page(("a", "1")), url="p1", is_sample=True)
-    source, asked = live({"p": [], "q": []})
-    home.read(source, mode="sample", is_sample=True)
-    fetch_live(source, home.archive, home.lake, Publisher(), MONDAY)
-    assert [held for _, held, _ in asked] == [frozenset(), frozenset()]
 
 
 def test_an_answer_that_cannot_be_filed_is_named(home):

@@ -8,7 +8,7 @@ import pytest
 from holders import grow
 from stand_in import NO_UNDO, PASSWORD, USER, Core, always, error, know
 
-from ingestion.sample import chains, node_files, regtest
+from ingestion.sample import load, node_files, regtest
 from orchestration.home import Home
 
 START = 1_600_000_000
@@ -122,7 +122,9 @@ def test_a_nodes_files_are_found_well(flowhouse, datadir, home):
 
 
 def test_the_samples_chain_is_no_users_own(flowhouse, datadir, home):
-    chains.read_coin_chain(Home(home[-1]).lake)
+    lake = Home(home[-1]).lake
+    lake.mark_as_sample()
+    load.read_coin_chain(lake)
     assert ["regtest", "sample", "0", "1,600"] in [line.split()[:4] for line in status(flowhouse, home)]
     assert flowhouse("doctor", "--datadir", datadir, *home).exit_code == 0
 

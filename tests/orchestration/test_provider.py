@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.evm import ingest
 from ingestion.evm.node import Node
-from ingestion.sample import tokens
+from ingestion.sample import load, tokens
 from orchestration.home import Home
 
 KEY = "sEcr3tK3y0123456789"
@@ -84,6 +84,18 @@ def test_doctor_says_when_a_provider_lacks_what_the_home_holds(flowhouse, served
     result = flowhouse("doctor", "--evm", "--home", tmp_path)
     assert result.exit_code == 1
     assert "let the node catch up" in result.output
+
+
+def test_the_samples_chain_is_no_users_own(flowhouse, served, tmp_path):
+    lake = Home(tmp_path).lake
+    lake.mark_as_sample()
+    load.read_event_chain(lake)
+    chain = served.provider.chain
+    chain.blocks[len(chain.blocks) - 1 - chain.not_final :] = []
+    result = flowhouse("doctor", "--evm", "--home", tmp_path)
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in flowhouse("status", "--home", tmp_path).output.splitlines() if "anvil" in line]
+    assert line.split()[:2] == ["anvil", "sample"]
 
 
 def test_status_shows_the_chain_that_is_held(flowhouse, served, tmp_path):

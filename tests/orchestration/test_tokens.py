@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from ingestion.errors import UsageError
-from ingestion.evm.ledger import TABLES, read_record
+from ingestion.evm.ledger import TABLES
 from ingestion.lake.tables import Lake
 from ingestion.sample import tokens as sample
 from orchestration import seeds
@@ -146,11 +146,12 @@ def test_a_token_that_is_refused_is_named_and_the_exit_code_says_so(flowhouse, n
 
 
 def test_a_users_own_chain_leaves_the_sample_behind(sample_home, flowhouse, node, tmp_path):
-    assert read_record(Lake(sample_home / "lake"), "anvil").is_sample
+    assert Home(sample_home).is_sample
     home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
     result = flowhouse("ingest", "evm", "--rpc", node.url, "--to-block", 20, "--home", home)
     assert "its rows are left out from now on" in result.output
     assert table(home)["block_number"].max() == 20
+    assert not Home(home).is_sample
     refused = flowhouse("build", "--sample", "--home", home)
     assert refused.exit_code == 2
     assert "give the sample a home of its own" in refused.output

@@ -1,7 +1,6 @@
 """The same chain by every road into the lake: files, a running node, a snapshot, and one after the other."""
 
 import random
-import shutil
 from contextlib import closing
 
 import polars as pl
@@ -17,7 +16,6 @@ from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.node import blocks
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
-from ingestion.sample import chains
 from ingestion.sample.regtest import Chain
 from ingestion.transport.errors import NodeUnreachable
 
@@ -129,12 +127,3 @@ def test_a_snapshot_that_is_not_there(tmp_path, chain):
 def test_an_unknown_network_is_named(tmp_path):
     with pytest.raises(UsageError, match="choose one of main, signet, testnet4, regtest"):
         ingest.from_files(Lake(tmp_path), tmp_path, "testnet3", CONFIRMATIONS)
-
-
-def test_the_samples_chain_gives_way_to_a_users_own(tmp_path, chain, by_files):
-    lake = Lake(tmp_path / "lake")
-    chains.read_coin_chain(lake)
-    shutil.rmtree(tmp_path / "node", ignore_errors=True)
-    folder(tmp_path / "node", chain)
-    ingest.from_files(lake, tmp_path / "node", "regtest", CONFIRMATIONS)
-    assert same(held(lake), by_files)

@@ -10,11 +10,9 @@ from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import ingest, reconcile
 from ingestion.evm.errors import WrongChain
 from ingestion.evm.ingest import BlockRange
-from ingestion.evm.ledger import read_record
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
-from ingestion.sample import chains
 from ingestion.sample import tokens as sample
 from ingestion.transport.errors import NodeRefused
 
@@ -328,23 +326,6 @@ def test_nothing_new_reads_nothing(lake):
     provider = Spoilt(made)
     assert read(lake, provider).events == 0
     assert provider.ranges == provider.hashes == []
-
-
-def test_a_users_own_chain_replaces_the_samples(lake):
-    chains.read_event_chain(lake)
-    assert read_record(lake, "anvil").is_sample
-    read(lake, sample.Provider(small()))
-    assert not read_record(lake, "anvil").is_sample
-    assert table(lake).height == 29
-
-
-def test_the_sample_can_be_left_behind(lake):
-    chains.read_event_chain(lake)
-    chains.drop_chains(lake)
-    assert not any(rows for rows in held(lake).values())
-    read(lake, sample.Provider(small()))
-    chains.drop_chains(lake)
-    assert table(lake).height == 29
 
 
 def test_equal_amounts_give_the_same_sample_in_whatever_order_they_are_held():

@@ -83,7 +83,8 @@ def test_keys_of_one_source_do_not_touch_each_other(lake):
         ledger.write("cells", "", rows(number))
         ledger.commit()
     assert (counted(lake, "one"), counted(lake, "one-more"), on_disk(lake)) == ([1], [2], [1, 2])
-    one.reset()
+    one.record.parts = {}
+    one.commit()
     assert counted(lake, "one") == []
     assert counted(lake, "one-more") == on_disk(lake) == [2]
 
@@ -104,3 +105,8 @@ def test_a_record_with_the_rows_of_its_parts_is_read(lake):
     ledger.write("cells", "", rows(1, 2))
     lake.write_record("made", "one.json", '{"generation": 1, "parts": {"cells": {"one.1": 2}}}')
     assert opened(lake).read("cells")["n"].to_list() == [1, 2]
+
+
+def test_a_field_that_records_no_longer_have_is_left_out(lake):
+    lake.write_record("made", "one.json", '{"generation": 7, "parts": {}, "is_sample": false}')
+    assert read_record(lake, "made", "one", Record) == Record(generation=7)

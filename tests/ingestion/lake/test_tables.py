@@ -1,6 +1,7 @@
 """Tables and records on disk."""
 
 import os
+import shutil
 
 import polars as pl
 import pytest
@@ -70,3 +71,54 @@ def test_a_renamed_record_never_replaces_a_newer_one(tmp_path, records, expected
     lake.rename_record("made", "old.json", "new.json")
     assert lake.records("made") == ["new.json"]
     assert lake.read_record("made", "new.json") == expected
+
+
+@pytest.fixture
+def sample_lake(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.mark_as_sample()
+    lake.write("made", "cells", ROWS)
+    return lake
+
+
+def test_a_lake_is_the_samples_once_it_is_marked_until_it_is_dropped(tmp_path, sample_lake):
+    assert not Lake(tmp_path / "other").is_sample
+    assert Lake(sample_lake.root).is_sample
+    sample_lake.drop()
+    assert not sample_lake.is_sample
+    assert not sample_lake.has("made", "cells")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_lake_that_is_not_there_can_be_dropped(tmp_path):
+    Lake(tmp_path / "lake").drop()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_run_killed_while_it_drops_a_lake_leaves_all_of_it_or_none(tmp_path, sample_lake, monkeypatch):
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            sample_lake.drop()
+    assert sample_lake.is_sample
+    assert sample_lake.read("made", "cells", SCHEMA).equals(ROWS)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            sample_lake.drop()
+    assert not sample_lake.root.exists()
+    sample_lake.write("made", "cells", ROWS)
+    sample_lake.drop()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_killed_run_left_of_a_dropped_lake_is_removed(tmp_path, sample_lake, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda path: None)
+        sample_lake.drop()
+    assert [path.name for path in tmp_path.iterdir()] == [".lake.dropped"]
+    sample_lake.remove_dropped()
+    assert [*tmp_path.iterdir()] == []

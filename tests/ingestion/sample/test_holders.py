@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from ingestion.lake.tables import Lake
-from ingestion.sample import chains
 from ingestion.sample import holders as sample
+from ingestion.sample import load
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def made():
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
     lake = Lake(tmp_path_factory.mktemp("lake"))
-    chains.read_coin_chain(lake)
+    load.read_coin_chain(lake)
     return lake
 
 
@@ -61,12 +61,5 @@ def test_the_lake_holds_every_coin_the_chain_spent(made, lake):
 
 def test_it_is_read_once(lake):
     before = {path: path.read_bytes() for path in lake.files()}
-    chains.read_coin_chain(lake)
+    load.read_coin_chain(lake)
     assert {path: path.read_bytes() for path in lake.files()} == before
-
-
-def test_it_can_be_left_behind(tmp_path):
-    lake = Lake(tmp_path)
-    chains.read_coin_chain(lake)
-    chains.drop_chains(lake)
-    assert pl.read_parquet(lake.root / "bitcoin" / "coin_flow" / "*.parquet").is_empty()

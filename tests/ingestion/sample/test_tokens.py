@@ -5,7 +5,7 @@ import pytest
 
 from ingestion.evm.rows import LIQUIDATION_CALL, TRANSFER, ZERO_ADDRESS
 from ingestion.lake.tables import Lake
-from ingestion.sample import chains
+from ingestion.sample import load
 from ingestion.sample import tokens as sample
 
 
@@ -17,7 +17,7 @@ def made():
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory) -> Lake:
     lake = Lake(tmp_path_factory.mktemp("lake"))
-    chains.read_event_chain(lake)
+    load.read_event_chain(lake)
     return lake
 
 
@@ -72,5 +72,5 @@ def test_the_crash_is_on_its_day_and_on_no_other(made, lake):
 
 def test_it_is_read_once(lake):
     before = {path: path.read_bytes() for path in lake.files()}
-    chains.read_event_chain(lake)
+    load.read_event_chain(lake)
     assert {path: path.read_bytes() for path in lake.files()} == before

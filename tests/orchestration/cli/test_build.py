@@ -41,9 +41,10 @@ def test_every_mart_of_the_sample_is_published_with_its_columns_described(sample
     assert rows(folder, undescribed) == []
 
 
-def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flowhouse):
+@pytest.mark.parametrize("options", [(), ("--sample",)])
+def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flowhouse, options):
     before = published.latest(Home(sample_home))
-    result = flowhouse("build", "--home", sample_home)
+    result = flowhouse("build", *options, "--home", sample_home)
     assert result.exit_code == 0
     assert "Nothing new" in result.output
     assert "IBIT, last complete weeks" in result.output

@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 from flow_pages import FIRST, put_page
 
+from ingestion.errors import FetchFailed
+from ingestion.transport.publisher import Http
 from orchestration import pipeline
 from orchestration.health import status
 from orchestration.home import DBT_PROJECT, Home
@@ -109,6 +111,20 @@ def test_a_users_own_file_leaves_the_sample_out_and_says_so(sample_home, supply,
     assert "its rows are left out from now on" in result.output
     assert table(home, "holder_series", "supply")["series"].unique().to_list() == ["mine"]
     assert table(home, "farside", "flows").is_empty()
+
+
+def test_publishers_that_refuse_leave_the_sample_out_and_say_so(sample_home, tmp_path, flowhouse, monkeypatch):
+    def refuse(http, url):
+        raise FetchFailed("example.org answered 403: come back later.")
+
+    monkeypatch.setattr(Http, "get", refuse)
+    home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
+    result = flowhouse("ingest", "farside", "--live", "--home", home)
+    assert result.exit_code == 3
+    assert "its rows are left out from now on" in result.output
+    assert table(home, "farside", "flows").is_empty()
+    again = flowhouse("ingest", "farside", "--live", "--home", home)
+    assert "left out" not in again.output
 
 
 def test_a_users_own_series_is_never_stale(supply, tmp_path, flowhouse, monkeypatch):

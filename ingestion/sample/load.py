@@ -1,0 +1,51 @@
+"""The sample read into a home of its own: its pages into the archive, its chains into the lake."""
+
+import tempfile
+from pathlib import Path
+
+from ingestion.archive import Archive
+from ingestion.bitcoin import ingest as coins
+from ingestion.bitcoin.ledger import SOURCE as COINS
+from ingestion.bitcoin.networks import NETWORKS
+from ingestion.evm import ingest as events
+from ingestion.evm.ledger import SOURCE as EVENTS
+from ingestion.evm.node import Node
+from ingestion.lake.tables import Lake
+
+COIN_NETWORK = NETWORKS["regtest"]
+CONFIRMATIONS = 12
+"""Three days of the UTXO chain, so that it shows days that are not final."""
+NOTE = "reconstructed from the project's own table of facts"
+LOADED = "loaded"
+"""A record beside a chain's tables that says that the whole chain has been read."""
+
+
+def put_pages(archive: Archive, source: str) -> None:
+    """File the sample's pages of one source."""
+    from ingestion.sample.pages import pages
+
+    for name, resource, ext, served in pages():
+        if name == source:
+            archive.put(name, resource, served, ext, "reconstructed", NOTE)
+
+
+def read_coin_chain(lake: Lake) -> None:
+    """Read the sample's UTXO chain from files made for it, unless the lake has all of it."""
+    if lake.read_record(COINS, LOADED) is not None:
+        return
+    from ingestion.sample import holders
+
+    with tempfile.TemporaryDirectory() as datadir:
+        holders.write(Path(datadir))
+        coins.from_files(lake, Path(datadir), COIN_NETWORK.name, CONFIRMATIONS)
+    lake.write_record(COINS, LOADED, "")
+
+
+def read_event_chain(lake: Lake) -> None:
+    """Read the sample's account chain from a provider made for it, unless the lake has all of it."""
+    if lake.read_record(EVENTS, LOADED) is not None:
+        return
+    from ingestion.sample import tokens
+
+    events.from_node(lake, Node(tokens.Provider(tokens.chain())), tokens.WATCHED)
+    lake.write_record(EVENTS, LOADED, "")
