@@ -133,12 +133,14 @@ def main() -> None:
         for n, name in enumerate(blocks):
             coins, seconds = found[n]
             ratios = []
-            for road, measured in ours.items():
-                assert measured[n][0] == coins, (name, road)
-                ratios.append(f"{road} {measured[n][1] * 1e3:7.3f} ms {seconds / measured[n][1]:6.0f} x")
+            for transport, measured in ours.items():
+                assert measured[n][0] == coins, (name, transport)
+                ratios.append(f"{transport} {measured[n][1] * 1e3:7.3f} ms {seconds / measured[n][1]:6.0f} x")
             print(f"{library:<18} block {name:>7} {coins:>6,} coins {seconds * 1e3:8.1f} ms  {'  '.join(ratios)}")
         total = sum(seconds for _, seconds in found)
-        ratios = [f"{road} {total / sum(seconds for _, seconds in each):.0f} x" for road, each in ours.items()]
+        ratios = [
+            f"{transport} {total / sum(seconds for _, seconds in each):.0f} x" for transport, each in ours.items()
+        ]
         print(f"{library:<18} all blocks: {', '.join(ratios)}")
 
 

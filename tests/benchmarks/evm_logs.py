@@ -57,8 +57,8 @@ class Provider:
     def ask(self, method, params, read, is_patient=True):
         return read(f'{{"id":0,"result":{self.answer(method, params)}}}'.encode())
     def ask_many(self, method, params, read):
-        told = (f'{{"id":{n},"result":{self.answer(method, each)}}}' for n, each in enumerate(params))
-        return read(f'[{",".join(told)}]'.encode())
+        answers = (f'{{"id":{n},"result":{self.answer(method, each)}}}' for n, each in enumerate(params))
+        return read(f'[{",".join(answers)}]'.encode())
     def answer(self, method, params):
         if method == "eth_getLogs":
             first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
@@ -82,9 +82,9 @@ contract = Web3(HTTPProvider(url)).eth.contract(address=Web3.to_checksum_address
 rows = []
 for first in range(1, blocks + 1, 100):
     for log in contract.events.Transfer().get_logs(from_block=first, to_block=min(first + 99, blocks)):
-        told = log["args"]
+        args = log["args"]
         rows.append((log["blockNumber"], log["blockHash"].hex(), log["logIndex"], log["transactionHash"].hex(),
-                     told["from"], told["to"], str(told["value"])))
+                     args["from"], args["to"], str(args["value"])))
 polars.DataFrame(rows, orient="row").write_parquet(folder + "/events.parquet")
 end(len(rows))
 """

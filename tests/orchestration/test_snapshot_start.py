@@ -1,4 +1,4 @@
-"""A chain that begins with a snapshot, on the whole road, beside the same chain read from its first block on."""
+"""A chain that begins with a snapshot, all the way to the marts, next to the same chain read from its first block."""
 
 from datetime import date, timedelta
 from pathlib import Path

@@ -121,7 +121,7 @@ def _binaries() -> list[Path]:
 
 
 class Anvil:
-    """A running node that mines only when told."""
+    """A running node that mines only on request."""
 
     def __init__(self) -> None:
         with socket.socket() as free:

@@ -16,7 +16,7 @@ BLOCKS, MOVES = 120, 30
 
 
 class History(NamedTuple):
-    """A node and what its contracts were told: (block, log index) of each event's arguments."""
+    """A node and the events that its contracts emitted: each one's arguments by (block, log index)."""
 
     node: Anvil
     moves: dict[tuple[int, int], tuple[str, str, str, int]]

@@ -31,7 +31,7 @@ def answer(*logs: dict, **other) -> bytes:
 
 def by_json(body: bytes) -> list[dict]:
     """The logs as Python reads them; keys that are not there are None."""
-    return [{key: told.get(key) for key in decode._LOG} for told in json.loads(body)["result"]]
+    return [{key: log.get(key) for key in decode._LOG} for log in json.loads(body)["result"]]
 
 
 @settings(max_examples=60, deadline=None)

@@ -239,7 +239,7 @@ def test_a_file_is_checked_against_its_checksum():
 @pytest.mark.parametrize("ending", ["", ".CHECKSUM"])
 def test_a_failure_is_not_taken_for_a_file_that_is_not_there(ending):
     url = f"{MONTHLY}2023-06.zip"
-    publisher = Publisher({url: b"made", f"{url}{ending}": FetchFailed("Down: come back later.")})
+    publisher = Publisher({url: b"made", f"{url}{ending}": FetchFailed("Down: try again later.")})
     with pytest.raises(FetchFailed, match="Down"):
         publisher.fetched(date(2023, 7, 1))
 

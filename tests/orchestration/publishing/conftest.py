@@ -13,7 +13,7 @@ from orchestration.publishing import publish
 
 AT = datetime(2026, 1, 5, 6)
 RESULTS = [
-    RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: come back later.",)),
+    RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: try again later.",)),
     RefreshResult("ishares", "live", AT, captures=1, added=2),
 ]
 

@@ -45,5 +45,5 @@ def test_headers_that_never_link_up(ask, core, chain, monkeypatch):
         with pytest.raises(ReorgDuringRead, match="changed 5 times"):
             NodeChain(node)
     else:
-        with pytest.raises(NodeRefused, match="left calls of a batch unanswered"):
+        with pytest.raises(NodeRefused, match="did not answer all calls of a batch"):
             NodeChain(node)
