@@ -234,5 +234,5 @@ def test_no_file_stays_open_and_a_new_build_is_seen_at_once(superset, server, ho
 def test_a_wrong_password_is_one_sentence(server, home):
     refused = recipe(server.url, home, "wrong")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("flowhouse: Superset does not know this user and password")
+    assert refused.stderr.startswith("flowhouse: Superset rejects this user and password")
     assert "wrong" not in refused.stderr

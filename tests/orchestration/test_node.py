@@ -146,7 +146,7 @@ def test_a_nodes_files_that_cannot_be_read(flowhouse, datadir, home):
 def test_a_node_in_two_places_is_wrong_usage(flowhouse, home):
     result = flowhouse("doctor", "--rpc", "http://127.0.0.1:1", "--datadir", "node", *home)
     assert result.exit_code == 2
-    assert "A chain comes from one place" in result.output
+    assert "A chain has one source" in result.output
 
 
 def test_status_shows_the_chain_that_is_held(flowhouse, core, home, transport):

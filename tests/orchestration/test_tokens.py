@@ -95,7 +95,7 @@ def test_a_chain_that_is_not_the_expected_one_is_refused_in_a_sentence(flowhouse
     node.provider.chain_id = 424242
     unknown = flowhouse("ingest", "evm", "--rpc", node.url, "--home", tmp_path)
     assert unknown.exit_code == 2
-    assert "chain with id 424242, of which nothing is read" in unknown.output
+    assert "chain with id 424242, which the seeds do not have" in unknown.output
     assert "Traceback" not in other.output + unknown.output
 
 

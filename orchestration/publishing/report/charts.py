@@ -1,4 +1,4 @@
-"""How each chart is drawn: a function from the rows of the answer of its name to a Vega-Lite specification."""
+"""The drawing of each chart: a function from the rows of the answer of its name to a Vega-Lite specification."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from orchestration.publishing.report.results import Result, Row
 
 Drawing = Callable[[Sequence[Row]], dict]
 DRAWINGS: dict[str, Drawing] = {}
-"""By the name of the answer that is drawn."""
+"""By the name of the answer."""
 
 DAY = {
     "field": "day",
@@ -90,13 +90,13 @@ def flows_by_convention(rows: Sequence[Row]) -> dict:
 
 @draws_answer
 def demand_and_supply(rows: Sequence[Row]) -> dict:
-    """Two bars a week, what the funds took in and what was let go, under the share that they absorbed."""
+    """Two bars a week, what the funds took in and what was let go, with the share that they absorbed above."""
     measures = ["funds took in", "issued and let go"]
     y = {"type": "quantitative", "axis": AMOUNT}
     top = "max(0, datum['funds took in'], datum['issued and let go'])"
     share = "isValid(datum['share absorbed']) ? format(datum['share absorbed'], '.0%') : ''"
     label = f"datum['internal move'] ? '*' : {share}"
-    # one move of 798,636 BTC between a custodian's own wallets would flatten every other week
+    # one move of 798,636 BTC between a custodian's own wallets would flatten all other weeks
     drawn = [row | dict.fromkeys(measures) | {"share absorbed": None} if row["internal move"] else row for row in rows]
     return {
         "data": {"values": drawn},
@@ -166,7 +166,7 @@ def matured_and_spent(rows: Sequence[Row]) -> dict:
 
 @draws_answer
 def age_bands(rows: Sequence[Row]) -> dict:
-    """A column per month, split by how long its coins had not moved."""
+    """A column per month, split by the age of its coins."""
     bands = ["to 1 week", "to 1 month", "to 6 months", "to 1 year", "to 3 years", "older"]
     return {
         "data": {"values": rows},
@@ -223,7 +223,7 @@ def cost_basis(rows: Sequence[Row]) -> dict:
 
 @draws_answer
 def reporting_latency(rows: Sequence[Row]) -> dict:
-    """A dot per session, orange where a partial total had the opposite sign; weeks without a look stay in sight."""
+    """A dot per session, orange where a partial total had the opposite sign."""
     hours = {"scale": {"type": "symlog"}, "axis": {"title": None, "values": [1, 6, 24, 72, 168, 720, 2160]}}
     return {
         "data": {"values": rows},
