@@ -1,4 +1,4 @@
-"""What it costs to bring token transfers from a node into Parquet, beside three others that do so.
+"""The cost of reading token transfers from a node into Parquet, against three other tools.
 
 All read the same node, anvil, in this run, each in a process of its own after its imports: logs per second of wall
 time and of CPU time, and how many times as many this project's pipeline does. It alone holds the token against the
@@ -139,7 +139,7 @@ class Cost(NamedTuple):
 
 
 def alone(*packages: str) -> list[str]:
-    """A Python with these packages in an environment of its own."""
+    """A Python with these packages in its own environment."""
     wanted = [word for package in packages for word in ("--with", package)]
     return [UV, "run", "--no-project", "--isolated", "--quiet", *wanted, "python"]
 
@@ -156,7 +156,7 @@ def grow() -> anvil.Anvil:
 
 
 def measure(python: list[str], program: str, url: str, blocks: int) -> Cost | str:
-    """What a program costs, or why it cannot be said."""
+    """The cost of a program, or why it could not be measured."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*python, "-c", CLOCK + program, url, folder, str(blocks), TOKEN]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -33,7 +33,7 @@ BUSY = 200
 
 
 def transfers(count: int) -> pl.DataFrame:
-    """About that many transfers, a sixth of them mints, which give everybody what he sends on a day."""
+    """About that many transfers, a sixth of them mints, which give each sender what it sends on a day."""
     count = count * 5 // 6
     rng = np.random.default_rng(1)
     sides = [np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count))]

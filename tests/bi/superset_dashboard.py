@@ -1,4 +1,4 @@
-"""The recipe for Apache Superset, run against a real server in an environment of its own."""
+"""The recipe for Apache Superset, run against a real server in its own environment."""
 
 import json
 import secrets
@@ -70,7 +70,7 @@ QUERIES = {
 
 
 class Server:
-    """A Superset server of this test; `process` is the only thing that is ever stopped."""
+    """A Superset server of this test; only `process` is ever stopped."""
 
     def __init__(self, commands: Path, folder: Path):
         self._run = [commands / "superset"]

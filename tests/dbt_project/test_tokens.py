@@ -106,7 +106,7 @@ def stream(rng: random.Random, days: int, count: int, one: int, begin: list[Tran
 
 @dataclass
 class Books:
-    """What plain Python makes of a stream: coins by holder, day, day of birth and kind."""
+    """The result of plain Python for a stream: coins by holder, day, day of birth and kind."""
 
     rows: dict[tuple, int] = field(default_factory=lambda: defaultdict(int))
     balances: dict[date, dict[str, int]] = field(default_factory=dict)
@@ -178,7 +178,7 @@ def dbt(home: Home, *command: str) -> None:
 
 
 def seed(home: Home, entities: dict[str, str]) -> None:
-    """The seeds that lots are matched by, with an entity map of the test's own."""
+    """The seeds that lots are matched by, with the test's entity map."""
     with duckdb.connect(str(home.build_file)) as build:
         build.sql("create schema if not exists seeds")
         build.sql(f"create or replace table seeds.tokens as from read_csv('{DBT_PROJECT}/seeds/tokens.csv')")
@@ -219,7 +219,7 @@ def expected_lots(streams: dict[Token, list[Transfer]], entities: dict[str, str]
 
 
 def numbers(token: Token, names: set[str]) -> dict[str, int]:
-    """The numbers that stand for holders."""
+    """The hashes of holders."""
     names = sorted(names)
     hashed = duckdb.sql(f"select hash('{token.network}', '{token.address}', unnest({names}))")
     return dict(zip(names, (number for (number,) in hashed.fetchall()), strict=True))
@@ -454,7 +454,7 @@ def days(token: Token) -> list[date]:
 
 @pytest.fixture(scope="module")
 def mart(tmp_path_factory):
-    """Rows of a mart of a home that holds the streams and nothing of Bitcoin, by its name."""
+    """Rows of a mart, by its name, of a home with the streams and without Bitcoin."""
     home = Home(tmp_path_factory.mktemp("home"))
     home.write_control()
     for source in (alternative_me, holder_series, bitview, prices):

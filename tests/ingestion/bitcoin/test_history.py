@@ -45,7 +45,7 @@ def joined(batches, *without):
 
 
 def by_day(batches):
-    """The frames of all batches, summed to days, as if all had been folded."""
+    """The frames of all batches, summed to days, as if all were finalized."""
     flow, created, blocks = joined(batches, "height", "block_hash")
     heights = [pl.min("first_height"), pl.max("last_height")]
     return [
@@ -61,7 +61,7 @@ def by_day(batches):
 
 
 def folded_and_not(folder, after, finalize_until, **options):
-    """Batches of folded blocks, then the batches of the others, drawn apart by their frames' columns."""
+    """Finalized batches, then the others, told apart by their columns."""
     batches = list(history.read(folder, after, finalize_until, **options))
     return [batch for batch in batches if batch.is_finalized], [batch for batch in batches if not batch.is_finalized]
 

@@ -33,7 +33,7 @@ def deploy(node: Anvil) -> None:
 
 @pytest.fixture(scope="session")
 def start_anvil() -> Iterator[Callable[[], Anvil]]:
-    """Starts nodes with the contracts in place; they are stopped in the end."""
+    """Starts nodes with the contracts in place; they are stopped at the end."""
     if reason := anvil.missing():
         pytest.skip(reason)
     nodes = []

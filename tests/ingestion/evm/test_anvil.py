@@ -105,7 +105,7 @@ def running(start_anvil) -> Anvil:
 
 
 def blocks_and_events(lake: Lake) -> tuple:
-    """All rows but for what was final when they were read: of a chain that got shorter, less is."""
+    """All rows without `is_final`, which depends on when they were read: less is final on a shorter chain."""
     rows = sorted(table(lake, "transfers").drop("is_final").rows())
     spans = table(lake, "coverage").group_by("contract", "topic").agg(pl.min("from_block"), pl.max("to_block"))
     return rows, sorted(spans.rows())
@@ -139,8 +139,8 @@ def test_blocks_that_come_to_be_final_are_held_once(running, tmp_path):
 
 
 class Bad(HttpServer):
-    """A provider in front of a node. `spoil` is given what was asked and answered, and how many requests there were;
-    it gives (status, headers, body)."""
+    """A provider in front of a node. `spoil` gets request, answer and the number of requests so far;
+    it returns (status, headers, body)."""
 
     def __init__(self, node: Anvil, spoil: Callable[[dict | list, bytes, int], tuple[int, dict, bytes]]):
         self.requests = 0

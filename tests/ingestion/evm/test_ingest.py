@@ -1,4 +1,4 @@
-"""A chain in this process read into the lake: killed, resumed, reorganised, refused."""
+"""A simulated chain read into the lake: killed, resumed, reorganised, refused."""
 
 from datetime import UTC, date, datetime
 
@@ -59,7 +59,7 @@ class Killed(BaseException):
 
 
 class Mortal(sample.Provider):
-    """A node whose asker dies at a request."""
+    """A node whose client dies at a request."""
 
     def __init__(self, chain: sample.Chain, last: int):
         super().__init__(chain)

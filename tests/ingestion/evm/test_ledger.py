@@ -1,4 +1,4 @@
-"""What the lake holds of account chains: coverage, months, the tail, and what an interrupted run leaves behind."""
+"""The lake's tables of account chains: coverage, months, the tail, and what an interrupted run leaves behind."""
 
 from datetime import date
 

@@ -67,7 +67,7 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def ask(server, waits) -> Iterator[Callable]:
-    """Asks for the chain's id through a provider whose address holds a key."""
+    """Requests the chain's id from a provider whose address has a key in it."""
     made = []
 
     def ask(*replies: Reply, is_patient: bool = True, chance: float = 1.0, read: Callable = bytes):

@@ -1,4 +1,4 @@
-"""How many blocks are asked for at once, and what is believed of the answer; a chain in this process answers."""
+"""How many blocks are requested at once, and how answers are checked, on a simulated chain."""
 
 import pytest
 from simulated import TOKEN, Spoilt, chain

@@ -30,7 +30,7 @@ def bar(day=NEW_YEAR, prices="20.5,30.25,10.125,25", volume="7.5", per_second=1_
 
 
 def zipped(*lines, names=("made.csv",)):
-    """A zip as Binance files it; several `names` hold the same."""
+    """A zip as Binance publishes it; several `names` have the same content."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:

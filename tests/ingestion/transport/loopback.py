@@ -1,4 +1,4 @@
-"""Servers on this machine: over HTTP as a test says, or with answers without end in bytes or in time."""
+"""Servers on this machine: HTTP with a test's own handler, and answers that are endless in bytes or in time."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ class JsonHandler(BaseHTTPRequestHandler):
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
 
     def reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Send `body`; with a Content-Length of the test's own the connection is closed after it."""
+        """Send `body`; if the test sets Content-Length, the connection is closed afterwards."""
         headers = headers or {}
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():

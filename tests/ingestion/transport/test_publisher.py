@@ -345,7 +345,7 @@ def test_redirects_without_end_are_a_fetch_failure(publisher: Publisher, http: H
 
 
 class SafeButRedirecting(HTTPAdapter):
-    """Stands for an https publisher that sends everybody to `location`."""
+    """In place of an https publisher: redirects every request to `location`."""
 
     def __init__(self, location: str) -> None:
         super().__init__()
@@ -486,7 +486,7 @@ def test_misspelt_address_shows_nothing_of_itself(http: Http, url: str) -> None:
 @given(st.text("ab:/@?#[]\\%\n\0€"), st.text("ab:/@?#[]\\%\n\0€"))
 @example(before="a/\n?", after="")
 def test_no_spelling_shows_a_secret(before: str, after: str) -> None:
-    """Asked by ftp, so that whatever host comes out of it is not."""
+    """With ftp, so that no host in it is contacted."""
     error = failure(Http(), f"ftp://{before}me:{SECRET}@127.0.0.1/btc/?key={SECRET}{after}")
     assert SECRET not in str(error)
     assert "\n" not in str(error)

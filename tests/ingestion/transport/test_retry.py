@@ -1,4 +1,4 @@
-"""How often and how long a passing failure is waited for."""
+"""How often and how long transient failures are retried."""
 
 import math
 
@@ -17,7 +17,7 @@ def waits() -> list[float]:
 
 
 def outcome(policy: Policy, *outcomes: Failure | str) -> tuple[str, int]:
-    """How it ends when attempts end so, the last one for good; and the attempts."""
+    """The outcome when attempts end like this, the last one for ever; and the number of attempts."""
     attempts = 0
 
     def send(attempt: int) -> Failure | str:

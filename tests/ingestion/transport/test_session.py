@@ -1,4 +1,4 @@
-"""What one answer may cost: memory and time."""
+"""The limits of one answer: memory and time."""
 
 import time
 import tracemalloc
@@ -65,7 +65,7 @@ def test_a_refusal_that_drips_is_taken_for_what_has_come(session: Session) -> No
 
 
 def test_the_time_of_an_answer_is_its_own(session: Session) -> None:
-    """A connection that is used again does not inherit the time of the answer before."""
+    """A reused connection does not inherit the time of its last answer."""
     body = b"Content-Length: 2\r\n\r\nok"
 
     def two(connection, closing) -> None:

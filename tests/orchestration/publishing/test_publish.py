@@ -1,4 +1,4 @@
-"""Publishing, from a build file made by hand."""
+"""Publishing, from a small build file made without dbt."""
 
 import json
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The chain of a running node, and the days that spare its headers."""
+"""The chain of a running node, and the stored days that save reading its headers."""
 
 import pytest
 from polars.testing import assert_frame_equal

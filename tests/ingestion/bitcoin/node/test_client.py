@@ -1,4 +1,4 @@
-"""What a running node says of its chain and its blocks, and what it refuses."""
+"""The chain and the blocks of a running node, and its errors."""
 
 from collections.abc import Callable
 
