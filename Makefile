@@ -30,7 +30,7 @@ hooks: .venv/ready ## run lint's tools on every commit
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project
 
-test-bi: .venv/ready ## run the recipes for BI tools for real, each in an environment of its own
+test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py
 
 bench: .venv/ready ## measure builds, the reading of nodes and of token logs, the ledger, the marts and their queries, token lots
@@ -43,7 +43,7 @@ bench: .venv/ready ## measure builds, the reading of nodes and of token logs, th
 	$(RUN)/python tests/benchmarks/evm_logs.py
 	$(RUN)/python tests/benchmarks/token_lots.py
 
-picture: build ## take the README's picture of the sample's report
+picture: build ## make the README's picture of the sample's report
 	$(RUN)/python tests/orchestration/publishing/picture.py data/published/latest/report.html
 
 serve: .venv/ready ## open Dagster's web UI on this machine

@@ -1,9 +1,9 @@
 """Sessions of the New York Stock Exchange, computed from the maintained library `holidays`.
 
-What: the days and hours of trading, with the closures that were no rule (2025-01-09) and the short days.
+What: the days and hours of trading, with unscheduled closures (2025-01-09) and short days.
 Terms: `holidays` is MIT-licensed; nothing is fetched.
-Limits: 09:30 to 16:00, or 13:00 on a short day, holds from 1995 on; a closure decided after the installed release of
-the library was made is not known to it.
+Limits: 09:30 to 16:00, or 13:00 on a short day, holds from 1995 on; the installed
+release of the library does not know closures decided after it.
 Exercised: computed, so there are no recorded bytes.
 """
 
@@ -38,12 +38,12 @@ LONGEST_CLOSURE = timedelta(days=14)
 def sessions(first: date, last: date) -> pl.DataFrame:
     """One row per session from `first` to `last`, both included; times in UTC without zone.
 
-    The sessions before the first row and after the last one are named although they lie outside.
+    The first row names the session before it, and the last row the one after it.
     """
-    import holidays  # 0.9 s of CPU, which only this function should cost
+    import holidays  # 0.9 s of CPU, only where sessions are computed
 
     begin, end = first - LONGEST_CLOSURE, last + LONGEST_CLOSURE
-    # both compute a year when first asked about one of its days
+    # both compute a year when one of its days is first looked up
     closed = holidays.financial_holidays("XNYS")
     short = holidays.financial_holidays("XNYS", categories=("half_day",))
     days = (begin + timedelta(days=n) for n in range((end - begin).days + 1))
@@ -57,7 +57,7 @@ def sessions(first: date, last: date) -> pl.DataFrame:
 
 
 def read_sessions(lake: Lake, today: date) -> pl.DataFrame:
-    """Sessions from 2024 to the end of next year, written to the lake when it does not hold them all."""
+    """Sessions from 2024 to the end of next year, written to the lake where it lacks some."""
     last = date(today.year + 1, 12, 31)
     stored = lake.read(SOURCE, TABLE, SCHEMA)
     if stored.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():

@@ -1,8 +1,8 @@
-"""Errors that ingestion names. Each message is one sentence that says what to do."""
+"""Errors of ingestion. Each message is one sentence that says what is wrong and what to do."""
 
 
 class IngestionError(Exception):
-    """Base of everything ingestion refuses or fails at; its text is fit to be shown to a user."""
+    """Base of ingestion's errors; its text can be shown to a user."""
 
 
 class FetchFailed(IngestionError):
@@ -10,19 +10,19 @@ class FetchFailed(IngestionError):
 
 
 class ArchiveDamaged(IngestionError):
-    """Bytes or provenance in the archive are not what was filed there."""
+    """Bytes or provenance in the archive have changed since they were stored."""
 
 
 class PageRefused(IngestionError):
-    """A page was served but cannot be trusted as a whole; no cell of it is stored."""
+    """A page was served but cannot be trusted; no cell of it is stored."""
 
 
 class UsageError(IngestionError):
-    """What was asked for cannot be done as asked."""
+    """The command, its options or the settings do not fit."""
 
 
 class ChainMismatch(IngestionError):
-    """The node follows a chain that leaves the lake's below what is final."""
+    """The node's chain differs from the lake's in final blocks."""
 
 
 class ReorgDuringRead(IngestionError):

@@ -1,4 +1,4 @@
-"""Every source there is: the modules of `ingestion/sources/`, each with its `SOURCE`."""
+"""All sources: the modules of `ingestion/sources/`, each with its `SOURCE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The sources' names in order. Nothing is imported: Polars takes 0.2 s of CPU, which help and completion save."""
+    """The sources' names, sorted. Nothing is imported: importing Polars would cost help and completion 0.2 s of CPU."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(ingestion.sources.__path__)))
 
 

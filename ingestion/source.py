@@ -1,9 +1,9 @@
-"""What a source is: one raw table, and the functions that fetch, parse and frame the pages it is made of.
+"""What a source is: one raw table, and the functions that fetch, parse and frame its pages.
 
-Each module in `ingestion/sources/` holds three plain functions and ends with `SOURCE`, which names them:
+Each module in `ingestion/sources/` has three plain functions and ends with `SOURCE`, which names them:
 
     fetch(http, resource, archived, day)   what the publisher serves now, as `Served`; the only one with I/O
-    parse(content)                         bytes -> rows in the publisher's own words
+    parse(content)                         bytes -> rows as the publisher wrote them
     frame(rows, resource)                  rows -> key + (raw_text, value): one row per cell, typed, in our units
 
 A blank cell ("not reported yet") has neither raw_text nor value. A page that cannot be trusted raises `PageRefused`.
@@ -34,13 +34,13 @@ class Source(Generic[Row]):
     """What every source has. Its raw table is `<name>/<table>` in the lake, in Dagster and in dbt.
 
     Attributes:
-        name: that of its module.
+        name: the name of its module.
         description: its module's docstring: what it is, its limits, and on which bytes it was exercised.
-        terms: on which terms its data may be had.
-        ext: the ending of its files in the archive.
-        key: the columns that name a cell, with their types; one of them is `value_date`.
-        newest: the latest value date that a page may carry: the day it was fetched, or the next NYSE session.
-        compare: refuses a page (its frame) by what was known before it (the newest state of each cell).
+        terms: the terms of use of its data.
+        ext: the extension of its files in the archive.
+        key: the columns that identify a cell, with their types; one of them is `value_date`.
+        newest: the latest value date that a page may have: the day it was fetched, or the next NYSE session.
+        compare: refuses a page: takes its frame, and the newest state of each cell before it.
     """
 
     name: str
@@ -72,7 +72,7 @@ class PublisherSource(Source[Row]):
 
     Attributes:
         resources: what can be fetched; each is a folder of the archive.
-        fetch: takes a client, a resource, the addresses that were read well before, and today in UTC.
+        fetch: takes a client, a resource, the addresses that were read successfully before, and today in UTC.
     """
 
     resources: Sequence[str]
@@ -81,7 +81,7 @@ class PublisherSource(Source[Row]):
 
 @dataclass(frozen=True, kw_only=True)
 class UploadSource(Source[Row]):
-    """A source of files that users bring; a resource is the name that a user gives to a file.
+    """A source of users' own files; a resource is the name that a user gives to a file.
 
     Attributes:
         reserved_names: names that no file may have.
@@ -91,7 +91,7 @@ class UploadSource(Source[Row]):
 
 
 def cell_schema(key: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
-    """The columns of a frame whose cells are named by `key`."""
+    """The columns of a frame whose cells `key` identifies."""
     return {**key, "raw_text": pl.String(), "value": pl.Float64()}
 
 

@@ -1,4 +1,4 @@
-"""Work in threads whose results come in order."""
+"""Work in threads with results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item], in_flight: int) -> Iterator[Result]:
-    """`function` of each item in their order, up to `in_flight` at work in threads and one waiting."""
+    """`function` of each item, in order; up to `in_flight` run in threads, and one result waits."""
     waiting: deque = deque()
     pool = ThreadPoolExecutor(in_flight)
     try:

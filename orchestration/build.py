@@ -1,4 +1,4 @@
-"""One build: raw tables, then dbt and publishing where anything is new, which Dagster runs in this process."""
+"""One build: raw tables, then dbt and publishing where anything is new. Dagster runs them in this process."""
 
 import gc
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from orchestration.dbt import OnNodeDone
 
 NO_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-"""What Dagster would log is said by the callbacks, and by the error that ends a build."""
+"""The callbacks and the error that ends a build say what Dagster would log."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a build came to: the published folder, whether it is a new one, and how each source went."""
+    """The result of a build: the published folder, whether it is new, and each source's result."""
 
     folder: Path
     is_new: bool
@@ -50,18 +50,18 @@ def build(
 
     Raises:
         UsageError: the home and the mode do not fit.
-        BuildFailed: the structure broke; what was published stays as it was.
+        BuildFailed: a model or a test failed; the published folder is unchanged.
     """
     with home.lock():
         results = tuple(pipeline.update_all(home, mode, on_source_done))
         home.write_control()
         if is_current(home):
             return Outcome(published.warehouse(home).parent, False, results)
-        # Dagster and dbt take 6 s of CPU to import, which a build with nothing new saves.
+        # Importing Dagster and dbt takes 6 s of CPU, which a build with nothing new avoids.
         from orchestration.assets import publishing
         from orchestration.dbt import models
 
-        # A process that ends soon need not look for cycles: 3 of 25 s of CPU less for 45 of 540 MB more.
+        # A short process need not collect cycles: that saves 3 of 25 s of CPU for 45 of 540 MB.
         gc.disable()
         try:
             warehouse_models = models(home)
@@ -76,7 +76,7 @@ def _run(assets: "Sequence[AssetsDefinition]", resources: Mapping[str, Any]) -> 
     """Materialize assets in this process.
 
     Raises:
-        BuildFailed: as raised within the run, or for any other error in it.
+        BuildFailed: an asset failed, with the first error's message.
     """
     from dagster import materialize
 

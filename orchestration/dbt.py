@@ -1,4 +1,4 @@
-"""dbt as Dagster assets, run in this process: a subprocess and its event log cost several times the CPU."""
+"""dbt as Dagster assets, run in this process: a subprocess with its event log costs several times the CPU."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,15 +25,15 @@ RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogUnitTestResul
 QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")
 
 OnNodeDone = Callable[[str, int, int], None]
-"""Called with each finished node: its name, its number and how many there are."""
+"""Called with each finished node: its name, its number and the number of nodes."""
 
 
-def no_op(name: str, number: int, of: int) -> None:
+def no_op(name: str, number: int, total: int) -> None:
     """An `OnNodeDone` that does nothing."""
 
 
 def prepare(home: Home) -> Path:
-    """Parse the project, or load the parse of the same files again; returns the manifest's path.
+    """Parse the project, or reuse the parse of the same files; returns the manifest's path.
 
     Raises:
         BuildFailed: the project does not parse.
@@ -46,7 +46,7 @@ def run(home: Home, selection: Sequence[str], on_node_done: OnNodeDone = no_op) 
     """Build the selected seeds, models and tests into the home's build file; yields dbt's result events.
 
     Raises:
-        BuildFailed: a model or a test failed; the sentence names the first ones.
+        BuildFailed: a model or a test failed; the message names the first ones.
     """
     results: list[dict] = []
 
@@ -56,19 +56,19 @@ def run(home: Home, selection: Sequence[str], on_node_done: OnNodeDone = no_op) 
             data = results[-1]["data"]
             on_node_done(data["node_info"]["node_name"], data["index"], data.get("total") or data["num_models"])
 
-    # The manifest is there since the parse, and writing it and the results again takes 1.2 s of CPU.
+    # The parse wrote the manifest already; writing it and the results again takes 1.2 s of CPU.
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     _invoke(home, [*command, *selection], [on_event])
     yield from results
 
 
 def document(home: Home) -> None:
-    """Write dbt's page of models, columns and lineage: one file, which asks for nothing when it is opened.
+    """Write dbt's page of models, columns and lineage: one file that needs no network.
 
     Raises:
         BuildFailed: the build file cannot be read.
     """
-    # 0.3 s of CPU; 1.4 s where every model is compiled again, whose text would hold this machine's paths.
+    # 0.3 s of CPU. Compiling every model again takes 1.4 s, and puts this machine's paths into the page.
     _invoke(home, ["docs", "generate", "--static", "--no-compile"], [])
 
 
@@ -106,7 +106,7 @@ def _invoke(home: Home, command: list[str], callbacks: list[Callable[[EventMsg],
     try:
         outcome = dbtRunner(callbacks=callbacks).invoke([*QUIET, *command, *map(str, where)])
     finally:
-        # Until it is closed the connection holds the build file's write lock in this process.
+        # An open connection keeps the build file's write lock in this process.
         DuckDBConnectionManager.close_all_connections()
     if outcome.exception:
         raise BuildFailed(f"dbt stopped: {_first_lines(outcome.exception)}")

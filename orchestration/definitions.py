@@ -1,4 +1,4 @@
-"""The whole code location: sources, dbt models, the published folder, one job, one schedule."""
+"""Dagster's code location: sources, dbt models, the published folder, one job, one schedule."""
 
 from dagster import Definitions
 

@@ -1,9 +1,9 @@
-"""Errors that end a build."""
+"""Errors of builds, and of the recipe for Superset."""
 
 
 class BuildFailed(Exception):
-    """The warehouse's structure broke: keys, contracts, identities or dbt itself; nothing is published."""
+    """A key, a contract, an identity or dbt itself failed; nothing is published."""
 
 
 class SupersetRefused(Exception):
-    """A Superset server cannot be reached, or answered with an error; what it did before that stays."""
+    """A Superset server cannot be reached, or answered with an error; earlier changes stay."""

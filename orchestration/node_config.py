@@ -1,4 +1,4 @@
-"""Where a user's node is, and the ways to open it. Compiled code waits until a chain is asked for."""
+"""Where a user's node is, and how to open it. Compiled code is imported only when a chain is read."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ NodeLocation = NodeFiles | RpcNode | RestNode
 def node_location(
     network: str, datadir: Path | None, rpc: str | None, rest: str | None, cookie: Path | None
 ) -> NodeLocation:
-    """The one place of a node that the options name.
+    """The location of a node from the options.
 
     Raises:
-        UsageError: there is no such network, or not one place of the three is given.
+        UsageError: the network is unknown, or not exactly one of the three locations is given.
     """
-    places = [
+    locations = [
         *([NodeFiles(network, datadir)] if datadir is not None else []),
         *([RpcNode(network, rpc, cookie)] if rpc is not None else []),
         *([RestNode(network, rest)] if rest is not None else []),
     ]
-    if len(places) != 1:
-        raise UsageError("A chain comes from one place: give --datadir DIR, --rpc URL or --rest URL.")
+    if len(locations) != 1:
+        raise UsageError("A chain has one source: give one of --datadir DIR, --rpc URL and --rest URL.")
     check_network(network)
-    return places[0]
+    return locations[0]
 
 
 def folder(location: NodeFiles) -> Folder:
@@ -82,7 +82,7 @@ def node(location: RpcNode | RestNode, settings: Settings) -> Node:
 
 
 def headers(running: Node) -> NodeChain:
-    """The running node's chain, all headers asked for."""
+    """The running node's chain, with all its headers."""
     from ingestion.bitcoin.node.chain import NodeChain
 
     return NodeChain(running)

@@ -1,4 +1,4 @@
-"""The one job, and when it runs."""
+"""The job and its schedule."""
 
 from dagster import (
     AssetSelection,

@@ -1,4 +1,4 @@
-"""What the seeds say that ingestion has to know: typed rows of facts that a person reviews."""
+"""The seeds that ingestion needs, typed: facts that a person reviews."""
 
 import csv
 from collections.abc import Collection
@@ -18,15 +18,15 @@ def read(name: str) -> list[dict[str, str]]:
 
 
 def load_watch_list(chain_id: int, network: str | None = None, only: Collection[str] = ()) -> "WatchList":
-    """What is read of a chain.
+    """The tokens, contracts and addresses to read on a chain.
 
     Args:
         chain_id: the chain's own number.
-        network: the name expected for it.
-        only: assets and protocols to read; all where it is empty.
+        network: its expected name.
+        only: assets and protocols to read; empty for all.
 
     Raises:
-        UsageError: the seeds know no such chain, or by another name, or nothing by a name of `only`.
+        UsageError: the seeds lack the chain, have it under another name, or lack a name of `only`.
     """
     from ingestion.evm.rows import TOPICS, Contract, Token, WatchList
 
@@ -36,12 +36,12 @@ def load_watch_list(chain_id: int, network: str | None = None, only: Collection[
     names = {row["network"] for row in (*tokens, *contracts)}
     if not names:
         raise UsageError(
-            f"The provider serves the chain with id {chain_id}, of which nothing is read: name another address, or add"
-            " your tokens to seeds/tokens.csv."
+            f"The provider serves the chain with id {chain_id}, which the seeds do not have: give another address, or"
+            " add your tokens to seeds/tokens.csv."
         )
     (name,) = names
     if network not in (None, name):
-        raise UsageError(f"The provider serves {name} (chain id {chain_id}), not {network}: name another address.")
+        raise UsageError(f"The provider serves {name} (chain id {chain_id}), not {network}: give another address.")
     if unknown := {row["kind"] for row in contracts} - TOPICS.keys():
         raise UsageError(f"seeds/contracts.csv has the kind {min(unknown)}: choose one of {', '.join(TOPICS)}.")
     found = WatchList(

@@ -1,4 +1,4 @@
-"""What can be set. The only module that reads or sets the environment."""
+"""The settings. The only module that reads or sets the environment."""
 
 import os
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from ingestion.errors import UsageError
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, each by the environment variable of its name in capitals with FLOWHOUSE_ before it.
+    """The settings, each from the environment variable FLOWHOUSE_<NAME>.
 
     Attributes:
-        home: folder that holds archive, lake, builds and what is published.
+        home: folder of archive, lake, builds and published folders.
         contact: mail address or web page that publishers see in the User-Agent; may be empty.
-        keep_builds: how many published builds are kept; one under a day old is kept in any case.
-        mode: how a scheduled run gathers captures: live, or held (nothing is fetched).
+        keep_builds: how many published builds are kept; those under a day old are always kept.
+        mode: how a scheduled run ingests: live, or held (stored captures only).
         confirmations: blocks on top of a block before it is finalized, at most 1,000.
-        rpc_user, rpc_password: of a Bitcoin node, where there is no cookie.
-        evm_rpc_url: address of an account chain's provider, which may hold a key.
+        rpc_user, rpc_password: of a Bitcoin node without a cookie.
+        evm_rpc_url: address of an account chain's provider, possibly with a key in it.
     """
 
     home: Path = Path("data")
@@ -37,7 +37,7 @@ class Settings:
         """Settings from the environment, defaults elsewhere.
 
         Raises:
-            UsageError: a value is not of its kind.
+            UsageError: a value is invalid.
         """
         given = {name: environment.get(f"FLOWHOUSE_{name.upper()}", "") for name in cls.__dataclass_fields__}
         keep = given["keep_builds"] or str(cls.keep_builds)
@@ -62,10 +62,10 @@ class Settings:
 
 
 def export(variables: Mapping[str, str]) -> None:
-    """Set variables for what runs in this process and reads its own settings from there, as dbt does."""
+    """Set variables for libraries in this process that read the environment, as dbt does."""
     os.environ.update(variables)
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment for another one, with these variables in it."""
+    """This process's environment with these variables, for another process."""
     return os.environ | variables

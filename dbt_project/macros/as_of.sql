@@ -1,2 +1,2 @@
-{# Until when observations count: the one row of the build's control table, in the far future unless --as-of is given. #}
+{# The time until which observations count: from the build's control table, far in the future without --as-of. #}
 {% macro as_of_cutoff() %}(select as_of_cutoff from {{ raw('flowhouse', 'control') }}){% endmacro %}

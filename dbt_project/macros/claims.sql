@@ -1,6 +1,6 @@
-{# The claims ledger: which checks a model measures, and how verdicts become one. #}
+{# The claims ledger: which checks a model measures, and one verdict from those of several checks. #}
 
-{# The checks of claims that a kind of fact answers. #}
+{# The checks of claims that a kind of fact can answer. #}
 {% macro checks_answered_by(fact) %}
     select checks.*
     from {{ ref('facts_claim_checks') }} as checks
@@ -8,7 +8,7 @@
     where claims.answered_by = '{{ fact }}'
 {% endmacro %}
 
-{# Whether a UTC day lies in a check's window as a whole. Days of another zone never do, so they are not pretended. #}
+{# Whether the whole UTC day is in a check's window; a day that is only partly in it does not count. #}
 {% macro is_day_in_window(date) %}
     {{- return(
         "cast(" ~ date ~ " as timestamp) >= checks.window_start_at and cast(" ~ add_days(date, 1)
@@ -21,7 +21,7 @@
     {{- return("cast(" ~ hours_since('checks.window_start_at', 'checks.window_end_at') ~ " / 24 as integer)") -}}
 {% endmacro %}
 
-{# One verdict over those of a claim's checks: the decided ones count, and where they disagree it says so. #}
+{# One verdict from those of a claim's checks: only decided ones count, and it says where they disagree. #}
 {% macro overall_verdict(verdict) %}
     case
         when

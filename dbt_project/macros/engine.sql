@@ -59,7 +59,7 @@
 {# A time as text, to the minute: 2025-11-03 16:00. #}
 {% macro minute_text(at) %}{{ return("substr(cast(" ~ at ~ " as " ~ dbt.type_string() ~ "), 1, 16)") }}{% endmacro %}
 
-{# A number that stands for columns of text: 64 bits, so that ten million of them meet with a chance of 3e-6. #}
+{# A 64-bit hash of columns of text: the chance of a collision among ten million is 3e-6. #}
 {% macro number_of(columns) %}
     {{- return(adapter.dispatch('number_of', 'flowhouse')(columns)) -}}
 {% endmacro %}
@@ -68,7 +68,7 @@
 
 {% macro duckdb__number_of(columns) %}{{ return("hash(" ~ columns ~ ")") }}{% endmacro %}
 
-{# A name for all values of a text, whatever their order. #}
+{# A digest of all values of a column of text, in any order. #}
 {% macro fingerprint(text) %}
     {{- return(adapter.dispatch('fingerprint', 'flowhouse')(text)) -}}
 {% endmacro %}
@@ -81,7 +81,7 @@
     {{- return("md5(coalesce(string_agg(" ~ text ~ ", ',' order by " ~ text ~ "), ''))") -}}
 {% endmacro %}
 
-{# The value of this row of a window, or of the first one after it that has one. #}
+{# The first value that is not null in a window, from this row on. #}
 {% macro next_known(column, window) %}
     {{- return(adapter.dispatch('next_known', 'flowhouse')(column, window)) -}}
 {% endmacro %}
@@ -96,14 +96,14 @@
 
 {% macro from_here_on() %}{{ return("rows between current row and unbounded following") }}{% endmacro %}
 
-{# The values of a column of a relation that holds few of them, though the engine cannot know that. #}
+{# The values of a column of a relation that has few, which the engine cannot know. #}
 {% macro few_of(column, relation) %}
     {{- return(adapter.dispatch('few_of', 'flowhouse')(column, relation)) -}}
 {% endmacro %}
 
 {% macro default__few_of(column, relation) %}{{ return("(select " ~ column ~ " from " ~ relation ~ ")") }}{% endmacro %}
 
-{# One row is expected of an aggregate: else the join hashes the other, larger side, and takes twice the time. #}
+{# The engine expects one row of an aggregate, and so hashes this side of the join: the other takes twice the time. #}
 {% macro duckdb__few_of(column, relation) %}
     {{- return("(select unnest(array_agg(distinct " ~ column ~ ")) from " ~ relation ~ ")") -}}
 {% endmacro %}

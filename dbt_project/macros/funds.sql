@@ -1,6 +1,6 @@
 {#
-    What funds hold and what flows in and out, as SQL over the relations passed in: the marts use them on what the
-    build knows, and marts.etf_flows_daily_as_of(ts) on what was known at ts. One text, so the two cannot drift apart.
+    Holdings and flows of funds, as SQL over the relations passed in. The marts and marts.etf_flows_daily_as_of(ts)
+    share it, so the two cannot drift apart.
     `relations`: observations, filings, funds, events, prices (market_observations), sessions.
     `ts`: none, or the SQL of a timestamp after which nothing counts.
 #}
@@ -19,7 +19,7 @@
     where newest_first = 1
 {% endmacro %}
 
-{# How many funds of an asset are listed in a week: those that come or go within it count. #}
+{# How many funds of an asset are listed in a week, those listed or delisted within it included. #}
 {% macro funds_expected_by_week(funds, sessions) %}
     select
         funds.asset,
@@ -33,7 +33,7 @@
     group by funds.asset, sessions.week_start_date
 {% endmacro %}
 
-{# When each source was last observed to change a flow: what it shows of a period is whole only after the close. #}
+{# When each source last changed a flow: its figures of a period are complete only if that is after the close. #}
 {% macro last_seen_by_source(flows) %}
     select
         source,
@@ -43,8 +43,8 @@
 {% endmacro %}
 
 {#
-    Each flow by the date of its trade and, for an issuer's counts, by the date of the count that shows it: one session
-    later where counts settle first, up to the last session with a count.
+    Each flow by its trade date and, for an issuer's counts, by the date of the count that shows it: one session later
+    where counts are stamped by settlement, up to the last session with a count.
 #}
 {% macro dated_flows(flows, funds, sessions) %}
     select
@@ -101,7 +101,7 @@ counted as (
     group by asset, ticker, value_date
 ),
 
--- Coins per share come from the newest filing at or before the day, from the next one after it where there is none.
+-- Coins per share come from the newest filing at or before the day, or else from the first one after it.
 anchored as (
     select
         counted.*,
@@ -122,7 +122,7 @@ anchored as (
             {% if ts %}and filings.filed_date <= cast({{ ts }} as date){% endif %}
 ),
 
--- The fee is taken in coins, day by day.
+-- The fee accrues daily, in coins.
 holdings as (
     select
         asset,
@@ -155,7 +155,7 @@ closes as (
     where metric = 'close_usd' and venue = '{{ var("valuation_venue") }}'
 ),
 
--- Fund days end with the last session begun when the source was last observed to change.
+-- A source's days end with the last session that had opened when the source last changed.
 spans as (
     select
         'farside' as source,
@@ -215,7 +215,7 @@ published as (
     where metric = 'net_flow_usd' and ticker <> 'TOTAL'
 ),
 
--- A row for every session, so that the neighbours of a missing count are missing too.
+-- One row per session, so that a missing count leaves the flows on both sides of it unknown.
 counts as (
     select
         listed.asset,
@@ -254,7 +254,7 @@ counts as (
     window by_day as (partition by listed.ticker order by listed.trade_date)
 ),
 
--- Counts stamped by settlement show the trades of a session on the next one (T+1). A split creates nothing.
+-- Counts stamped by settlement show the trades of a session on the next one (T+1). A split creates no shares.
 share_changes as (
     select
         *,
@@ -303,7 +303,7 @@ reported as (
     from derived
 ),
 
--- Funds listed on the day, and those that the seed does not know but a publisher reports.
+-- Funds listed on the day, and funds that a publisher reports but the seed does not list.
 fund_days as (
     select
         source,
@@ -360,7 +360,7 @@ select
 from valued
 {% endmacro %}
 
-{# The relations those texts read in a published warehouse, without a catalogue: with one, the macro breaks there. #}
+{# The relations without their catalogue, which has another name in a published warehouse. #}
 {% macro published_relations() %}
     {{- return({
         'observations': ref('etf_observations').include(database=false),

@@ -1,6 +1,6 @@
 {#
-    Tables and views made in their place. The adapter's own build beside, rename twice and drop, for readers of the same
-    file; the build file has none, and over a hundred models that dance took a fifth of a rebuild's CPU.
+    Tables and views built in place. The adapter builds a copy, renames twice and drops the old one, for readers of the
+    same file; the build file has no readers, and for over a hundred models that took a fifth of a rebuild's CPU.
 #}
 
 {% materialization table, adapter="duckdb" %}
@@ -25,7 +25,7 @@
     {{ return({"relations": [target]}) }}
 {% endmaterialization %}
 
-{# Rows that are new take the place of older ones by the rules of a macro that the model names. #}
+{# New rows replace older ones by the macro that the model names as replace_with. #}
 {% materialization incremental, adapter="duckdb" %}
     {% set target = this.incorporate(type="table") %}
     {{ run_hooks(pre_hooks) }}
@@ -43,7 +43,7 @@
     {{ return({"relations": [target]}) }}
 {% endmaterialization %}
 
-{# The statement that makes room for a model: what is there may be a table where a view is to be, or the reverse. #}
+{# Drops the existing relation, which may be a table where a view is to be created, or the reverse. #}
 {% macro drop_old() %}
     {%- set old = load_cached_relation(this) -%}
     {%- if old %}drop {{ old.type }} {{ old }};{% endif -%}
@@ -55,7 +55,7 @@
     {{ adapter.commit() }}
 {% endmacro %}
 
-{# Contracts are enforced on what has comments, so its columns need not be asked for again. #}
+{# Models with comments have enforced contracts, so their columns need no look-up. #}
 {% macro duckdb__alter_column_comment(relation, columns) %}
     {%- for name, column in columns.items() %}
     comment on column {{ relation }}.{{ adapter.quote(name) }} is {{ duckdb_escape_comment(column["description"]) }};

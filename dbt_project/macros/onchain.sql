@@ -1,6 +1,6 @@
-{# Holder metrics: vocabularies, and what engines spell differently for them. #}
+{# Holder metrics: constants, and what engines spell differently for them. #}
 
-{# Before this day there was no market: coins born earlier cost nothing. #}
+{# Before this day there was no market: coins born earlier have a cost of 0. #}
 {% macro first_market_date() %}cast('2010-07-17' as date){% endmacro %}
 
 {# Age bands and the first age, in days, of each. #}
@@ -11,7 +11,7 @@
     ]) -}}
 {% endmacro %}
 
-{# What remains of each birth day's coins on the latest day, and from how many rounded figures that is summed. #}
+{# What remains of each birth day's coins on the latest day, and the number of rounded figures in that sum. #}
 {% macro remaining_by_birth() %}
     select
         asset,
@@ -37,7 +37,7 @@
     group by asset, network, birth_date
 {% endmacro %}
 
-{# The whole numbers from 0 to `last`, a row each. #}
+{# The whole numbers from 0 to `last`, one per row. #}
 {% macro each_from_zero(last) %}
     {{- return(adapter.dispatch('each_from_zero', 'flowhouse')(last)) -}}
 {% endmacro %}
@@ -51,7 +51,7 @@
 {# Satoshi as a type whose sums and products with weights do not overflow. #}
 {% macro sats(amount) %}{{ return("cast(" ~ amount ~ " as decimal(38, 0))") }}{% endmacro %}
 
-{# Coins from whole satoshi, exactly: a division would pass through doubles on one engine. #}
+{# Coins from whole satoshi, exactly: on one engine a division goes through doubles. #}
 {% macro native_from_sats(amount) %}
     {{- return(adapter.dispatch('native_from_sats', 'flowhouse')(amount)) -}}
 {% endmacro %}
@@ -62,7 +62,7 @@
 
 {% macro duckdb__native_from_sats(amount) %}{{ return(native(sats(amount) ~ " * 0.00000001")) }}{% endmacro %}
 
-{# Coins from smallest units, 10 to the power of `decimals` (0 to 18) of which are one, to eight digits, halves up. #}
+{# Coins from smallest units (10 to the power of `decimals`, 0 to 18, are one coin), rounded half up to eight digits. #}
 {% macro native_from_units(amount, decimals) %}
     {{- return(adapter.dispatch('native_from_scaled', 'flowhouse')(amount, decimals, 0)) -}}
 {% endmacro %}
@@ -76,7 +76,7 @@
     {{- return(native(sats(amount) ~ " / power(10, " ~ decimals ~ " + " ~ weight_decimals ~ ")")) -}}
 {% endmacro %}
 
-{# A product with 0.00…1 has all digits of the amount; those of Bitcoin are asked for first. #}
+{# A product with 0.00…1 keeps all digits of the amount. Bitcoin's case comes first. #}
 {% macro duckdb__native_from_scaled(amount, decimals, weight_decimals) %}
     {%- set cases -%}
         case {{ decimals }}
@@ -88,10 +88,10 @@
     {{- return(cases) -}}
 {% endmacro %}
 
-{# One in the last of so many digits after the point. #}
+{# The smallest positive number with `digits` digits after the point. #}
 {% macro unit(digits) %}{{ return("0." ~ "0" * (digits - 1) ~ "1" if digits else "1") }}{% endmacro %}
 
-{# By how much a sum of so many figures, each rounded to eight digits, may be off where coins have more digits. #}
+{# The largest error of a sum of `figures` amounts, each rounded to eight digits, where coins have more digits. #}
 {% macro rounding(decimals, figures) %}
     {{- return("case when " ~ decimals ~ " > 8 then 0.00000001 * " ~ figures ~ " else 0 end") -}}
 {% endmacro %}

@@ -1,22 +1,22 @@
-{# Token holders: what the lots of account chains are matched from. #}
+{# Token holders: how lots of account chains are matched. #}
 
 {% macro zero_address() %}'0x0000000000000000000000000000000000000000'{% endmacro %}
 
 {# keccak256 of Transfer(address,address,uint256). #}
 {% macro transfer_topic() %}'0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'{% endmacro %}
 
-{# Smallest units from which on an amount times a weight in 1e-9 does not fit decimal(38, 0). #}
+{# The least amount whose product with a weight in 1e-9 does not fit decimal(38, 0). #}
 {% macro too_many_units() %}cast('100000000000000000000000000000' as decimal(38, 0)){% endmacro %}
 
-{# Units that sums can be made of; null where they are too many. #}
+{# Units that can be summed; null where they are too many. #}
 {% macro bounded_units(units) %}
     {{- return("case when abs(" ~ units ~ ") < " ~ too_many_units() ~ " then " ~ sats(units) ~ " end") -}}
 {% endmacro %}
 
-{# Days are counted from here. #}
+{# The day from which moments are counted. #}
 {% macro day_zero() %}cast('1970-01-01' as date){% endmacro %}
 
-{# A day has four moments: coins are minted, then received, then sent, then burned. All moments are numbered. #}
+{# The number of a moment. A day has four: coins are minted, then received, then sent, then burned. #}
 {% macro moment_of(date, moment) %}
     {{- return("cast(4 * " ~ days_between(day_zero(), date) ~ " + " ~ moment ~ " as integer)") -}}
 {% endmacro %}
@@ -26,7 +26,7 @@
     {{- return(add_days(day_zero(), "(" ~ moment ~ " - mod(" ~ moment ~ ", 4)) / 4")) -}}
 {% endmacro %}
 
-{# Tokens whose transfers are held from their first block on, all in one range. #}
+{# Tokens whose transfers are stored from their first block on, without a gap. #}
 {% macro covered_tokens() %}
     select
         tokens.network,
@@ -42,7 +42,7 @@
         and covered.first_block <= coalesce(tokens.first_block, covered.first_block)
 {% endmacro %}
 
-{# Name of a state of the entity map, with what else decides how lots are matched and holders are numbered. #}
+{# A digest of the entity map and the code that match lots and number holders. #}
 {% macro matching_rules() %}
     {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y')] %}
     select
@@ -79,8 +79,8 @@
 {% endmacro %}
 
 {#
-    Tokens whose lots are to be matched: up to which day those that there are stay (matched_date), and the last block and
-    rules that they come from (last_block_date, history). None stay when block or rules are others now, for equal block
+    Tokens whose lots are to be matched: the day up to which present lots are kept (matched_date), and the last block
+    and rules that they come from (last_block_date, history). None are kept if block or rules have changed: equal block
     hashes mean equal blocks before them.
 #}
 {% macro lot_states() %}
@@ -144,7 +144,7 @@
     {%- endif %}
 {% endmacro %}
 
-{# Those states as SQL that reads nothing, so that the engine knows how few they are; only of lots that there are. #}
+{# The states as literals, so that the engine knows how few there are; only where there are lots already. #}
 {% macro known_states(states) %}
     {%- for state in states %}
     select
@@ -161,11 +161,11 @@
 
 {% macro as_date(date) %}cast({{ "'" ~ date ~ "'" if date else 'null' }} as date){% endmacro %}
 
-{# Days after those kept give way to new ones, and what those who moved something had to what they have left. #}
+{# Replaces the days after the kept ones, and the unspent lots of holders who moved something. #}
 {% macro replace_lots(lots, new) %}
     {%- set states = run_query("select * from " ~ new ~ " where kind = 'kept' order by value_date desc").rows %}
     {%- if not states or as_date(states[0]['value_date']) == day_zero() %}
-    -- Nothing is kept: lots of an older version may have other columns.
+    -- Nothing is kept: an older version's lots may have other columns.
     drop table {{ lots }};
     create table {{ lots }} as select * from {{ new }} where kind not in ('kept', 'moved')
     {%- else %}
@@ -182,7 +182,7 @@
     {%- endif %}
 {% endmacro %}
 
-{# Who spent which coins, or created them: Bitcoin's and those of tokens, in smallest units. #}
+{# Coins spent (coin_flow) and created (coin_created), of Bitcoin and of tokens, in smallest units. #}
 {% macro coin_flow() %}
 (
     select

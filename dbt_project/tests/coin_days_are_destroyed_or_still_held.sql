@@ -12,7 +12,7 @@ with latest as (
     group by asset, network
 ),
 
-held as (
+supply_days as (
     select
         latest.asset,
         latest.network,
@@ -52,15 +52,15 @@ aged as (
 )
 
 select
-    held.*,
+    supply_days.*,
     destroyed.destroyed_native,
     aged.aged_native
-from held
-left join destroyed on held.asset = destroyed.asset and held.network = destroyed.network
-left join aged on held.asset = aged.asset and held.network = aged.network
+from supply_days
+left join destroyed on supply_days.asset = destroyed.asset and supply_days.network = destroyed.network
+left join aged on supply_days.asset = aged.asset and supply_days.network = aged.network
 where
     destroyed.destroyed_native is null
     or aged.aged_native is null
-    or abs(held.held_native - destroyed.destroyed_native - aged.aged_native)
-    -- Each of as many figures is off by half a digit for as many days at most.
-    > {{ rounding('held.decimals', 'held.days * held.days') }}
+    or abs(supply_days.held_native - destroyed.destroyed_native - aged.aged_native)
+    -- Each figure is off by half a digit at most, on each of its days.
+    > {{ rounding('supply_days.decimals', 'supply_days.days * supply_days.days') }}

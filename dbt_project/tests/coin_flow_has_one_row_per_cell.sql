@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'onchain_coin_flow'}}}) }}
 
--- As many rows as there are different ages, each a bit: an index over the 12.7 M cells of Bitcoin's history takes 15 s
--- and grouping them 1.6 GB, this half a second and nothing.
+-- The number of rows equals that of distinct ages, one bit each. For the 12.7 M cells of Bitcoin's history that takes
+-- half a second; an index would take 15 s, and grouping 1.6 GB.
 select
     asset,
     network,

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'onchain_holder_supply_daily'}}}) }}
 
--- The running sum of every day against one sum over what remains of each day's coins.
+-- The running sum over all days equals one sum over what remains of each birth day's coins.
 with latest as (
     select
         asset,

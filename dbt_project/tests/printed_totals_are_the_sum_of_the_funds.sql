@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'etf_reporting_latency'}}}) }}
 
--- A page whose funds do not add up to its total is refused when read, so a difference is an error of ours.
+-- A page whose funds do not add up to its total is refused when read, so a difference is an error in this project.
 select
     latency.asset,
     latency.trade_date,

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'onchain_token_supply_daily'}}}) }}
 
--- By two roads: running sums of what came from and went to the zero address, and of coins created and spent by age.
+-- Computed in two ways: running sums of transfers from and to the zero address, and of coins created and spent by age.
 select
     tokens.*,
     value.supply_native as held_native

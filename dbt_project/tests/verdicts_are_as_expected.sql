@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'claim_checks'}}}) }}
 
--- A false claim is a finding. A verdict that recorded data had settled and that is now another is an error: of ours, of
--- a source, or of the seed.
+-- A false claim is a finding. A verdict that differs from what recorded data gave is an error: in this project, in a
+-- source, or in the seed.
 select
     claim_id,
     check_id,

@@ -1,4 +1,4 @@
-"""Coins and totals of blocks put together to rows of the lake: what every transport of a UTXO chain shares."""
+"""From spent coins and totals of blocks to rows of the lake, for every transport of a UTXO chain."""
 
 import polars as pl
 
@@ -42,15 +42,15 @@ def batch_of_blocks(
     blocks = _with_subsidy(chain, blocks, bodies).join(days, on="height")
     by_block = {} if is_finalized else BLOCK
     frames = [
-        named(chain, _coin_flow(flow, keys), COIN_FLOW | by_block),
-        named(chain, _coin_created(blocks if bodies else blocks.clear(), keys), COIN_CREATED | by_block),
-        named(chain, _blocks_daily(blocks, keys, is_finalized), BLOCKS_DAILY | by_block),
+        to_schema(chain, _coin_flow(flow, keys), COIN_FLOW | by_block),
+        to_schema(chain, _coin_created(blocks if bodies else blocks.clear(), keys), COIN_CREATED | by_block),
+        to_schema(chain, _blocks_daily(blocks, keys, is_finalized), BLOCKS_DAILY | by_block),
     ]
     return Batch(first, last, chain.block_hash(last), is_finalized, *frames)
 
 
 def _with_subsidy(chain: ChainView, blocks: pl.DataFrame, bodies: bool) -> pl.DataFrame:
-    """Blocks with their subsidy, and with the coinbases that can never be spent among the unspendable outputs."""
+    """Blocks with their subsidy; coinbases that can never be spent count as unspendable outputs."""
     heights = blocks["height"].to_list()
     blocks = blocks.with_columns(
         subsidy_sats=pl.Series(map(chain.network.subsidy, heights), dtype=pl.Int64),
@@ -124,9 +124,9 @@ def _blocks_daily(blocks: pl.DataFrame, keys: list[str], is_finalized: bool) -> 
     )
 
 
-def named(chain: ChainView, rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Rows in `schema`, with asset and network, with calendar dates for days of the chain, and with the hashes that
-    BLOCK's columns ask for."""
+def to_schema(chain: ChainView, rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Rows in `schema`: asset and network are added, days of the chain become dates, and heights get their block's hash
+    where the schema has one."""
     dates = [name for name, dtype in schema.items() if dtype == pl.Date]
     rows = rows.with_columns(
         *[(pl.col(name) + chain.first_day).cast(pl.Int32).cast(pl.Date) for name in dates],

@@ -1,4 +1,4 @@
-"""What is asked of a chain, whoever knows it."""
+"""A chain as every transport shows it: heights, hashes and days."""
 
 from typing import Protocol
 

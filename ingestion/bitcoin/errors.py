@@ -1,18 +1,18 @@
-"""Errors of reading a UTXO chain, by whatever transport."""
+"""Errors of reading a UTXO chain, over any transport."""
 
 from ingestion.errors import IngestionError
 
 
 class NotADataFolder(IngestionError):
-    """There are no block files where they were looked for."""
+    """The folder has no block files."""
 
 
 class WrongNetwork(IngestionError):
-    """The files or the node are those of another network than the one asked for."""
+    """The files or the node belong to another network than the one requested."""
 
 
 class MissingBlocks(IngestionError):
-    """Blocks between genesis and the tip are not in the files."""
+    """The files lack blocks between genesis and the tip."""
 
 
 class MissingUndo(IngestionError):
@@ -20,4 +20,4 @@ class MissingUndo(IngestionError):
 
 
 class DamagedFile(IngestionError):
-    """Bytes of a block or undo file are not what a node writes there."""
+    """A block or undo file has bytes that no node writes."""

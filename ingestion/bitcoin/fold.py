@@ -1,7 +1,7 @@
-"""Compiled loops over undo records and blocks: coins straight into the cells of a day. None of them holds the GIL.
+"""Compiled loops that add the coins of undo records and blocks to the cells of a day. They release the GIL.
 
 Formats: Bitcoin Core's undo.h, compressor.h, serialize.h (VARINT and compact size) and BIP 144. Every read is checked
-against the end of the record; what runs out is a status, never a crash.
+against the end of the record; a record that ends early gives a status, never a crash.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def fold_undo(undo, start, end, height, day_of_height, cells, totals):
         totals: int64 [3], set to transactions without the coinbase, coins, satoshi.
 
     Returns:
-        OK, or a key of STATUS; `cells` then holds a part of the record.
+        OK, or a key of STATUS; `cells` then has a part of the record.
     """
     spends = 0
     amount = 0
@@ -85,7 +85,7 @@ def read_block(block, outputs):
             unspendable ones (OP_RETURN first, or a script above 10,000 bytes) are also among the outputs.
 
     Returns:
-        (transactions, inputs without the coinbase's), or (-1, -1) where the bytes are no block.
+        (transactions, inputs without the coinbase's), or (-1, -1) where the bytes are not a block.
     """
     inputs = 0
     end = len(block)
@@ -103,7 +103,7 @@ def read_block(block, outputs):
 
 @njit(nogil=True, cache=True)
 def belongs(block, undo, start, end, subsidy):
-    """Whether an undo record can be that of a block: inputs agree and pay for the outputs in every transaction.
+    """Whether an undo record can be a block's: inputs agree, and pay for the outputs, in every transaction.
 
     The checksum alone does not tell blocks of the same parent apart.
 
@@ -154,7 +154,7 @@ def decompress(code):
 
 @njit(nogil=True, cache=True)
 def varint(data, at, end):
-    """(number, position after it) of Core's VARINT; position -1 where it runs out or is above what a coin can hold."""
+    """(number, position after it) of Core's VARINT; position -1 where it runs out or is above what a coin can have."""
     value = 0
     while at < end and value <= VARINT_LIMIT:
         byte = np.int64(data[at])
@@ -170,7 +170,7 @@ def varint(data, at, end):
 def coin(data, at, end, has_version):
     """(height * 2 + is coinbase, satoshi, position after the coin); position -1 where it runs out.
 
-    Undo records have room for a version, which is no longer written; the set of unspent coins has none.
+    Undo records have a byte for a version that is no longer written; the set of unspent coins has none.
     """
     code, at = varint(data, at, end)
     if at < 0:
@@ -200,7 +200,7 @@ def coin(data, at, end, has_version):
 def _transaction(block, at, end, totals):
     """(inputs, position after the transaction), its outputs added to `totals`; position -1 where it runs out.
 
-    The position may lie up to four bytes behind the end.
+    The position may be up to four bytes past the end.
     """
     has_witness = end - at > 6 and block[at + 4] == 0
     if has_witness and block[at + 5] != 1:
@@ -241,7 +241,7 @@ def _transaction(block, at, end, totals):
 
 @njit(nogil=True, cache=True)
 def _skip(data, at, end):
-    """Position after a run of bytes that states its length; -1 where it runs out."""
+    """Position after bytes that begin with their length; -1 where they run out."""
     size, at = compact_size(data, at, end)
     return at + size if at >= 0 and size <= end - at else -1
 

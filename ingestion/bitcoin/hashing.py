@@ -4,7 +4,7 @@ import hashlib
 
 
 def sha256d(*parts: bytes | memoryview) -> bytes:
-    """SHA-256 twice, over `parts` after each other."""
+    """SHA-256 twice over the concatenated `parts`."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

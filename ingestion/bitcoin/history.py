@@ -12,9 +12,10 @@ from ingestion.bitcoin import fold
 from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
 from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.files.undo import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
 
-# Rows collected before a batch is yielded; half a million take about 150 MB while they are put together.
+# Rows collected before a batch is yielded; half a million take about 150 MB while they are concatenated.
 BATCH_ROWS = 500_000
 
 
@@ -28,8 +29,9 @@ def read(
 ) -> Iterator[Batch]:
     """Every block of the folder's chain above `after`, as batches in order of height.
 
-    File by file, in threads. Memory does not grow with the chain: an undo file and a block per thread, and the rows
-    of a batch. To resume, pass the last_height of the last batch stored, provided its last_hash is still the chain's.
+    File by file, in threads. Memory does not grow with the chain: it is an undo file and a block per thread, and
+    the rows of a batch. To resume, pass the last_height of the last stored batch, if the chain still has its
+    last_hash.
 
     Args:
         folder: the node's files.
@@ -42,7 +44,7 @@ def read(
     Raises:
         MissingUndo: a block has no undo record.
         MissingBlocks: see `Folder.undo`.
-        DamagedFile: an undo record or a block cannot be read, or they do not belong to each other.
+        DamagedFile: an undo record or a block cannot be read, or the two disagree.
     """
     first = 0 if after is None else after + 1
     files = folder.heights_by_file(first)
@@ -76,7 +78,7 @@ def read(
 def _in_threads(
     folder: Folder, files: dict[int, list[int]], finalize_until: int, bodies: bool, workers: int
 ) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
-    """What each file holds, in the order of `files`, a few files ahead of the reader."""
+    """Heights, flow and totals of each file, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
@@ -113,7 +115,7 @@ def _read_file(
 
     The height of a day's cells is that of its last block in this file.
     """
-    undo, places = folder.undo(number)
+    undo, records = folder.undo(number)
     days = folder.day_of_height
     cells = np.zeros((int(days[heights[-1]]) + 1, len(KINDS), 2), dtype=np.int64)
     totals = np.zeros((len(heights), len(TOTALS)), dtype=np.int64)
@@ -121,13 +123,13 @@ def _read_file(
     for n, height in enumerate(heights):
         totals[n, 0] = height
         if height > 0:
-            _fold(folder, number, height, undo, places, cells, totals[n])
+            _fold(folder, number, height, undo, records, cells, totals[n])
         totals[n, 1] += 1  # the coinbase
         if bodies:
             _read_body(folder, number, height, totals[n])
         is_last = n + 1 == len(heights)
         if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
-            flow.append(_take(cells[: days[height] + 1], height))
+            flow.append(_drain(cells[: days[height] + 1], height))
     frame = pl.DataFrame(np.concatenate(flow), schema=CELLS, orient="row")
     return frame, pl.DataFrame(totals, schema=TOTALS, orient="row")
 
@@ -137,16 +139,16 @@ def _fold(
     number: int,
     height: int,
     undo: np.ndarray,
-    places: dict[int, tuple[int, int]],
+    records: dict[int, ByteRange],
     cells: np.ndarray,
     totals: np.ndarray,
 ) -> None:
-    if height not in places:
+    if height not in records:
         raise MissingUndo(
             f"{folder.undo_file(number)} has no undo record of the block at height {height}: restore the file, or run"
             " the node with -reindex."
         )
-    status = fold.fold_undo(undo, *places[height], height, folder.day_of_height, cells, totals[1:4])
+    status = fold.fold_undo(undo, *records[height], height, folder.day_of_height, cells, totals[1:4])
     if status != fold.OK:
         raise DamagedFile(
             f"{folder.undo_file(number)} has a record for height {height} that {fold.STATUS[status]}: run the node"
@@ -168,8 +170,8 @@ def _read_body(folder: Folder, number: int, height: int, totals: np.ndarray) -> 
         )
 
 
-def _take(cells: np.ndarray, height: int) -> np.ndarray:
-    """The cells that hold a coin as rows of CELLS, and the cells set to zero."""
+def _drain(cells: np.ndarray, height: int) -> np.ndarray:
+    """The cells that have coins, as rows of CELLS; sets the cells to zero."""
     cells = cells.reshape(-1, 2)
     filled = np.flatnonzero(cells[:, fold.COINS])
     birth_day, kind = np.divmod(filled, len(KINDS))

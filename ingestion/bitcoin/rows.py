@@ -1,4 +1,4 @@
-"""The rows that a chain gives the lake, by whichever transport."""
+"""The rows that a chain adds to the lake, over any transport."""
 
 from dataclasses import dataclass
 
@@ -39,9 +39,9 @@ class Batch:
     """The rows of consecutive blocks; batches follow each other by height without gap.
 
     Attributes:
-        first_height, last_height: the blocks; a finalized batch ends where a day or what is final ends.
+        first_height, last_height: the blocks; a finalized batch ends with a day or with the last final block.
         last_hash: hash of the last block, as displayed.
-        is_finalized: rows are sums by day; otherwise they are by block, with BLOCK's columns last.
+        is_finalized: rows are sums by day; otherwise by block, with BLOCK's columns last.
         coin_flow, coin_created, blocks_daily: frames of COIN_FLOW, COIN_CREATED, BLOCKS_DAILY. Without block bodies
             coin_created has no row, and outputs, fees_sats, unclaimed_sats, unspendable_sats, coinbase_sats are null.
     """

@@ -1,6 +1,6 @@
-"""The unspent coins at one block, from a file that `dumptxoutset` wrote: a start without history.
+"""The unspent coins at one block, from a file written by `dumptxoutset`: a start without the history before it.
 
-    "utxo" ff, version (2 bytes), the network's mark (4), hash of the base block (32), number of coins (8)
+    "utxo" ff, version (2 bytes), the network's magic (4), hash of the base block (32), number of coins (8)
     per transaction: its id (32), compact size number of coins; per coin: compact size output number, the coin
 
 A coin is a VARINT of height * 2 + coinbase, a VARINT of its compressed amount, and its compressed script, as Bitcoin
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numba import njit
 
-from ingestion.bitcoin.batches import named
+from ingestion.bitcoin.batches import to_schema
 from ingestion.bitcoin.chain_view import ChainView
 from ingestion.bitcoin.errors import WrongNetwork
 from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
@@ -46,21 +46,21 @@ class UnknownBase(IngestionError):
 
 
 class DamagedSnapshot(IngestionError):
-    """The file does not hold the coins it says it holds."""
+    """The file does not contain the coins that its header announces."""
 
 
 class Base(NamedTuple):
-    """What a snapshot says of itself: hash of its block, as displayed, and number of coins."""
+    """A snapshot's header: hash of its block, as displayed, and number of coins."""
 
     block_hash: str
     coins: int
 
 
 def base(path: Path, network: Network) -> Base:
-    """What the file says of itself.
+    """The header of a snapshot.
 
     Raises:
-        NotASnapshot, WrongNetwork: it is another kind of file, or of another network.
+        NotASnapshot, WrongNetwork: the file is of another kind, or of another network.
         FileNotFoundError, PermissionError: as Python raises them.
     """
     with path.open("rb") as file:
@@ -78,7 +78,7 @@ def base(path: Path, network: Network) -> Base:
         )
     if header[7:11] != network.magic:
         name = next(
-            (each.name for each in NETWORKS.values() if each.magic == header[7:11]), f"mark {header[7:11].hex()}"
+            (each.name for each in NETWORKS.values() if each.magic == header[7:11]), f"magic {header[7:11].hex()}"
         )
         raise WrongNetwork(
             f"{path} is a UTXO snapshot (height unknown) of the network {name}, not of {network.name}: pass a snapshot"
@@ -88,11 +88,11 @@ def base(path: Path, network: Network) -> Base:
 
 
 def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | None = None) -> Batch:
-    """The coins unspent after the snapshot's block, as a finalized batch that stands for all blocks up to it.
+    """The coins unspent after the snapshot's block, as one finalized batch for all blocks up to it.
 
-    coin_created holds what is left of each birth day, so that created less the flows after the snapshot is what
-    remains. coin_flow has no row. blocks_daily has one for the snapshot's day, with no block in it and both heights
-    the snapshot's: the first height is not 0, so flows are unknown on that day and before.
+    coin_created has what is left of each birth day, so that created less the flows after the snapshot is what
+    remains. coin_flow has no row. blocks_daily has one row for the snapshot's day, without blocks and with the
+    snapshot's height as first and last: flows are unknown on that day and before, since the first height is not 0.
     Memory: a piece of the file and the cells of each day.
 
     Args:
@@ -103,7 +103,7 @@ def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | No
     Raises:
         NotASnapshot, WrongNetwork: see `base`.
         UnknownBase: its block is not on the chain.
-        DamagedSnapshot: it ends early, continues after its last coin, or holds what can be no coin.
+        DamagedSnapshot: it ends early, continues after its last coin, or has an impossible coin.
     """
     block_hash, coins = base(path, chain.network)
     height = chain.height_of(block_hash)
@@ -133,8 +133,8 @@ def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | No
         block_hash,
         True,
         pl.DataFrame(schema=COIN_FLOW),
-        named(chain, created, COIN_CREATED),
-        named(chain, block.with_columns(**unknown), BLOCKS_DAILY),
+        to_schema(chain, created, COIN_CREATED),
+        to_schema(chain, block.with_columns(**unknown), BLOCKS_DAILY),
     )
 
 
@@ -179,9 +179,9 @@ def fold_coins(data, coins, left, height, day_of_height, cells):
     """Add coins to the cells of their birth day until all are read or the piece runs out.
 
     Args:
-        data: bytes from a coin on or, where `left` is 0, from a transaction id on.
-        coins: how many are still to be read, those of the transaction at hand included.
-        left: how many of them belong to the transaction at hand.
+        data: bytes that begin with a coin or, where `left` is 0, with a transaction id.
+        coins: how many are still to be read, those of the current transaction included.
+        left: how many of them belong to the current transaction.
         height: of the snapshot; a coin born later is refused.
         day_of_height: number of the UTC day by height, 0 for genesis.
         cells: int64 [birth day, kind, (AMOUNT, COINS)], at least day_of_height[height] + 1 long; satoshi and coins.

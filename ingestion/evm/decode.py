@@ -1,4 +1,4 @@
-"""What a node's answers to eth_getLogs say, decoded in columns: no Python object per log."""
+"""Answers to eth_getLogs, decoded in columns: no Python object per log."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,6 @@ import polars as pl
 from ingestion.evm import uniform_logs
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
-    EVENTS,
     INTERNAL_BALANCE_CHANGED,
     LIQUIDATION_CALL,
     LIQUIDATIONS,
@@ -45,9 +44,9 @@ LOGS = {
     "transaction_hash": pl.String,
     "log_index": pl.Int64,
 }
-"""A log as the node gives it; `block_time` in seconds since 1970, null where the node does not give it."""
+"""A log as the node returns it; `block_time` in seconds since 1970, null where the node leaves it out."""
 
-# decimal(38,0) ends at 10**38 - 1; its upper and lower 64 bits
+# The upper and lower 64 bits of 10**38, the first number that decimal(38,0) cannot represent
 _LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
 _DIGITS = b"0123456789abcdefABCDEFx"
 
@@ -56,8 +55,8 @@ def logs(body: bytes) -> pl.DataFrame:
     """The logs in the body of an answer to eth_getLogs, as LOGS, each once.
 
     Raises:
-        AnswerRefused: it is cut or garbled, is an error (the sentence has the provider's words), or has logs that a
-            reorg removed.
+        AnswerRefused: it is truncated or garbled, is an error (the text has the provider's message), or has logs that
+            a reorg removed.
     """
     found = (
         _read(body)
@@ -74,15 +73,15 @@ def logs(body: bytes) -> pl.DataFrame:
     )
     needed = found.select("block_number", "address", "topics", "data", *LOG_KEY)
     if found["removed"].any() or needed.null_count().sum_horizontal().item():
-        raise AnswerRefused("the answer holds logs without a block, or such as a reorg removed")
-    words = pl.concat([found["data"], found["topics"].explode(empty_as_null=False).rename("data")])
-    if words.str.join().item().encode().translate(None, _DIGITS):  # in half the time of a pattern
-        raise AnswerRefused("the answer holds data that is not in hexadecimal digits")
+        raise AnswerRefused("the answer has logs without a block, or logs that a reorg removed")
+    texts = pl.concat([found["data"], found["topics"].explode(empty_as_null=False).rename("data")])
+    if texts.str.join().item().encode().translate(None, _DIGITS):  # in half the time of a pattern
+        raise AnswerRefused("the answer has data that is not in hexadecimal digits")
     return found.select(*LOGS).unique(LOG_KEY, maintain_order=True)
 
 
 def _read(body: bytes) -> pl.DataFrame:
-    """The logs of an answer as _LOG; raises as `logs` for what is no list of them."""
+    """The logs of an answer as _LOG; raises as `logs` where it is not a list of logs."""
     if (found := uniform_logs.cut(body)) is None:
         return _parsed(body)
     first, numbers = _parsed(found[0]), found[1]
@@ -91,35 +90,35 @@ def _read(body: bytes) -> pl.DataFrame:
 
 
 def _parsed(body: bytes) -> pl.DataFrame:
-    """The same, whatever way they are written."""
+    """The same by parsing the whole JSON, however it is written."""
     try:
         answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
     except (pl.exceptions.ComputeError, UnicodeDecodeError):
-        raise AnswerRefused("the answer is cut short, or no list of logs") from None
+        raise AnswerRefused("the answer is cut short, or not a list of logs") from None
     if len(answer) != 1:
         raise AnswerRefused("the answer is empty")
     error, found = answer.struct.field("error").item(), answer.struct.field("result")
     if error and error["message"] is not None:
         raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
     if found.item() is None:
-        raise AnswerRefused("the answer holds neither logs nor an error")
+        raise AnswerRefused("the answer has neither logs nor an error")
     return found.explode(empty_as_null=False).struct.unnest()
 
 
-def only(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
-    """The logs of these contracts and events, of which a filter lets through all combinations."""
+def filter_pairs(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
+    """The logs of these pairs: eth_getLogs also returns the other combinations of their contracts and events."""
     wanted = pl.DataFrame(pairs, schema={"address": pl.String, "event": pl.String}, orient="row")
     event = found["topics"].list.first().alias("event")
     return found.with_columns(event).join(wanted, on=["address", "event"], how="semi").drop("event")
 
 
 def number(column: str) -> pl.Expr:
-    """A number written in hexadecimal digits after 0x; null where it is none."""
+    """A number in hexadecimal digits after 0x; null where the text is not one."""
     return pl.col(column).str.strip_prefix("0x").str.to_integer(base=16, strict=False)
 
 
 def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str, pl.DataFrame]:
-    """The rows of EVENTS that logs give; logs of nobody watched give none.
+    """Rows of EVENTS from logs; logs of contracts that are not watched give none.
 
     Args:
         found: LOGS without a null block_time.
@@ -150,7 +149,7 @@ def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str
 
 def transfers(placed: pl.DataFrame) -> pl.DataFrame:
     """TRANSFERS of logs in the shape of ERC-20 (3 topics, one word of data) and of contracts older than it (1 topic,
-    3 words). Four topics are an ERC-721 transfer, whose last is a token's number and no amount."""
+    3 words). Four topics are an ERC-721 transfer, whose last topic is a token's number, not an amount."""
     events = placed.filter(pl.col("event") == TRANSFER)
     standard = events.filter(pl.col("shape") == 3, pl.col("digits") == DIGITS).with_columns(
         _address_topic(1).alias("from_address"), _address_topic(2).alias("to_address"), _word(0).alias("value")
@@ -191,7 +190,7 @@ def vault_changes(placed: pl.DataFrame) -> pl.DataFrame:
     Swap(bytes32 indexed poolId, address indexed tokenIn, address indexed tokenOut, uint256 amountIn,
     uint256 amountOut).
 
-    `delta_units` is by how much what `user_address` keeps in the vault grew: a user's internal balance, or a pool's
+    `delta_units` is the change of what `user_address` keeps in the vault: a user's internal balance, or a pool's
     holding, where leg 0 is what a swap brought in (positive) and leg 1 what it took out (negative). A pool's address is
     the first 20 bytes of its id.
     """
@@ -219,11 +218,6 @@ def vault_changes(placed: pl.DataFrame) -> pl.DataFrame:
     ]
     changes = pl.concat([internal, *legs]).with_columns(pl.col("address").alias("vault"))
     return changes.select(*VAULT_CHANGES)
-
-
-def no_rows() -> dict[str, pl.DataFrame]:
-    """EVENTS' tables without rows."""
-    return {table: pl.DataFrame(schema=schema) for table, schema in EVENTS.items()}
 
 
 def _word(n: int) -> pl.Expr:

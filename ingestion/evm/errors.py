@@ -4,16 +4,16 @@ from ingestion.errors import IngestionError
 
 
 class WrongChain(IngestionError):
-    """The provider serves another chain than was asked for, or none that is known here."""
+    """The provider serves another chain than the one requested, or an unknown one."""
 
 
 class AnswerRefused(IngestionError):
-    """An answer that is an error or cannot be trusted: less at a time may help, and another time where it is passing.
+    """An answer that is an error or cannot be trusted. A smaller request may succeed.
 
     Attributes:
-        is_passing: whether the same request may be answered well later.
+        is_passing: whether the same request may succeed later.
     """
 
-    def __init__(self, words: str, is_passing: bool = True):
-        super().__init__(words)
+    def __init__(self, message: str, is_passing: bool = True):
+        super().__init__(message)
         self.is_passing = is_passing

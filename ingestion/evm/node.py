@@ -1,4 +1,4 @@
-"""What a node of an account chain answers, typed and checked: headers, logs, code, balances."""
+"""Calls to a node of an account chain, their answers typed and checked: headers, logs, code, balances."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Provider(Protocol):
-    """Who is asked: `provider.Provider`, or a chain made for a sample or a test."""
+    """What requests go through: `provider.Provider`, or a simulated chain in the sample and in tests."""
 
     shown: str
     in_flight: int
@@ -37,7 +37,7 @@ class Provider(Protocol):
 
 
 class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "number", "hex_time": "timestamp"}):
-    """What is needed of a block header."""
+    """The fields read from a block header."""
 
     hex_number: str
     hash: str
@@ -61,7 +61,7 @@ class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "numb
         return Block(self.number, self.hash, day.date())
 
     def may_hold(self, pairs: Iterable[Pair]) -> bool:
-        """Whether the block may hold an event of `pairs`; if not, it holds none (Yellow Paper, 4.4.1)."""
+        """Whether the block may have an event of `pairs`; if False, it has none (Yellow Paper, 4.4.1)."""
         bloom = int(self.logsBloom, 16)
         return any(bloom & mask == mask for mask in map(_bloom_mask, pairs))
 
@@ -90,7 +90,7 @@ class Node:
 
     @property
     def in_flight(self) -> int:
-        """Requests that may be under way at once."""
+        """The most concurrent requests."""
         return self._provider.in_flight
 
     def chain_id(self) -> int:
@@ -115,26 +115,26 @@ class Node:
         """Events of `pairs` in the blocks from `first` to `last`, as decode.LOGS.
 
         Raises:
-            AnswerRefused: the provider answers with an error or with what it was not asked for.
+            AnswerRefused: the provider answers with an error or with logs of other blocks.
         """
         found = self._logs({"fromBlock": hex(first), "toBlock": hex(last)}, pairs, is_patient=False)
         if not found["block_number"].is_between(first, last).all():
-            raise AnswerRefused(f"{self.shown} gives logs of blocks it was not asked for")
+            raise AnswerRefused(f"{self.shown} returned logs of blocks that were not requested")
         return found
 
     def logs_of(self, header: Header, pairs: Sequence[Pair]) -> pl.DataFrame:
-        """Events of `pairs` in one block, asked for by its hash: a node that does not know it says so.
+        """Events of `pairs` in one block, requested by its hash: a node that does not know the block says so.
 
         Raises:
-            AnswerRefused: as `logs`, for good.
+            AnswerRefused: as `logs`, after retries.
         """
         found = self._logs({"blockHash": header.hash}, pairs, is_patient=True)
         if not (found["block_hash"] == header.hash).all() or not (found["block_number"] == header.number).all():
-            raise AnswerRefused(f"{self.shown} gives logs of blocks it was not asked for")
+            raise AnswerRefused(f"{self.shown} returned logs of blocks that were not requested")
         return found.with_columns(pl.lit(header.time, pl.Int64).alias("block_time"))
 
     def have_code(self, addresses: Sequence[str], at: int | str) -> list[bool]:
-        """Whether there is a contract at each address at the end of a block."""
+        """Whether each address has a contract at the end of a block."""
         tag = hex(at) if isinstance(at, int) else at
         codes = self._calls("eth_getCode", [[address, tag] for address in addresses], str)
         return [len(code) > 2 for code in codes]
@@ -153,9 +153,9 @@ class Node:
 
     def _logs(self, where: dict, pairs: Sequence[Pair], is_patient: bool) -> pl.DataFrame:
         addresses, topics = (sorted(set(each)) for each in zip(*pairs, strict=True))
-        asked = where | {"address": addresses, "topics": [topics]}
-        found = self._provider.ask("eth_getLogs", [asked], decode.logs, is_patient)
-        return decode.only(found, pairs)
+        query = where | {"address": addresses, "topics": [topics]}
+        found = self._provider.ask("eth_getLogs", [query], decode.logs, is_patient)
+        return decode.filter_pairs(found, pairs)
 
     def _numbers(self, method: str, params: Sequence[Sequence]) -> list[int]:
         answers = self._calls(method, params, str)
@@ -167,7 +167,7 @@ class Node:
         return self._provider.ask(method, params, lambda body: _result(_decoded(body, _Answer), kind))
 
     def _calls(self, method: str, params: Sequence[Sequence], kind: Any) -> list:
-        """Results in the order of `params`, asked for in a batch, in halves where that is refused."""
+        """Results in the order of `params`, requested as a batch, or in halves where a batch is refused."""
         if len(params) <= 1:
             return [self._call(method, each, kind) for each in params]
         try:
@@ -181,10 +181,10 @@ def require_header(header: Header | None, node: Node, which: int | str) -> Heade
     """The header.
 
     Raises:
-        NodeRefused: there is none.
+        NodeRefused: the node has no such block.
     """
     if header is None:
-        raise NodeRefused(f"{node.shown} has no block {which}: let the node catch up, or ask another.")
+        raise NodeRefused(f"{node.shown} has no block {which}: let the node catch up, or use another.")
     return header
 
 

@@ -1,7 +1,7 @@
-"""A provider's JSON-RPC over HTTP through web3.py: whole answers as bytes, an own retry, silent about secrets.
+"""A provider's JSON-RPC over HTTP through web3.py: answers as bytes, with its own retries, and no secrets in messages.
 
-web3's provider tries 413 and 429 again blindly, ignores Retry-After and hides the provider's words; it also writes the
-whole address, in which providers want their key, to the debug log.
+web3's provider retries 413 and 429 blindly, ignores Retry-After and hides the provider's message; it also writes the
+whole address, which has the user's key in it, to the debug log.
 """
 
 import random
@@ -20,24 +20,24 @@ from ingestion.evm.errors import AnswerRefused
 from ingestion.transport import redaction
 from ingestion.transport.errors import NodeRefused, NodeUnreachable
 from ingestion.transport.retry import ALWAYS, Failure, Policy, throttled
-from ingestion.transport.session import Answer, Bounds, Cause, NoAnswer, Session
+from ingestion.transport.session import Bounds, Cause, NoResponse, Response, Session
 
-# What web3 imports raises it to 100,000: JSON nested that deep would then end the process, not raise an error.
+# A package that web3 imports raises it to 100,000: JSON nested that deep would then crash the process.
 sys.setrecursionlimit(1_000)
 
-# 10,000 logs are 7 MB; a range is as wide as gave fewer before, and may hold many more.
+# 10,000 logs are 7 MB; a range is as wide as the last one that had fewer, but may have many more.
 BOUNDS = Bounds(max_bytes=256 * 2**20, silence_seconds=60, total_seconds=600)
 LONGEST_WAIT_SECONDS = 15
-BODY, WORDS = 4_096, 200
+BODY_BYTES, MESSAGE_CHARACTERS = 4_096, 200
 Result = TypeVar("Result")
 
 
 class Provider(HTTPProvider):
-    """A provider, to be asked from several threads.
+    """A provider. May be used from several threads.
 
     Attributes:
         shown: its address as messages show it: scheme and host.
-        in_flight: requests under way at once.
+        in_flight: concurrent requests.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class Provider(HTTPProvider):
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ):
-        """Ask nothing yet.
+        """Sends no request yet.
 
         Args:
             url: its address; keys in it are never shown.
-            in_flight: requests under way at once.
-            attempts: how often a request is sent before its passing failure counts.
+            in_flight: concurrent requests.
+            attempts: the most times a request is sent while its failures are transient.
             bounds: of each answer.
-            sleep, chance: wait between attempts, and how long, from 0 to 1 of the longest.
+            sleep, chance: wait between attempts; random part of the wait, from 0 to 1.
 
         Raises:
-            UsageError: the url is no http or https address.
+            UsageError: the url is not an http or https address.
         """
         shown = redaction.origin(url)
         if shown is None:
@@ -69,7 +69,7 @@ class Provider(HTTPProvider):
         self._secrets = redaction.secrets(url)
         self._slots = threading.BoundedSemaphore(in_flight)
         self._session = Session(bounds, in_flight)
-        # From half of the longest wait to all of it, so that not all threads come back at once.
+        # From half of the longest wait to all of it, so that not all threads retry at once.
         self._policy = Policy(
             lambda attempt: min(2**attempt, LONGEST_WAIT_SECONDS) * (0.5 + chance() / 2), attempts, sleep
         )
@@ -83,19 +83,18 @@ class Provider(HTTPProvider):
         self._session.close()
 
     def ask(self, method: str, params: Sequence, read: Callable[[bytes], Result], is_patient: bool = True) -> Result:
-        """What `read` makes of the answer's bytes.
+        """`read` of the answer's bytes.
 
         Args:
             method, params: the call.
             read: may raise AnswerRefused.
-            is_patient: whether to ask again after what a smaller request may cure as well: a time-out, an error of the
-                server, an answer that is cut short. The provider's limit on requests and a lost connection are waited
-                for in any case.
+            is_patient: whether to retry failures that a smaller request may avoid: a time-out, an error of the server,
+                an answer that is cut short. A rate limit and a lost connection are always retried.
 
         Raises:
             NodeUnreachable: it could not be reached or stays busy.
-            NodeRefused: it refuses these credentials or this machine.
-            AnswerRefused: the answer is an error or cannot be read, with the provider's words.
+            NodeRefused: it refuses the credentials or this machine.
+            AnswerRefused: the answer is an error or cannot be read; the text has the provider's message.
         """
         return self._ask(self.encode_rpc_request(RPCEndpoint(method), params), read, is_patient)
 
@@ -106,7 +105,7 @@ class Provider(HTTPProvider):
         )
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """As web3 asks."""
+        """Requests from web3 itself."""
         return self.decode_rpc_response(self._make_request(method, self.encode_rpc_request(method, params)))
 
     def _make_request(self, method: RPCEndpoint, request_data: bytes) -> bytes:
@@ -127,41 +126,41 @@ class Provider(HTTPProvider):
         return self._policy.retry(send)
 
     def _send(self, body: bytes, patience: float) -> bytes | Failure:
-        """One request; `patience` for what a smaller one may cure."""
+        """Sends one request; `patience` is for failures that a smaller one may avoid."""
         with self._slots:
             answer = self._session.request(str(self.endpoint_uri), self.shown, body, headers=self.get_request_headers())
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, NoResponse):
             return _unanswered(answer, patience)
-        return answer.content if answer.status == 200 else self._judged(answer, patience)
+        return answer.content if answer.status == 200 else self._http_failure(answer, patience)
 
-    def _judged(self, answer: Answer, patience: float) -> Failure:
-        """What an answer other than 200 means."""
-        words = self._words(answer.content[:BODY].decode(errors="replace").strip())
-        reason = f"{self.shown} answers {answer.status} ({words or 'no reason given'})"
+    def _http_failure(self, answer: Response, patience: float) -> Failure:
+        """The failure that an answer other than 200 means."""
+        message = self._redacted(answer.content[:BODY_BYTES].decode(errors="replace").strip())
+        reason = f"{self.shown} answers {answer.status} ({message or 'no reason given'})"
         if answer.status in (401, 403):
             return Failure(NodeRefused, reason, "check the key in its address")
         if answer.status == 429:
             return throttled(NodeUnreachable, reason, answer.headers)
         return Failure(_PASSING, reason, patience=patience) if answer.status >= 500 else Failure(_LASTING, reason)
 
-    def _refusal(self, words: str, is_passing: bool, patience: float) -> Failure:
-        """What an answer means that was read and refused."""
-        reason = f"{self.shown}: {self._words(words)}"
+    def _refusal(self, message: str, is_passing: bool, patience: float) -> Failure:
+        """The failure that an answer means which was read and refused."""
+        reason = f"{self.shown}: {self._redacted(message)}"
         if is_passing:
             return Failure(_PASSING, reason, patience=patience)
-        is_limit = any(mark in words.lower() for mark in ("rate limit", "too many requests", "compute units"))
+        is_limit = any(mark in message.lower() for mark in ("rate limit", "too many requests", "compute units"))
         return Failure(_PASSING, reason, patience=ALWAYS) if is_limit else Failure(_LASTING, reason)
 
-    def _words(self, words: str) -> str:
-        """The provider's words, fit to be shown."""
-        return redaction.redacted(words, self._secrets, WORDS)
+    def _redacted(self, message: str) -> str:
+        """The provider's message, short and without secrets."""
+        return redaction.redacted(message, self._secrets, MESSAGE_CHARACTERS)
 
 
 _PASSING, _LASTING = (partial(AnswerRefused, is_passing=is_passing) for is_passing in (True, False))
 
 
-def _unanswered(answer: NoAnswer, patience: float) -> Failure:
-    """What it means that no answer came; `patience` where a smaller request may get one."""
+def _unanswered(answer: NoResponse, patience: float) -> Failure:
+    """The failure where no answer came; `patience` is for causes that a smaller request may avoid."""
     match answer.cause:
         case Cause.SILENT | Cause.BROKEN_OFF:
             return Failure(_PASSING, answer.reason, patience=patience)
@@ -170,6 +169,6 @@ def _unanswered(answer: NoAnswer, patience: float) -> Failure:
         case Cause.UNREACHABLE:
             return Failure(NodeUnreachable, answer.reason, "check the address and the connection", ALWAYS)
         case Cause.TOO_SLOW:
-            return Failure(NodeUnreachable, answer.reason, "check the connection, or ask another provider")
+            return Failure(NodeUnreachable, answer.reason, "check the connection, or use another provider")
         case _:
             return Failure(NodeUnreachable, answer.reason, "check the address")

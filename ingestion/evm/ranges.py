@@ -1,5 +1,5 @@
-"""Logs of a span of blocks through a provider that may refuse, cut, limit or leave out: asked for in ranges that halve
-and grow back, and believed where they say nothing only if the blocks' blooms say so too."""
+"""Logs of a span of blocks from a provider that may refuse, limit, truncate or omit: requested in ranges that halve and
+grow back. A gap without logs is checked against the blooms of its blocks."""
 
 import threading
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from ingestion.threads import in_order
 from ingestion.transport.errors import NodeRefused
 
 FIRST_WIDTH, WIDEST = 100, 10_000
-# An answer of so many logs is 7 MB; a wider range is not tried then.
+# An answer with this many logs is 7 MB; the range is not widened then.
 MANY_LOGS = 10_000
-# Ranges that went well before a width that was refused is tried again: providers' limits change, and with the chain.
+# Successful ranges before a width that was refused is tried again: providers' limits change, and so does the chain.
 REGROW_AFTER = 16
-# An answer is checked against the blooms of the blocks it has no log of where there are so many in a row, or a quarter
-# of its range: what is cut off is cut off at an end, and a busy contract's own gaps are shorter.
+# The longest run of blocks without a log (at most a quarter of a range) that is accepted without checking its blooms:
+# a truncated answer lacks logs at one end, and a busy contract's own gaps are shorter.
 MAX_UNVERIFIED_GAP = 100
 
 
 class Width:
-    """How many blocks to ask for at once. May be used from several threads."""
+    """How many blocks to request at once. May be used from several threads."""
 
     def __init__(self, width: int = FIRST_WIDTH):
         self.now = width
@@ -33,7 +33,7 @@ class Width:
         self._lock = threading.Lock()
 
     def record_success(self, width: int, logs: int) -> None:
-        """A range of so many blocks gave so many logs: the next may be wider."""
+        """A range of `width` blocks returned `logs` logs: the next may be wider."""
         with self._lock:
             self._successes += 1
             if self._successes >= REGROW_AFTER:
@@ -42,7 +42,7 @@ class Width:
                 self.now = min(2 * self.now, self._ceiling)
 
     def record_refusal(self, width: int) -> None:
-        """A range of so many blocks was refused: the next is at most half as wide, and so for a while."""
+        """A range of `width` blocks was refused: the next ones are at most half as wide, for a while."""
         with self._lock:
             self._successes = 0
             self.now = self._ceiling = max(1, min(self.now, width // 2))
@@ -51,10 +51,10 @@ class Width:
 def read(node: Node, span: Span, width: Width) -> Iterator[tuple[int, pl.DataFrame]]:
     """The logs of a span with their blocks' times, as (last block, decode.LOGS), lowest blocks first.
 
-    Several ranges are under way at once. Memory holds no more than these, whatever the length of the span.
+    Several ranges are requested at once. Memory is that of these ranges, however long the span.
 
     Raises:
-        NodeUnreachable, NodeRefused: as `provider` names them, or the provider refuses a single block.
+        NodeUnreachable, NodeRefused: see `Provider.ask`; NodeRefused also where the provider refuses a single block.
     """
 
     def found(piece: tuple[int, int]) -> tuple[int, pl.DataFrame]:
@@ -64,7 +64,7 @@ def read(node: Node, span: Span, width: Width) -> Iterator[tuple[int, pl.DataFra
 
 
 def _pieces(first: int, last: int, width: Width) -> Iterator[tuple[int, int]]:
-    """Ranges up to `last`, each as wide as it may be by the time it is taken."""
+    """Ranges up to `last`, each as wide as `width` allows when it is requested."""
     while first <= last:
         end = min(first + width.now - 1, last)
         yield first, end
@@ -90,18 +90,18 @@ def _read(node: Node, first: int, last: int, pairs: tuple[Pair, ...], width: Wid
 
 
 def _of_block(node: Node, number: int, pairs: tuple[Pair, ...], reason: AnswerRefused) -> pl.DataFrame:
-    """The logs of a block that is refused as a range, by its hash."""
+    """The logs of a block by its hash, where it is refused as a range."""
     try:
         return node.logs_of(require_header(node.header(number), node, number), pairs)
     except AnswerRefused as error:
         raise NodeRefused(
-            f"Block {number:,} cannot be read, neither as a range ({reason}) nor by its hash ({error}): ask another"
+            f"Block {number:,} cannot be read, neither as a range ({reason}) nor by its hash ({error}): use another"
             " provider."
         ) from None
 
 
 def _gaps(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
-    """Runs of blocks without a log that are too long to be believed unverified."""
+    """Runs of blocks without a log that are long enough to need checking."""
     longest = min(MAX_UNVERIFIED_GAP, (last + 1 - first) // 4)
     with_logs = [first - 1, *found["block_number"].unique().sort(), last + 1]
     for before, after in pairwise(with_logs):
@@ -110,14 +110,14 @@ def _gaps(found: pl.DataFrame, first: int, last: int) -> Iterator[range]:
 
 
 def _verified(node: Node, gap: range, pairs: tuple[Pair, ...]) -> Iterator[pl.DataFrame]:
-    """The logs of blocks said to have none, asked for by hash where the block's bloom does not exclude any."""
+    """The logs of blocks that seem to have none, requested by hash where a block's bloom allows some."""
     for number, header in zip(gap, node.headers(gap), strict=True):
         if require_header(header, node, number).may_hold(pairs):
-            yield _of_block(node, number, pairs, AnswerRefused("no log was given, its bloom allows some"))
+            yield _of_block(node, number, pairs, AnswerRefused("no log was returned, but its bloom allows some"))
 
 
 def _timed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
-    """The logs with their blocks' times, which not every node gives with a log.
+    """The logs with their blocks' times, which not every node returns with a log.
 
     Raises:
         AnswerRefused: a log's block is not on the node's chain.
@@ -127,6 +127,6 @@ def _timed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
     blocks = found.select("block_number", "block_hash").unique().sort("block_number")
     headers = [header for header in node.headers(blocks["block_number"]) if header]
     if [header.hash for header in headers] != blocks["block_hash"].to_list():
-        raise AnswerRefused(f"{node.shown} gives logs of blocks that are not on its chain")
+        raise AnswerRefused(f"{node.shown} returned logs of blocks that are not on its chain")
     times = blocks.with_columns(pl.Series("block_time", [header.time for header in headers], dtype=pl.Int64))
     return found.drop("block_time").join(times, on=["block_number", "block_hash"]).select(found.columns)

@@ -1,5 +1,5 @@
-"""Tokens compared with the node's own accounts at the last finalized block: their supply, and what a sample of holders
-and the watched addresses hold. Transfers that were left out, or that are not all there is, show here."""
+"""Compares tokens with the node's state at the last finalized block: their supply, and balances of a sample of holders
+and of the watched addresses. It finds transfers that were left out, and changes of balances without a transfer."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -11,14 +11,14 @@ from ingestion.evm.ledger import EventLedger
 from ingestion.evm.node import Header, Node, require_header
 from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, WatchList
 
-# The newest and the greatest receivers of a token, so many each.
+# How many of a token's newest receivers, and of its largest ones, are compared.
 SAMPLE = 10
 
 Result = TypeVar("Result")
 
 
-class OldState:
-    """Asks a node about the end of one block, and keeps the sentence to say where the node no longer knows it."""
+class StateAtBlock:
+    """A node's state at the end of one block; `missing` is the message where the node no longer keeps it."""
 
     def __init__(self, node: Node, block: Header):
         self.node = node
@@ -26,13 +26,13 @@ class OldState:
         self.missing: str | None = None
 
     def ask(self, question: Callable[[int], Result]) -> Result | None:
-        """The answer; None where the node cannot give it."""
+        """The answer; None where the node does not keep that state."""
         try:
             return question(self.block.number)
         except AnswerRefused as error:
             self.missing = (
-                f"The accounts at block {self.block.number:,} cannot be compared ({error}): ask a node that keeps their"
-                " state, an archive node for old blocks; the logs are stored all the same."
+                f"The accounts at block {self.block.number:,} cannot be compared ({error}): use a node that keeps their"
+                " state, for old blocks an archive node; the logs are stored anyway."
             )
             return None
 
@@ -41,12 +41,12 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
     """Store supplies and balances, and refuse each token whose transfers do not add up to them.
 
     Returns:
-        a sentence per token that is refused, and one where the node does not know the state of the block.
+        a message per refused token, and one where the node does not keep the state of the block.
     """
     number = ledger.record.final_number
     if number is None:
         return []
-    state = OldState(node, require_header(node.header(number), node, number))
+    state = StateAtBlock(node, require_header(node.header(number), node, number))
     failures = []
     for token in watch_list.tokens:
         if first_blocks.get(token.address, number + 1) > number:
@@ -62,29 +62,29 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
         if differences:
             ledger.refuse(token.address)
             failures.append(
-                f"{token.asset} ({token.address}) is refused at block {number:,}, {differences[0]}: either the provider"
-                " left logs out, then ask another, or the token rebases, takes a fee or mints without a Transfer, then"
-                " take it out of the seeds."
+                f"{token.asset} ({token.address}) is refused at block {number:,}, {differences[0]}: if the provider"
+                " left logs out, use another; if the token rebases, takes a fee or mints without a Transfer, remove it"
+                " from the seeds."
             )
     _own_coin(state, ledger, watch_list)
     return failures + ([state.missing] if state.missing else [])
 
 
 def _transfers(ledger: EventLedger, token: Token, first: int, last: int) -> pl.LazyFrame | None:
-    """A token's transfers up to a block; None where some are missing since its first block."""
+    """A token's transfers up to a block; None where some since its first block are missing."""
     if ledger.gaps([(token.address, TRANSFER)], {token.address: first}, first, last):
         return None
     return ledger.scan("transfers").filter(pl.col("token") == token.address, pl.col("block_number") <= last)
 
 
 def _total(transfers: pl.LazyFrame) -> int:
-    """What was minted less what was burned; transfers to and from the zero address."""
+    """What was minted less what was burned, by transfers from and to the zero address."""
     (balance,) = _balances(transfers, [ZERO_ADDRESS])
     return -balance
 
 
 def _balances(transfers: pl.LazyFrame, addresses: list[str]) -> list[int]:
-    """What each address received less what it sent; a sum over an amount beyond UNITS is wrong, and so refused."""
+    """What each address received less what it sent; an amount beyond UNITS makes it wrong, so the token is refused."""
     moved = pl.concat(
         [
             transfers.filter(pl.col(side).is_in(addresses))
@@ -98,35 +98,35 @@ def _balances(transfers: pl.LazyFrame, addresses: list[str]) -> list[int]:
 
 
 def _differences(
-    state: OldState, ledger: EventLedger, watch_list: WatchList, token: Token, transfers: pl.LazyFrame | None
+    state: StateAtBlock, ledger: EventLedger, watch_list: WatchList, token: Token, transfers: pl.LazyFrame | None
 ) -> list[str]:
-    """Addresses whose balance is not what their transfers give; all balances that were asked for are stored."""
+    """Messages on addresses whose balance differs from their transfers; all requested balances are stored."""
     sample = set() if transfers is None else _sample(transfers)
     addresses = sorted({*sample, *watch_list.addresses} - {ZERO_ADDRESS})
     balances = state.ask(lambda at: state.node.balances(addresses, token.address, at))
     if not balances:
         return []
     ledger.add_states({"balances": _balance_rows(watch_list, state.block, token.address, addresses, balances)})
-    given = balances if transfers is None else _balances(transfers, addresses)
+    expected = balances if transfers is None else _balances(transfers, addresses)
     return [
         f"{address} holds {units:,} and its transfers give {sum_:,}"
-        for address, units, sum_ in zip(addresses, balances, given, strict=True)
+        for address, units, sum_ in zip(addresses, balances, expected, strict=True)
         if units != sum_
     ]
 
 
 def _sample(transfers: pl.LazyFrame) -> set[str]:
-    """The newest and the greatest receivers."""
+    """The newest receivers, and those of the largest amounts."""
     place = ["block_number", "log_index"]
     newest = transfers.top_k(SAMPLE, by=place)
     # The newest of equal amounts, so that the same transfers give the same sample.
-    greatest = transfers.top_k(SAMPLE, by=["amount_units", *place])
-    found = (each.select("to_address").collect(engine="streaming") for each in (newest, greatest))
+    largest = transfers.top_k(SAMPLE, by=["amount_units", *place])
+    found = (each.select("to_address").collect(engine="streaming") for each in (newest, largest))
     return {address for each in found for address in each["to_address"]}
 
 
-def _own_coin(state: OldState, ledger: EventLedger, watch_list: WatchList) -> None:
-    """Store what the watched addresses hold of the chain's own coin."""
+def _own_coin(state: StateAtBlock, ledger: EventLedger, watch_list: WatchList) -> None:
+    """Store the watched addresses' balances of the chain's own coin."""
     addresses = list(watch_list.addresses)
     if balances := state.ask(lambda at: state.node.balances(addresses, COIN, at)):
         ledger.add_states({"balances": _balance_rows(watch_list, state.block, COIN, addresses, balances)})

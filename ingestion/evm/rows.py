@@ -1,4 +1,4 @@
-"""What is read of an account chain, and the rows that it gives the lake, whichever provider they came from."""
+"""What is read of an account chain, and the rows that it adds to the lake, from any provider."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +8,7 @@ import polars as pl
 UNITS = pl.Decimal(38, 0)
 ZERO_ADDRESS = "0x" + 40 * "0"
 COIN = ""
-"""Stands for the chain's own coin where a token's address would stand."""
+"""In place of a token's address: the chain's own coin."""
 
 # keccak256 of the event's signature
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -16,7 +16,7 @@ LIQUIDATION_CALL = "0xe413a321e8681d831f4dbccbca790d2952b56f977908e45be37335533e
 INTERNAL_BALANCE_CHANGED = "0x18e1ea4139e68413d7d08aa752e71568e36b2c5bf940893314c2c5b01eaa0c42"
 SWAP = "0x2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b"
 TOPICS = {"aave_v3_pool": (LIQUIDATION_CALL,), "balancer_v2_vault": (INTERNAL_BALANCE_CHANGED, SWAP)}
-"""Events read of a contract, by its kind."""
+"""The events read from a contract, by its kind."""
 
 CHAIN = {"network": pl.String, "chain_id": pl.Int64}
 PLACE = {
@@ -92,7 +92,7 @@ COVERAGE = {
     "is_final": pl.Boolean,
 }
 EVENTS = {"transfers": TRANSFERS, "liquidations": LIQUIDATIONS, "vault_changes": VAULT_CHANGES}
-"""Tables of what logs say; each row names the block it stands in."""
+"""Tables decoded from logs; each row names its block."""
 STATES = {"balances": BALANCES, "supplies": SUPPLIES, "coverage": COVERAGE}
 EMITTERS = {"transfers": "token", "liquidations": "contract", "vault_changes": "vault"}
 """The column that names the contract a row's log came from."""
@@ -128,8 +128,8 @@ class WatchList:
 
     Attributes:
         network, chain_id: the chain.
-        tokens, contracts: whose logs are read.
-        addresses: those whose balances are asked for, of each token and of the chain's own coin.
+        tokens, contracts: those whose logs are read.
+        addresses: those whose balances are read, of each token and of the chain's own coin.
     """
 
     network: str
@@ -144,7 +144,7 @@ class WatchList:
         return {each.address: each for each in (*self.tokens, *self.contracts)}
 
     def name(self, address: str) -> str:
-        """What a token or contract is called in messages."""
+        """The name of a token or contract in messages."""
         emitter = self.emitters[address]
         return emitter.asset if isinstance(emitter, Token) else emitter.protocol
 
@@ -158,7 +158,7 @@ class WatchList:
 
 @dataclass(frozen=True)
 class Span:
-    """Blocks from `first` to `last`, of which the events named by `pairs` are to be read."""
+    """Blocks from `first` to `last` whose events of `pairs` are to be read."""
 
     first: int
     last: int

@@ -1,9 +1,8 @@
-"""Answers to eth_getLogs whose logs are all written alike, cut at quotation marks: at little more than half the cost of
-reading JSON.
+"""Answers to eth_getLogs whose logs all have the same shape, split at quotation marks: that costs little more than half
+of parsing JSON.
 
-A node writes the keys of each log in the same order, so that logs with as many topics differ in nothing but their
-hexadecimal numbers. What stands between the numbers is compared with the first log's, which alone is left to be read
-as JSON.
+A node writes the keys of each log in the same order, so logs with the same number of topics differ only in their
+hexadecimal numbers. The text between the numbers is compared with the first log's; only that log is parsed as JSON.
 """
 
 import re
@@ -13,14 +12,14 @@ import numpy as np
 import polars as pl
 
 _LIST = b'"result":['
-# numbers of a list but its first have no key
+# only the first number of a list has a key
 _NUMBER = re.compile(rb'(?:"(?P<key>\w+)":(?P<list>\[)?)?"(?P<digits>0x[0-9a-fA-F]*)"')
 
 
 def cut(body: bytes) -> tuple[bytes, pl.DataFrame] | None:
-    """The same answer with the first log alone, and the numbers of all as text; None where they are not alike.
+    """The answer with its first log alone, and the numbers of all logs as text; None where their shapes differ.
 
-    Columns are named by their keys. If the first log alone is good JSON, so is the answer.
+    Columns are named by their keys. If the answer with one log is valid JSON, so is the whole answer.
     """
     start, end = body.find(_LIST) + len(_LIST), body.rfind(b"]")
     stop = body.find(b"}", start) + 1
@@ -41,18 +40,18 @@ def cut(body: bytes) -> tuple[bytes, pl.DataFrame] | None:
     is_alike = all((found == each.decode()).all() for found, each in zip(columns[1::2], expected, strict=True))
     if not is_alike or bytes(logs[edges[-1, -1] :]) != tail:
         return None
-    return body[:stop] + body[end:], _named(numbers, columns[::2])
+    return body[:stop] + body[end:], _by_key(numbers, columns[::2])
 
 
 def _pieces(text: memoryview, edges: np.ndarray) -> pl.Series:
-    """What stands between each edge and the next, not copied."""
+    """The text between each edge and the next, without copying it."""
     import pyarrow as pa  # 0.07 s of CPU
 
     return pl.Series(pa.LargeStringArray.from_buffers(len(edges) - 1, pa.py_buffer(edges), pa.py_buffer(text)))
 
 
-def _named(numbers: list[re.Match], columns: list[pl.Series]) -> pl.DataFrame:
-    """Numbers under their keys, those of a list together."""
+def _by_key(numbers: list[re.Match], columns: list[pl.Series]) -> pl.DataFrame:
+    """Columns of numbers by key, those of a list in one column."""
     by_key: dict[str, list[pl.Series]] = {}
     key, lists = "", set[str]()
     for number, column in zip(numbers, columns, strict=True):

@@ -1,7 +1,7 @@
 """A CSV of daily figures: a header, then one line per day that begins with the day, as 2025-11-04.
 
-The shape in which users bring a series of their own, and in which some publishers serve theirs. What is wrong is said
-in one sentence with column and day; whoever reads the file puts its name before it.
+Users' own series have this format, and so do those of some publishers. Errors name column and day; the caller adds the
+name of the file.
 """
 
 import csv
@@ -19,24 +19,24 @@ NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
 
 
 class Line(NamedTuple):
-    """One line, as it stands in the file: the day, and the text of each figure."""
+    """One line of the file, as text: the day and its figures."""
 
     day: str
     texts: tuple[str, ...]
 
 
 class Figures(NamedTuple):
-    """The figures of one day, as they stand in the file and as numbers of at least 0."""
+    """The figures of one day, as text and as numbers of at least 0."""
 
     texts: tuple[str, ...]
     numbers: tuple[Decimal, ...]
 
 
 def parse(content: bytes, columns: Sequence[str]) -> list[Line]:
-    """The lines below the header, in the file's order; a byte order mark, CRLF and blank lines do no harm.
+    """The lines below the header, in the file's order. A byte order mark, CRLF and blank lines are allowed.
 
     Raises:
-        PageRefused: not text in UTF-8, another header than `columns`, a line with more or fewer fields, or no line.
+        PageRefused: not UTF-8, another header than `columns`, a line with more or fewer fields, or no line.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -55,7 +55,7 @@ def parse(content: bytes, columns: Sequence[str]) -> list[Line]:
 
 
 def figures(lines: Iterable[Line], columns: Sequence[str]) -> dict[date, Figures]:
-    """The figures of each day; a day that stands there twice with the same numbers counts once.
+    """The figures of each day; a day that appears twice with the same numbers counts once.
 
     Raises:
         PageRefused: a date or number that does not parse, a negative number, or a day twice with different numbers.
@@ -71,7 +71,7 @@ def figures(lines: Iterable[Line], columns: Sequence[str]) -> dict[date, Figures
 
 
 def refused(what: str) -> PageRefused:
-    """The error that says what is wrong with the file, and what to do."""
+    """The error for a file; `what` says what is wrong."""
     return PageRefused(f"{what}: fix the file, then ingest it again.")
 
 

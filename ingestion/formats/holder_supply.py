@@ -1,4 +1,4 @@
-"""Published supply of long- and short-term holders: the shape of every series, and the guard against swapped labels.
+"""Published supply of long- and short-term holders: the format of every series, and a check for swapped labels.
 
 A vendor's public file has its two columns swapped on 4,961 days. In a true series of Bitcoin's main network long-term
 supply is below short-term supply on 209 days until 2012-05-31, and on none after 2013.

@@ -1,1 +1,1 @@
-"""One module per publisher, or per kind of file that users bring; `ingestion.registry` finds them all."""
+"""One module per publisher, or per kind of file that users provide; `ingestion.registry` finds them all."""

@@ -1,8 +1,8 @@
 """The Crypto Fear & Greed Index per day, as alternative.me states it.
 
 What: its JSON interface with the whole history, newest first: value 0..100, its name, the day as a timestamp.
-Limits: an opinion made of several inputs whose weights changed over time; three days of April 2018 and 2024-10-26 are
-missing in the recorded history, and a missing day says nothing.
+Limits: an index of several inputs whose weights changed over time; three days of April 2018 and 2024-10-26 are
+missing in the recorded history; a missing day has no meaning.
 Exercised: on recorded bytes of the whole history; not live.
 """
 
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
-    """The whole history as it is now; one address serves every day.
+    """The whole history as it is now, from one address.
 
     Raises:
         FetchFailed: the publisher could not be reached or answered with an error.
@@ -46,7 +46,7 @@ def parse(content: bytes) -> list[Entry]:
         PageRefused: not JSON, an error in its metadata, no entry, or an entry without one of its three fields.
     """
     try:
-        # numbers stay text: as served, and never rounded
+        # numbers stay text, as served and unrounded
         page: dict[str, Any] = json.loads(content, parse_int=str, parse_float=str)
         error, entries = page["metadata"]["error"], page["data"]
     except (ValueError, RecursionError, LookupError, TypeError):
@@ -62,7 +62,7 @@ def frame(rows: list[Entry], resource: str) -> pl.DataFrame:
     """Cells `index_value` (0 to 100) and `classification` (text only) of each day.
 
     Raises:
-        PageRefused: a value that is not whole or outside 0 to 100, a timestamp other than 00:00 UTC, or a day served
+        PageRefused: a value that is not a whole number from 0 to 100, a timestamp other than 00:00 UTC, or a day served
             twice with different figures.
     """
     days: dict[date, Entry] = {}
@@ -108,7 +108,7 @@ SOURCE = PublisherSource(
     name="alternative_me",
     table="fng",
     description=__doc__,
-    terms="No redistribution terms found; the site asks, as far as known, to be named beside any display."
+    terms="No redistribution terms found; the site asks, as far as known, for attribution wherever it is shown."
     " Fetching is opt-in.",
     ext="json",
     key=KEY,

@@ -1,9 +1,9 @@
-"""Daily bars of BTC and ETH against USDT on Binance's spot market, as Binance files them on data.binance.vision.
+"""Daily bars of BTC and ETH against USDT on Binance's spot market, as Binance publishes them on data.binance.vision.
 
-What: zips of one CSV each, per closed month, or per closed day while the month has not been filed.
-Limits: USDT is taken as USD, so a figure is off by whatever USDT is away from par; a bar runs from 00:00 to 24:00 UTC,
+What: zips of one CSV each, per closed month, or per closed day while its month is not published.
+Limits: USDT counts as USD, so a figure is off by USDT's distance from par; a bar runs from 00:00 to 24:00 UTC,
 not to the 16:00 New York at which US funds are priced; one venue's volume is not the market's. Binance has
-replaced files after filing them; a file that was read is not fetched again.
+replaced published files; a file that was read is not fetched again.
 Exercised: on recorded monthly bytes of 2024 and 2025, without header; daily files, a header row and CHECKSUM files on
 made bytes only; nothing live.
 """
@@ -57,27 +57,27 @@ METRICS = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_native")
 
 
 def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
-    """The closed months since June 2023, then the closed days of months not filed yet, without those read before.
+    """The closed months since June 2023, then the closed days of months not published yet, without those read before.
 
     Args:
         http: `get(url)` answers `Served`.
         resource: symbol and interval, "BTCUSDT_1d".
-        archived: urls that were read well before.
+        archived: urls that were read successfully before.
         day: today, UTC; it and its month are not closed.
 
     Raises:
         FetchFailed: Binance could not be reached or answered with an error.
-        PageRefused: a file does not have the sha256 that Binance states for it.
+        PageRefused: a file does not have the sha256 that Binance states.
     """
     symbol, interval = resource.split("_")
-    unfiled = [day.replace(day=1)]
+    unpublished = [day.replace(day=1)]
     for month in _months(FIRST_MONTH, day):
         url = URL.format(period="monthly", symbol=symbol, interval=interval, label=f"{month:%Y-%m}")
         if url not in archived:
             served = _get(http, url)
             yield from served
-            unfiled += [] if served else [month]
-    for closed in _closed_days(unfiled, day):
+            unpublished += [] if served else [month]
+    for closed in _closed_days(unpublished, day):
         url = URL.format(period="daily", symbol=symbol, interval=interval, label=closed.isoformat())
         if url not in archived:
             yield from _get(http, url)
@@ -87,8 +87,8 @@ def parse(content: bytes) -> list[Bar]:
     """The bars of a zip, in the order served.
 
     Raises:
-        PageRefused: the zip is damaged, holds other than one file or one too large, or its CSV has no bar, a line
-            without twelve fields, or a header in another order.
+        PageRefused: the zip is damaged, does not have exactly one file or has one that is too large, or its CSV has no
+            bar, a line without twelve fields, or a header in another order.
     """
     lines = [line.split(",") for line in _csv(content).splitlines() if line]
     if any(len(fields) != COLUMNS for fields in lines):
@@ -138,7 +138,7 @@ def _closed_days(months: list[date], day: date) -> Iterator[date]:
 
 
 def _get(http: Fetcher, url: str) -> list[Served]:
-    """The file, checked against its CHECKSUM where there is one; nothing where the file is not there yet."""
+    """The file, checked against its CHECKSUM where there is one; nothing where the file is not published yet."""
     try:
         served = http.get(url)
     except NotPublished:

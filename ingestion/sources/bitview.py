@@ -1,8 +1,8 @@
 """Long- and short-term holders' supply of Bitcoin per day, as the Bitcoin Research Kit computes it (bitview.space).
 
-What: two series of its public interface as one CSV, in satoshi at the last block of each UTC day, from 2009 on. Long
-is a coin unspent for 150 days (3,600 hours) or more: definition age_150d_step.
-Limits: the whole history is asked for each time, without the newest day, which is not over.
+What: two series of its public interface as one CSV, in satoshi at the last block of each UTC day, from 2009 on. A coin
+is long-term once unspent for 150 days (3,600 hours): definition age_150d_step.
+Limits: each fetch requests the whole history, without the newest day, which is not over.
 Exercised: on made bytes only, after the interface's own description and source (server 0.11, client 0.12.2); never on
 recorded bytes, and not live.
 """
@@ -20,13 +20,13 @@ from ingestion.source import Fetcher, PublisherSource
 SERIES = "bitview"
 COLUMNS = ("date", "lth_supply_sats", "sth_supply_sats")
 SATS = 100_000_000
-# The CSV names its columns and has the day in it. The JSON has neither: its columns come in the order asked for, and
-# client and server number days differently (0 is 2009-01-03 in the one, 2009-01-01 in the other).
+# The CSV has column names and dates. The JSON has neither: its columns come in the requested order, and client and
+# server number days differently (day 0 is 2009-01-03 for the client, 2009-01-01 for the server).
 URL = f"https://bitview.space/api/series/bulk?series={','.join(COLUMNS)}&index=day1&end=-1&format=csv"
 
 
 def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
-    """The whole history as it is now; one address serves every day.
+    """The whole history as it is now, from one address.
 
     Raises:
         FetchFailed: the publisher could not be reached or answered with an error.
@@ -35,7 +35,7 @@ def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> 
 
 
 def parse(content: bytes) -> list[Line]:
-    """The days in the order served; those before the first block, which have no figure, are left out.
+    """The days in the order served, without those before the first block, which have no figure.
 
     Raises:
         PageRefused: not a CSV with these columns, or without a figure.

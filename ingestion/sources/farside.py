@@ -1,8 +1,8 @@
 """Farside Investors: net flows of US spot crypto ETFs per fund and trade date, in US$ m.
 
-Publisher: https://farside.co.uk, collected by hand from the issuers; a fund's cell is '-' until it has reported.
+Publisher: https://farside.co.uk, collected by hand from the issuers; a fund's cell is '-' until it reports.
 Limits: Cloudflare often answers 403; that is an error, never an empty table. One request a second at most.
-Exercised on recorded pages of btc, btc_all and eth_all; the shapes of eth, sol and every live answer were not.
+Exercised on recorded pages of btc, btc_all and eth_all; not on eth, sol or any live answer.
 """
 
 import re
@@ -18,7 +18,7 @@ from ingestion.archive import Served
 from ingestion.errors import PageRefused
 from ingestion.source import Fetcher, PublisherSource, cell_schema
 
-# The short pages are asked last: should a long one lag behind, what the short one shows stays the newest state.
+# The short pages come last: if a long one lags behind, the short one's figures stay the newest state.
 URLS = {
     "btc_all": "https://farside.co.uk/bitcoin-etf-flow-all-data/",
     "eth_all": "https://farside.co.uk/ethereum-etf-flow-all-data/",
@@ -32,11 +32,11 @@ TOTAL = "TOTAL"
 NOT_DAYS = {"", "seed", "total", "average", "maximum", "minimum", "fee", "date"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4})")
-# Three to six characters; a header with a shorter name is refused, for it could be any word.
+# Three to six characters; a header with a shorter name is refused, since it could be any word.
 TICKER = re.compile(r"[A-Z][A-Z0-9]{2,5}")
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 MILLION = 1_000_000
-# A column that repeats this many non-zero figures of one that is gone is that one under another name.
+# A column that repeats this many non-zero figures of a missing one is that column under another name.
 REPEATED_FIGURES = 3
 
 
@@ -49,7 +49,7 @@ class Cell(NamedTuple):
 
 
 def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
-    """The page as it is now; it changes through the day, so it is asked for every time.
+    """The page as it is now; it changes through the day, so it is fetched every time.
 
     Raises:
         FetchFailed: no answer, or not with status 200.
@@ -62,19 +62,21 @@ def parse(content: bytes) -> list[Cell]:
 
     Raises:
         PageRefused: no table, no day, unknown header or row, a row that does not fit the header, a figure that is
-            no number, one day twice with different figures, or funds that do not add up to the printed total.
+            not a number, one day twice with different figures, or funds that do not add up to the printed total.
     """
     rows = _table(content)
     first_day = next((n for n, row in enumerate(rows) if _day(row[0])), None)
     if first_day is None:
-        raise PageRefused("the table has no day in it: look at the page, it may be empty or its dates changed shape.")
+        raise PageRefused("the table has no day: look at the page, it may be empty or have dates in a new format.")
     columns = _columns(rows[:first_day])
     days: dict[date, list[str]] = {}
     for label, *texts in rows[first_day:]:
         day = _day(label)
         if day is None:
             if label.rstrip("*").strip().lower() not in NOT_DAYS:
-                raise PageRefused(f"the row '{label}' is neither a day nor a known summary: teach the parser its name.")
+                raise PageRefused(
+                    f"the row '{label}' is neither a day nor a known summary: add its name to the parser."
+                )
             continue
         if len(texts) != len(columns):
             raise PageRefused(
@@ -82,7 +84,7 @@ def parse(content: bytes) -> list[Cell]:
                 " corrected page."
             )
         if days.setdefault(day, texts) != texts:
-            raise PageRefused(f"{day} stands on the page twice with different figures: wait for a corrected page.")
+            raise PageRefused(f"{day} is on the page twice with different figures: wait for a corrected page.")
         _check_total(day, dict(zip(columns, texts, strict=True)))
     return [Cell(day, ticker, text) for day, texts in days.items() for ticker, text in zip(columns, texts, strict=True)]
 
@@ -90,7 +92,7 @@ def parse(content: bytes) -> list[Cell]:
 def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
     """One row per cell: asset, ticker (TOTAL for the printed total), value_date, metric net_flow_usd in US$.
 
-    The asset is the page's, whatever fund stands on it.
+    The asset is the page's, for every fund on it.
     """
     asset = resource.split("_")[0].upper()
     amounts = [usd_m(cell.text) for cell in rows]
@@ -108,14 +110,14 @@ def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
 
 
 def compare(page: pl.DataFrame, known: pl.DataFrame) -> None:
-    """Refuse a page on which a fund's column came back under another name: its history would count twice.
+    """Refuse a page on which a fund's column has another name than before: its history would count twice.
 
     Args:
         page: the page's frame.
         known: the newest state of every cell before it.
 
     Raises:
-        PageRefused: a column never seen before repeats the figures of one that is no longer there.
+        PageRefused: a new column repeats the figures of one that is gone.
     """
     known = known.filter(pl.col("asset").is_in(page["asset"].unique().implode()), pl.col("value").is_not_null())
     new = page.join(known, on="ticker", how="anti")
@@ -137,15 +139,15 @@ def usd_m(text: str) -> Decimal | None:
     """US$ m as printed: '1,119.9', '(95.1)', '0.0'; None for a blank cell ('-' or nothing).
 
     Raises:
-        PageRefused: the text is no number.
+        PageRefused: the text is not a number.
     """
     if text in ("", "-"):
         return None
     in_parentheses = text.startswith("(") and text.endswith(")")
     number = f"-{text[1:-1].strip()}" if in_parentheses else text
     if not NUMBER.fullmatch(number):
-        raise PageRefused(f"'{text}' is not a figure in US$ m: look at the page before it is read again.")
-    return +Decimal(number.replace(",", ""))  # the plus makes a zero of '(0.0)', not a negative zero
+        raise PageRefused(f"'{text}' is not a figure in US$ m: look at the page, then read it again.")
+    return +Decimal(number.replace(",", ""))  # the plus turns the negative zero of '(0.0)' into zero
 
 
 def _table(content: bytes) -> list[list[str]]:
@@ -169,22 +171,22 @@ def _day(label: str) -> date | None:
     try:
         return date(int(match[3]), MONTHS.index(match[2].lower()) + 1, int(match[1]))
     except ValueError:
-        raise PageRefused(f"'{label}' is no day of the calendar: wait for a corrected page.") from None
+        raise PageRefused(f"'{label}' is not a day of the calendar: wait for a corrected page.") from None
 
 
 def _columns(headers: list[list[str]]) -> list[str]:
-    """Tickers by position, TOTAL last: the short page prints issuer, ticker and fee above each other."""
+    """Tickers by position, TOTAL last: the short page has a row each for issuer, ticker and fee."""
     tickers = [
         names[1:-1] for names in headers if len(names) > 2 and all(TICKER.fullmatch(name) for name in names[1:-1])
     ]
     if len(tickers) != 1:
-        raise PageRefused("the header has no single row of tickers: the layout changed, teach the parser.")
+        raise PageRefused("the header has no single row of tickers: the layout changed, update the parser.")
     if not all(names[0] in ("", "Date") for names in headers if names[1:-1] == tickers[0]):
-        raise PageRefused("the first column is not named 'Date': the layout changed, teach the parser.")
+        raise PageRefused("the first column is not named 'Date': the layout changed, update the parser.")
     if not any(names[-1] == "Total" for names in headers):
-        raise PageRefused("the last column is not named 'Total': the layout changed, teach the parser.")
+        raise PageRefused("the last column is not named 'Total': the layout changed, update the parser.")
     if len(set(tickers[0])) != len(tickers[0]):
-        raise PageRefused("two columns bear the same ticker: wait for a corrected page.")
+        raise PageRefused("two columns have the same ticker: wait for a corrected page.")
     return [*tickers[0], TOTAL]
 
 

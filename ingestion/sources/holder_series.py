@@ -1,9 +1,9 @@
-"""Long- and short-term holders' supply of Bitcoin per day, from a CSV that a user brings.
+"""Long- and short-term holders' supply of Bitcoin per day, from a user's own CSV.
 
-What: columns date, lth_btc, sth_btc (coins at the end of the UTC day); the name it is given is the series' name.
-Limits: which coins count as long-term is the publisher's definition. A user may name it; the choice is filed in the
-capture's provenance (`note`), and the newest one of a series holds. Else the seed `holder_series` knows it, or the
-series is `as_published`.
+What: columns date, lth_btc, sth_btc (coins at the end of the UTC day); the user's name for it is the series' name.
+Limits: which coins count as long-term is the publisher's definition. A user may name it; the choice is stored in the
+capture's provenance (`note`), and a series has the newest one. Otherwise the seed `holder_series` has it, or the series
+is `as_published`.
 Exercised: on a recorded series of 5,250 days, and on made files.
 """
 
@@ -25,7 +25,7 @@ NOTE = "definition: "
 
 
 def parse(content: bytes) -> list[Line]:
-    """The lines of the file, as they stand there.
+    """The lines of the file, as text.
 
     Raises:
         PageRefused: not a CSV in UTF-8 with these columns, or without a day.
@@ -44,7 +44,7 @@ def frame(rows: list[Line], resource: str) -> pl.DataFrame:
 
 
 def note(definition_id: str | None) -> str:
-    """What a capture's provenance says of the definition its user chose; nothing where none was."""
+    """The note in a capture's provenance for the definition that its user chose; empty where none was."""
     return f"{NOTE}{definition_id}" if definition_id else ""
 
 

@@ -1,8 +1,8 @@
-"""Net asset value and shares outstanding per day of iShares' crypto funds, as iShares (BlackRock) states them.
+"""Net asset value and shares outstanding per day of iShares' crypto funds, as iShares (BlackRock) publishes them.
 
 What: the fund workbook behind "Download" on a product page: SpreadsheetML 2003, sheet "Historical", one row per day.
-Limits: an "as of" share count is settlement-dated (T+1), so its day is not the trade date; a workbook states the whole
-history, and only its newest statement. The workbook does not name its fund in that sheet: the address alone does.
+Limits: an "as of" share count is settlement-dated (T+1), so its day is not the trade date; a workbook has the whole
+history, in its newest version only. The sheet does not name its fund: only the address does.
 Exercised: on recorded bytes of IBIT and on made workbooks; never live, and ETHA not on recorded bytes either.
 """
 
@@ -52,7 +52,7 @@ class FundDay(NamedTuple):
 
 
 def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
-    """The fund's workbook as it is now; one address serves every day.
+    """The fund's workbook as it is now, from one address.
 
     Raises:
         FetchFailed: the publisher could not be reached or answered with an error.
@@ -101,14 +101,14 @@ def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
 def _workbook(content: bytes) -> Element:
     """The workbook's root, from bytes that are not quite XML.
 
-    Ampersands are repaired beforehand and the rest is read strictly: lxml's recover=True would also take a workbook
-    cut off inside a number, and did (45540 for 455400000). Named entities count as bare ampersands, there is nothing
-    to expand. The styles, which nobody reads, are dropped: iShares is known to close <ss:Style> by </Style>.
+    Ampersands are repaired first and the rest is parsed strictly: lxml's recover=True would accept a workbook that is
+    cut off inside a number, and did (45540 for 455400000). Named entities count as bare ampersands, so there is nothing
+    to expand. Styles are dropped, since they are not read and iShares has closed <ss:Style> with </Style>.
     """
     if HTML.search(content, 0, 1000):
         raise PageRefused(
-            "iShares answered HTML, expected a workbook: look at the archived page, and at the product page for"
-            " the address the workbook has now."
+            "iShares answered HTML, expected a workbook: look at the archived page, and find the workbook's"
+            " present address on the product page."
         )
     content = STYLES.sub(b"", BARE_AMPERSAND.sub(b"&amp;", content))
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
@@ -117,7 +117,7 @@ def _workbook(content: bytes) -> Element:
     except etree.XMLSyntaxError as error:
         raise _refused(f"bytes that are not a whole workbook ({error.msg})") from None
     if root.getroottree().docinfo.doctype:
-        raise _refused("a document type, which a workbook does not have")
+        raise _refused("a document type, which no workbook has")
     return root
 
 
@@ -129,7 +129,7 @@ def _sheet(workbook: Element) -> Element:
 
 
 def _cells(row: Element) -> dict[int, str]:
-    """Text by column, from 1: ss:Index jumps over cells left out, ss:MergeAcross covers the ones that follow."""
+    """Text by column, from 1: ss:Index skips absent cells, ss:MergeAcross covers those that follow."""
     cells: dict[int, str] = {}
     column = 0
     for cell in row.iterchildren(f"{SS}Cell"):
@@ -154,7 +154,7 @@ def _column(header: dict[int, str], name: str) -> int:
 
 
 def _day(text: str) -> date:
-    """Month names are English whatever the locale, so strptime will not do."""
+    """Month names are English in any locale, which strptime does not support."""
     match = DAY.fullmatch(text)
     with suppress(ValueError):  # no such month, or no such day
         if match:

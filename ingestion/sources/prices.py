@@ -1,7 +1,7 @@
-"""Daily closes of an asset in US dollars, from a CSV that a user brings: back to 2010, where no open file reaches.
+"""Daily closes of an asset in US dollars, from a user's own CSV: back to 2010, which no open file covers.
 
-What: columns date, close (US$ per coin at the end of the UTC day); the name it is given is the venue's name.
-Limits: a close is what the file says; where the day ends and which markets it covers, the user knows.
+What: columns date, close (US$ per coin at the end of the UTC day); the name that the user gives it is the venue's name.
+Limits: a close is what the file says; only the user knows where its day ends and which markets it covers.
 Exercised: on made files.
 """
 
@@ -17,12 +17,12 @@ BTC = "BTC"
 
 
 def resource(venue: str, asset: str) -> str:
-    """The archive's folder for a venue's closes of an asset: the venue's name, and `.ETH` after it for another one."""
+    """The archive's folder for a venue's closes of an asset: the venue's name, followed by `.ETH` for ETH."""
     return venue if asset == BTC else f"{venue}.{asset}"
 
 
 def parse(content: bytes) -> list[Line]:
-    """The lines of the file, as they stand there.
+    """The lines of the file, as text.
 
     Raises:
         PageRefused: not a CSV in UTF-8 with these columns, or without a day.

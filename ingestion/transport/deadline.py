@@ -1,4 +1,4 @@
-"""An end to answers that take too long, however lively their server: a time-out of a socket ends its silence alone."""
+"""A time limit for whole answers: a socket's time-out only limits the silence between two bytes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-class AnswerTooSlow(Exception):
-    """An answer took longer than allowed; no OSError, which the libraries in between would take for their own."""
+class ResponseTooSlow(Exception):
+    """An answer took longer than allowed. Not an OSError, which the libraries in between would handle themselves."""
 
 
 def limit_time(pool: HTTPConnectionPool, seconds: float) -> None:
-    """Let no answer to the pool's connections take longer than so many seconds, headers included.
+    """Limit answers on the pool's connections to a number of seconds, headers included.
 
-    Reading it further then raises AnswerTooSlow, at the latest when the socket's own time-out is over.
+    After that, reading raises ResponseTooSlow, at the latest when the socket's own time-out is over.
     """
     connection = pool.ConnectionCls
     if "response_class" not in vars(connection):
@@ -55,7 +55,7 @@ class _Limited(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         if time.monotonic() > self._deadline:
-            raise AnswerTooSlow
+            raise ResponseTooSlow
         return self._stream.readinto(buffer)
 
     def close(self) -> None:

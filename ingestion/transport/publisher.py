@@ -1,4 +1,4 @@
-"""The client of publishers: polite, patient with passing failures, silent about secrets."""
+"""The client for publishers: rate-limited, retries transient failures, keeps secrets out of messages."""
 
 import math
 import random
@@ -12,27 +12,27 @@ from ingestion.errors import FetchFailed, UsageError
 from ingestion.transport import redaction
 from ingestion.transport.errors import NotPublished
 from ingestion.transport.retry import ALWAYS, Failure, Policy, throttled
-from ingestion.transport.session import Answer, Bounds, Cause, NoAnswer, Session
+from ingestion.transport.session import Bounds, Cause, NoResponse, Response, Session
 
 BOUNDS = Bounds(max_bytes=64 * 2**20, silence_seconds=30, total_seconds=600)
 CHALLENGE_MARKS = (b"Just a moment", b"cf-chl", b"cf_chl")
 
 _CHECK_ADDRESS = "check the http or https address, its redirects and the certificates of this machine"
 _REMEDIES = {
-    Cause.SILENT: ("come back later", ALWAYS),
-    Cause.BROKEN_OFF: ("come back later", ALWAYS),
-    Cause.UNREACHABLE: ("check the connection or come back later", ALWAYS),
-    Cause.TOO_SLOW: ("check the connection or come back later", 0),
+    Cause.SILENT: ("try again later", ALWAYS),
+    Cause.BROKEN_OFF: ("try again later", ALWAYS),
+    Cause.UNREACHABLE: ("check the connection or try again later", ALWAYS),
+    Cause.TOO_SLOW: ("check the connection or try again later", 0),
     Cause.TOO_LARGE: ("check the address or raise the limit", 0),
-    Cause.DOWNGRADED: ("ask the publisher for a safe address", 0),
+    Cause.DOWNGRADED: ("ask the publisher for an https address", 0),
     Cause.INVALID: (_CHECK_ADDRESS, 0),
 }
 
 
 class Http:
-    """GET with retries, back-off and a rate limit per host; meant for one thread.
+    """GET with retries, back-off and a rate limit per host; for one thread.
 
-    Connection errors, time-outs, bodies cut short, 429 and 5xx are tried up to `attempts` times. The usual proxy and
+    Connection errors, time-outs, truncated bodies, 429 and 5xx are tried up to `attempts` times. The proxy and
     certificate settings of the machine apply.
 
     Raises:
@@ -61,7 +61,7 @@ class Http:
         self._policy = Policy(lambda attempt: 2 ** (attempt - 1) + random.random(), attempts, sleep)
 
     def get(self, url: str) -> Served:
-        """What `url` serves with status 200, decompressed; `Served.url` is `url` to the letter.
+        """What `url` serves with status 200, decompressed; `Served.url` is `url` unchanged.
 
         Raises:
             NotPublished: the answer was 404.
@@ -71,7 +71,7 @@ class Http:
 
     def _attempt(self, url: str, attempt: int) -> Served | Failure:
         answer = self._session.request(url, redaction.page(url), headers=self._headers)
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, NoResponse):
             failure = Failure(FetchFailed, answer.reason, *_REMEDIES[answer.cause])
         elif answer.status != 200:
             failure = _refusal(answer)
@@ -96,20 +96,20 @@ class _Pace:
         self._free_at[host] = self._monotonic() + self._interval
 
 
-def _refusal(answer: Answer) -> Failure:
-    """What an answer other than 200 means."""
+def _refusal(answer: Response) -> Failure:
+    """The failure that an answer other than 200 means."""
     reason = f"{redaction.page(answer.url)} answered {answer.status}"
     if answer.status == 404:
-        remedy = "nothing is published there (yet), so come back later or check the address"
+        remedy = "nothing is published there (yet), so try again later or check the address"
         return Failure(NotPublished, reason, remedy)
     if answer.status == 403 and _is_challenge(answer):
-        remedy = "come back later, or place a saved page into the archive for a replay"
+        remedy = "try again later, or put a saved page into an archive folder and replay it"
         return Failure(FetchFailed, f"{reason} with a challenge page for browsers", remedy)
     if answer.status == 429 or answer.status >= 500:
         return throttled(FetchFailed, reason, answer.headers)
     return Failure(FetchFailed, reason, "check the address and whether its publisher allows this client")
 
 
-def _is_challenge(answer: Answer) -> bool:
-    """Whether Cloudflare asks for a browser, by its header or by the start of the page."""
+def _is_challenge(answer: Response) -> bool:
+    """Whether it is Cloudflare's challenge for browsers, by its header or its page."""
     return "cf-mitigated" in answer.headers or any(mark in answer.content for mark in CHALLENGE_MARKS)

@@ -1,4 +1,4 @@
-"""What of an address may be shown. Userinfo, query and, with providers, the path hold keys."""
+"""Which parts of an address may be shown: userinfo, query and, for providers, the path can be secret."""
 
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-# Shorter parts of an address (v2, rpc, eth) are no keys, and cutting them would garble the server's words.
+# Shorter parts of an address (v2, rpc, eth) are not keys; removing them would garble the server's message.
 SECRET_LENGTH = 6
 
 
 def page(url: str) -> str:
-    """scheme://host/path of `url`; "The address" where it is misspelt, since all of it may then be secret."""
+    """scheme://host/path of `url`; "The address" where it is malformed, since all of it may then be secret."""
     try:
         shown = parse_url(url)._replace(auth=None, query=None, fragment=None)
     except LocationParseError:
@@ -21,9 +21,9 @@ def page(url: str) -> str:
 
 
 def origin(url: str) -> str | None:
-    """scheme://host:port of `url`; None where it is no http or https address.
+    """scheme://host:port of `url`; None where it is not an http or https address.
 
-    An @ in its path is taken for the end of a password with a slash in it, whose start would else pass for the host.
+    An @ in the path may end a password that has a slash in it, whose start would then look like the host.
     """
     try:
         parts = urlsplit(url)
@@ -34,7 +34,7 @@ def origin(url: str) -> str | None:
 
 
 def secrets(url: str) -> list[str]:
-    """What of `url` must never be shown, as it stands there and decoded, the longest first."""
+    """The parts of `url` that must never be shown, encoded and decoded, the longest first."""
     parts = urlsplit(url)
     values = [each.partition("=")[2] for each in parts.query.split("&")]
     decoded = [value for _, value in parse_qsl(parts.query)]
@@ -44,8 +44,8 @@ def secrets(url: str) -> list[str]:
     return sorted(forms, key=len, reverse=True)
 
 
-def redacted(words: str, secrets: Sequence[str], length: int) -> str:
-    """`words` without secrets, cut to `length` only afterwards: a secret cut in half would no longer be recognised."""
+def redacted(text: str, secrets: Sequence[str], length: int) -> str:
+    """`text` without secrets, truncated to `length` afterwards: half a secret would no longer be recognised."""
     for secret in secrets:
-        words = words.replace(secret, "…")
-    return words[:length]
+        text = text.replace(secret, "…")
+    return text[:length]

@@ -1,4 +1,4 @@
-"""Whether and when a request that failed is sent again."""
+"""Whether and when a failed request is sent again."""
 
 import math
 import time
@@ -12,21 +12,21 @@ from urllib3.exceptions import InvalidHeader
 from ingestion.errors import IngestionError
 
 MAX_RETRY_AFTER_SECONDS = 120
-# The patience of failures whose attempts alone are counted.
+# The patience of failures that only the number of attempts limits.
 ALWAYS = math.inf
 
 Result = TypeVar("Result")
 
 
 class Failure(NamedTuple):
-    """How an attempt ended. Returned, not raised: no exception that holds a secret then becomes another's context.
+    """How an attempt failed. Returned, not raised, so that no exception with a secret becomes another's context.
 
     Attributes:
-        error: makes the error to be raised from its text.
+        error: makes the error to raise from its text.
         reason: what went wrong.
-        remedy: what a user can do; none where a caller says so.
-        patience: seconds that may be waited in sum for a better outcome; 0 for a failure that lasts.
-        retry_after: seconds the server asks to wait, 0 where it does not.
+        remedy: what a user can do; empty where the caller adds it.
+        patience: seconds to wait in total for a better outcome; 0 for a permanent failure.
+        retry_after: seconds the server asks to wait; 0 where it does not ask.
     """
 
     error: Callable[[str], IngestionError]
@@ -45,9 +45,9 @@ class Policy:
     """How often to try and how long to wait.
 
     Attributes:
-        backoff: seconds to wait after the n-th attempt, counted from 1, where the server does not say.
-        attempts: how often a request is sent at most.
-        sleep: waits so many seconds.
+        backoff: seconds to wait after the n-th attempt, counted from 1, where the server does not say how long.
+        attempts: the most times a request is sent.
+        sleep: waits for a number of seconds.
     """
 
     backoff: Callable[[int], float]
@@ -55,10 +55,10 @@ class Policy:
     sleep: Callable[[float], None] = time.sleep
 
     def retry(self, send: Callable[[int], Result | Failure]) -> Result:
-        """What `send` gives, called with the number of the attempt until that is no failure.
+        """The first result of `send` that is not a failure; it is called with the number of the attempt.
 
         Raises:
-            the error of the failure that lasted, or that the attempts or the patience ended with.
+            the error of the last failure, once it is permanent, or attempts or patience are used up.
         """
         attempt, waited = 1, 0.0
         while isinstance(outcome := send(attempt), Failure):
@@ -72,15 +72,15 @@ class Policy:
 
 
 def throttled(error: Callable[[str], IngestionError], reason: str, headers: Mapping[str, str]) -> Failure:
-    """The failure of a server that asks to come later; one that lasts where it asks for a long wait."""
+    """The failure of a server that asks for a pause; permanent where it asks for a long one."""
     seconds = retry_after(headers)
     if seconds > MAX_RETRY_AFTER_SECONDS:
-        return Failure(error, reason, f"come back in {math.ceil(seconds / 60)} minutes or later, as it asks")
-    return Failure(error, reason, "come back later", ALWAYS, seconds)
+        return Failure(error, reason, f"try again in {math.ceil(seconds / 60)} minutes or later, as it asks")
+    return Failure(error, reason, "try again later", ALWAYS, seconds)
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds the server asks to wait; 0 where it does not say so legibly."""
+    """Seconds the server asks to wait; 0 where it names none that can be read."""
     try:
         return Retry().parse_retry_after(headers.get("Retry-After", "0"))
     except (InvalidHeader, ValueError, OverflowError):

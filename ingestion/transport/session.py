@@ -1,4 +1,4 @@
-"""One session of HTTP requests: each gives an answer, or says why there is none. Bounded in bytes and in time."""
+"""HTTP requests bounded in bytes and in time: each returns an answer, or why there is none."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -12,23 +12,23 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3 import HTTPConnectionPool
 
-from ingestion.transport.deadline import AnswerTooSlow, limit_time
+from ingestion.transport.deadline import ResponseTooSlow, limit_time
 
-# Read in pieces of 10 kB, as requests does by itself, an answer costs three times the CPU.
+# With pieces of 10 kB, the default of requests, an answer costs three times the CPU.
 PIECE_BYTES = 2**20
-# As much as is read of an answer that is no 200: its words, not its contents.
+# How much of an answer other than 200 is read: only its message matters.
 REFUSAL_BYTES = 2**16
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one answer may cost.
+    """The limits of one answer.
 
     Attributes:
         max_bytes: of its body, decompressed.
-        silence_seconds: for the connection, and without a byte from the server.
-        total_seconds: from the request to the last byte, each redirect on its own; a server that sends a byte now and
-            then is never silent.
+        silence_seconds: to connect, and between bytes from the server.
+        total_seconds: from the request to the last byte, for each redirect separately; a server that sends a byte now
+            and then is never silent.
     """
 
     max_bytes: int
@@ -36,8 +36,8 @@ class Bounds:
     total_seconds: float
 
 
-class Answer(NamedTuple):
-    """What the server answered: `url` after redirects, `content` decompressed, of a status other than 200 its start."""
+class Response(NamedTuple):
+    """What the server answered: `url` after redirects, `content` decompressed (its start where status is not 200)."""
 
     url: str
     status: int
@@ -56,11 +56,11 @@ class Cause(Enum):
     DOWNGRADED = auto()
     """A redirect leads from https to http."""
     INVALID = auto()
-    """The address, a redirect or a certificate is none that can be used."""
+    """The address, a redirect or a certificate cannot be used."""
 
 
-class NoAnswer(NamedTuple):
-    """Why there is no answer, and the words for it, without secrets."""
+class NoResponse(NamedTuple):
+    """Why there is no answer, as a cause and as text without secrets."""
 
     cause: Cause
     reason: str
@@ -71,9 +71,9 @@ class Session:
 
     Args:
         bounds: of each answer.
-        connections: kept open to a host.
+        connections: kept open per host.
         trust_env: whether the machine's settings for proxies, certificates and logins apply.
-        follow_redirects: whether to go where an answer leads, though never from https to http.
+        follow_redirects: whether to follow redirects, but never from https to http.
         before_request: called with the host before each request, redirects included.
     """
 
@@ -105,7 +105,7 @@ class Session:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[bytes, bytes] | None = None,
-    ) -> Answer | NoAnswer:
+    ) -> Response | NoResponse:
         """GET `url`, or POST `body` there.
 
         Args:
@@ -124,30 +124,32 @@ class Session:
                 stream=True,
             ) as response:
                 content = _content(response, bounds.max_bytes) if response.status_code == 200 else _start(response)
-                answer = Answer(response.url, response.status_code, response.headers, content)
+                answer = Response(response.url, response.status_code, response.headers, content)
         except _Downgrade:
-            return NoAnswer(Cause.DOWNGRADED, f"{shown} redirects from https to http")
+            return NoResponse(Cause.DOWNGRADED, f"{shown} redirects from https to http")
         except _TooLarge:
-            return NoAnswer(Cause.TOO_LARGE, f"{shown} serves more than {bounds.max_bytes} bytes")
-        except AnswerTooSlow:
-            return NoAnswer(Cause.TOO_SLOW, f"{shown} did not finish its answer within {bounds.total_seconds:g} s")
+            return NoResponse(Cause.TOO_LARGE, f"{shown} serves more than {bounds.max_bytes} bytes")
+        except ResponseTooSlow:
+            return NoResponse(Cause.TOO_SLOW, f"{shown} did not finish its answer within {bounds.total_seconds:g} s")
         except requests.ReadTimeout:
-            return NoAnswer(Cause.SILENT, f"{shown} did not answer within {bounds.silence_seconds:g} s")
+            return NoResponse(Cause.SILENT, f"{shown} did not answer within {bounds.silence_seconds:g} s")
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
-            return NoAnswer(Cause.BROKEN_OFF, f"{shown} broke off or garbled its answer")
+            return NoResponse(Cause.BROKEN_OFF, f"{shown} broke off or garbled its answer")
         except requests.ConnectionError as error:
-            return NoAnswer(Cause.UNREACHABLE, f"{shown} could not be reached or went silent ({type(error).__name__})")
+            return NoResponse(
+                Cause.UNREACHABLE, f"{shown} could not be reached or went silent ({type(error).__name__})"
+            )
         except (OSError, ValueError) as error:
-            return NoAnswer(Cause.INVALID, f"{shown} could not be requested ({type(error).__name__})")
+            return NoResponse(Cause.INVALID, f"{shown} could not be requested ({type(error).__name__})")
         return answer
 
 
 class _Downgrade(requests.RequestException):
-    """A redirect leads from https to a scheme anyone on the way can read."""
+    """A redirect leads from https to an unencrypted scheme."""
 
 
 class _TooLarge(Exception):
-    """The body exceeds its bound."""
+    """The body exceeds its limit."""
 
 
 def _content(response: requests.Response, max_bytes: int) -> bytes:
@@ -162,14 +164,14 @@ def _content(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def _start(response: requests.Response) -> bytes:
-    """The start of a body, as far as it comes."""
+    """The start of a body, as far as it arrives."""
     start = b""
     try:
         for piece in _pieces(response, REFUSAL_BYTES):
             start += piece
             if len(start) >= REFUSAL_BYTES:
                 break
-    except (requests.RequestException, AnswerTooSlow):
+    except (requests.RequestException, ResponseTooSlow):
         pass
     return start[:REFUSAL_BYTES]
 
@@ -185,7 +187,7 @@ class _Requests(requests.Session):
         self._follow_redirects = follow_redirects
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Where to go next; the redirect's own body, which requests would read without a limit, is dropped."""
+        """The redirect's target; its body is dropped, since requests would read it without a limit."""
         target = super().get_redirect_target(resp) if self._follow_redirects else None
         if target is not None:
             resp.close()
@@ -195,7 +197,7 @@ class _Requests(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Says when a request goes out, and ends answers that take too long."""
+    """Calls `before_request`, and limits the time of answers."""
 
     def __init__(self, connections: int, total_seconds: float, before_request: Callable[[str], None]):
         super().__init__(pool_maxsize=connections)

@@ -3,7 +3,7 @@
 -- shown: chart 80
 -- marts: onchain_age_bands_daily
 -- reading: Youngest on top, oldest at the foot: where the older parts shrink, old coins moved.
--- empty: No chain is held yet: `flowhouse ingest bitcoin` reads a node.
+-- empty: No chain is stored yet: `flowhouse ingest bitcoin` reads a node.
 
 with shown as (
     select *, max(value_date) over () as newest

@@ -1,7 +1,7 @@
-"""The questions flowhouse answers: each is one SQL file of this folder, which says in front matter where it is shown.
+"""The questions that flowhouse answers: one SQL file each in this folder, whose front matter says where it is shown.
 
 Leading comments `-- key: value` are the front matter; a line that begins with `--` and three spaces continues the value
-above. The queries run on the published warehouse as it stands, and translate to Spark word for word.
+above. The queries run on the published warehouse, and on Spark without changes.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 Place = Literal["build", "claims", "card", "chart", "table", "example", "report"]
 """Printed by `flowhouse build` or `flowhouse claims`; a card, chart or table of the report; an example in the README
-and on the SQL page; a part of the report that its page places by name."""
+and on the SQL page; a part of the report that its page looks up by name."""
 
 FRONT_MATTER = re.compile(r"(?:--.*\n)+")
 FIELD = re.compile(r"^-- (\w+): (.*(?:\n--   .*)*)", re.MULTILINE)
@@ -22,7 +22,7 @@ OPTIONAL = {"marts", "reading", "empty"}
 
 
 class AnswerMalformed(ValueError):
-    """An answer's front matter lacks a key, or has one that nothing reads."""
+    """An answer's front matter lacks a key, or has an unknown one."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Answer:
 
     Attributes:
         name: the name of its file; in the report also its anchor and, for a chart, the name of its PNG.
-        question: the question, or the title under which the answer stands.
-        grain: what a row is.
-        shown: where it is shown, each place with the answer's rank there.
-        marts: the marts that the query reads, the first of which it is mainly about.
+        question: the question, or the title of the answer.
+        grain: what a row stands for.
+        shown: where it is shown: its rank by place.
+        marts: the marts that the query reads, the main one first.
         reading: how to read it in the report, in a sentence or two.
         empty: what the report says where there are no rows.
         sql: the query; its column names are the headings, and `?` is a parameter.
@@ -83,12 +83,12 @@ def answers() -> Mapping[str, Answer]:
 
 
 def shown_in(place: Place) -> tuple[Answer, ...]:
-    """The answers of a place, in the order in which it shows them."""
+    """The answers shown in a place, in order of rank."""
     return tuple(sorted((one for one in answers().values() if place in one.shown), key=lambda one: one.shown[place]))
 
 
 def _places(name: str, shown: str) -> dict[str, int]:
-    """`build 10, example 20` as ranks by place; a place that names its answers needs no rank."""
+    """`build 10, example 20` as ranks by place; places that look answers up by name need no rank."""
     places = {}
     for place, _, rank in (part.partition(" ") for part in shown.split(", ")):
         if place not in get_args(Place):

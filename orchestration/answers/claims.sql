@@ -2,9 +2,9 @@
 -- grain: One row per claim.
 -- shown: report
 -- marts: claims
--- reading: Sentences that were published with a number in them, and whether the warehouse bears them out. Tolerances
---   were fixed before looking; a false claim is no fault of the data.
--- empty: No claims are held.
+-- reading: Sentences that were published with a number in them, and whether the warehouse supports them. Tolerances
+--   were fixed beforehand; a false claim is not an error in the data.
+-- empty: There are no claims.
 
 select
     claim_id as claim,

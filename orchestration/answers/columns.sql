@@ -1,8 +1,8 @@
 -- question: Marts and their columns
 -- grain: One row per column of a mart.
 -- shown: report
--- reading: Every table of the published database: what a row is, and what each column means.
--- empty: The database holds no marts.
+-- reading: Every table of the published database: what a row stands for, and what each column means.
+-- empty: The database has no marts.
 
 select
     tables.table_name as mart,

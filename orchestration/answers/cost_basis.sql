@@ -2,9 +2,9 @@
 -- grain: One row per range of US$ 5,000.
 -- shown: chart 70
 -- marts: onchain_cost_basis
--- reading: Each bar holds the coins that last moved in that range of US$ 5,000. Coins that moved before there was a
---   price are left out.
--- empty: No chain is held yet: `flowhouse ingest bitcoin` reads a node.
+-- reading: Each bar is the coins that last moved at prices in that range of US$ 5,000. Coins that moved before there
+--   was a price are left out.
+-- empty: No chain is stored yet: `flowhouse ingest bitcoin` reads a node.
 
 with shown as (
     select *, max(value_date) over () as newest

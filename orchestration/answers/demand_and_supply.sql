@@ -3,8 +3,8 @@
 -- shown: chart 30
 -- marts: demand_vs_supply_weekly
 -- reading: Blue is what the funds took in, orange what was issued and what the supply of long-term holders fell by;
---   above them stands the share that funds absorbed. Coins let go need not have been sold; a week marked * is touched
---   by a known internal move and is not drawn.
+--   above them is the share that funds absorbed. Coins let go need not have been sold; a week marked * has a
+--   known internal move and is not drawn.
 -- empty: No week has both flows of funds and a supply of long-term holders yet.
 
 with ranked as (

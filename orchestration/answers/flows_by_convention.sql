@@ -4,7 +4,7 @@
 -- marts: etf_flows_weekly
 -- reading: Blue counts the shares on the day they were traded, orange on the day the issuer counted them, one session
 --   later: the two can differ in sign. A pale bar is a week that is not complete.
--- empty: No share counts of IBIT are held yet.
+-- empty: No share counts of IBIT are stored yet.
 
 select
     week_start_date as week,

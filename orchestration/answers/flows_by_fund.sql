@@ -2,9 +2,9 @@
 -- grain: One row per fund and week, and per week one of all funds together.
 -- shown: chart 10
 -- marts: etf_flows_weekly, etf_market_flows_weekly
--- reading: Blue is money in, orange money out; the stronger, the more. Weeks go by trade date and start on the Monday
---   shown; a pale cell is not complete.
--- empty: No weekly flows by fund are held yet: run `flowhouse build --live` or replay an archive.
+-- reading: Blue is money in, orange money out; a stronger colour is more. Weeks are by trade date and start on the
+--   Monday shown; a pale cell is incomplete.
+-- empty: No weekly flows by fund are stored yet: run `flowhouse build --live` or replay an archive.
 
 with flows as (
     select week_start_date, 'All funds' as fund, 0 as place, net_flow_usd, is_complete

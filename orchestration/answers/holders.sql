@@ -3,7 +3,7 @@
 -- shown: card 30
 -- marts: onchain_lth_flows_daily, etf_market_flows_weekly
 -- reading: Net change of supply, and coins spent. Gross of internal moves: value of coins moved, not sale proceeds.
--- empty: No supply of long-term holders is held for that week.
+-- empty: No supply of long-term holders is stored for that week.
 
 with newest as (
     select max(week_start_date) as week_start_date

@@ -3,7 +3,7 @@
 -- shown: card 20
 -- marts: etf_flows_weekly, etf_market_flows_weekly
 -- reading: The same shares by the date of the trade, and by the date on which the issuer counts them, a session later.
--- empty: No complete week of IBIT is held yet.
+-- empty: No complete week of IBIT is stored yet.
 
 with newest as (
     select max(week_start_date) as week_start_date

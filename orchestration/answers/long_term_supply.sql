@@ -3,8 +3,8 @@
 -- shown: chart 40
 -- marts: onchain_holder_supply_daily
 -- reading: A line per series and definition of long-term. The axis does not start at zero; a sudden step may be a move
---   inside one owner.
--- empty: No supply of long-term holders is held yet: `flowhouse ingest bitcoin` reads a node.
+--   between one owner's wallets.
+-- empty: No supply of long-term holders is stored yet: `flowhouse ingest bitcoin` reads a node.
 
 with shown as (
     select *, max(value_date) over () as newest

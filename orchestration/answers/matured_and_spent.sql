@@ -4,7 +4,7 @@
 -- marts: onchain_lth_flows_daily
 -- reading: Blue coins turned 155 days old, orange ones were spent, the dark mark is the net change. Gross of internal
 --   moves: value of coins moved, not sale proceeds.
--- empty: No chain is held yet: `flowhouse ingest bitcoin` reads a node.
+-- empty: No chain is stored yet: `flowhouse ingest bitcoin` reads a node.
 
 with shown as (
     select *, cast(date_trunc('week', value_date) as date) as week, max(value_date) over () as newest

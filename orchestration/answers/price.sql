@@ -3,8 +3,8 @@
 -- shown: chart 60
 -- marts: market_price_trend_daily, onchain_value_daily
 -- reading: Below the 200-day mean the trend points down; below the realized price the average coin is held at a loss. A
---   line that is missing needs more history than is held.
--- empty: No prices are held yet.
+--   line that is missing needs more history than is stored.
+-- empty: No prices are stored yet.
 
 with recent as (
     select *
@@ -13,7 +13,7 @@ with recent as (
         asset = 'BTC' and price_date > (select max(price_date) from marts.market_price_trend_daily) - interval 180 day
 ),
 
--- the venue with the most of these days, of several the first by name
+-- the venue with most of these days; among equals, the first by name
 venues as (
     select venue
     from recent

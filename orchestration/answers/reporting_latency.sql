@@ -2,8 +2,8 @@
 -- grain: One row per session.
 -- shown: chart 90
 -- marts: etf_reporting_latency
--- reading: Until then its total was partial. A long time may be one in which nobody looked. Orange: some partial total
---   had the opposite sign of the final one.
+-- reading: Until then its total was partial. A long time may be one without captures. Orange: some partial total had
+--   the opposite sign of the final one.
 -- empty: No session was watched from its first figure to its last: every one was complete when first looked at.
 
 select

@@ -2,9 +2,9 @@
 -- grain: One row per day, network, protocol, kind of event and coin.
 -- shown: table 20
 -- marts: onchain_defi_liquidations_daily, onchain_vault_outflows_daily
--- reading: Loans closed by force with the collateral seized for them, and coins that left a vault, by day. US$ stand
---   where the coin has a price.
--- empty: No liquidation and no outflow of a vault is held.
+-- reading: Loans closed by force with the collateral seized for them, and coins that left a vault, by day. US$ are
+--   shown where the coin has a price.
+-- empty: No liquidation and no outflow of a vault is stored.
 
 select
     value_date as day,

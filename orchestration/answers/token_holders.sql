@@ -2,10 +2,10 @@
 -- grain: One row per token and network.
 -- shown: table 10
 -- marts: onchain_tokens, onchain_token_supply_daily, onchain_token_flows_daily, onchain_holder_supply_daily
--- reading: Coins wrapped on account chains: what stands, who holds it how long, and how much went to exchanges and came
---   from them over the last seven days held. Coins are matched first in, first out; a token that is not matched says
+-- reading: Coins wrapped on account chains: supply, how long it is held, and how much went to exchanges and came from
+--   them over the last seven days stored. Coins are matched first in, first out; a token that is not matched says
 --   why.
--- empty: No account chain is held: `flowhouse ingest evm --rpc URL` reads one.
+-- empty: No account chain is stored: `flowhouse ingest evm --rpc URL` reads one.
 
 with exchanges as (
     select
@@ -26,19 +26,19 @@ select
     tokens.last_date as day,
     supply.supply_native as supply,
     supply.holders,
-    held.lth_native as "held 155 days or more",
+    long_term.lth_native as "held 155 days or more",
     exchanges.sent_native as "to exchanges",
     exchanges.taken_native as "from exchanges",
     coalesce(tokens.unmatched_because, '') as "not matched"
 from marts.onchain_tokens as tokens
 left join marts.onchain_token_supply_daily as supply
     on tokens.asset = supply.asset and tokens.network = supply.network and tokens.last_date = supply.value_date
-left join marts.onchain_holder_supply_daily as held
+left join marts.onchain_holder_supply_daily as long_term
     on
-        tokens.asset = held.asset
-        and tokens.network = held.network
-        and tokens.last_date = held.value_date
-        and held.series = 'derived'
-        and held.definition_id = 'age_155d_step'
+        tokens.asset = long_term.asset
+        and tokens.network = long_term.network
+        and tokens.last_date = long_term.value_date
+        and long_term.series = 'derived'
+        and long_term.definition_id = 'age_155d_step'
 left join exchanges on tokens.asset = exchanges.asset and tokens.network = exchanges.network
 order by tokens.network, tokens.asset

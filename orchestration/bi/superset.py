@@ -1,9 +1,9 @@
-"""Apache Superset on the published warehouse: the connection, every mart as a data set, and a dashboard to start from.
+"""Apache Superset on the published warehouse: the connection, a data set per mart, and a dashboard to start from.
 
     python -m orchestration.bi.superset --url http://127.0.0.1:8088 --user admin
 
-Everything goes through Superset's API. Run it again after an upgrade: what it made is brought up to date, what you
-made is left alone.
+Everything goes through Superset's API. Run it again after an upgrade: it updates what it created, and leaves your
+own charts and dashboards alone.
 """
 
 import json
@@ -23,18 +23,18 @@ SCHEMA = "marts"
 TIMEOUT_SECONDS = 60
 DAY_FORMAT = "%Y-%m-%d"
 ROW_LIMIT = 50_000
-"""As many as Superset allows; all of Bitcoin's days are 6,000 rows a line."""
+"""The most that Superset allows; all of Bitcoin's days are 6,000 rows a line."""
 OPTIONS = "access_mode=read_only&enable_external_access=false&lock_configuration=true"
-"""No lock that a build would meet, and no way from a query to the other files of the machine."""
+"""No lock that would stop a build, and no access from a query to other files of the machine."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart of the dashboard; filters and series together name every key column of its mart, so nothing is mixed.
+    """One chart of the dashboard. Filters and series together name every key column of its mart, so no keys are mixed.
 
     Attributes:
         kind: `bar` or `line` over `date`, or `table` of whole rows.
-        measures: the columns drawn, or all that the table shows beside its date.
+        measures: the columns drawn, or those that the table shows after its date.
         filters: values of key columns; None keeps the rows in which the column has a value.
     """
 
@@ -109,7 +109,7 @@ class Superset:
     """A session with a Superset server.
 
     Raises:
-        SupersetRefused: nobody answers at the address, or the user and password are not known there.
+        SupersetRefused: no server answers at the address, or it rejects user and password.
     """
 
     def __init__(self, url: str, user: str, password: str):
@@ -123,23 +123,23 @@ class Superset:
         """The JSON answer to one request.
 
         Raises:
-            SupersetRefused: nobody answers, or the answer is an error.
+            SupersetRefused: no server answers, or the answer is an error.
         """
         try:
             address, params = self._root + path, {"q": json.dumps(query)} if query else None
             answer = self._session.request(method, address, params=params, json=body, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
             reason = type(error).__name__
-            raise SupersetRefused(f"Nobody answers at {self._root} ({reason}): start Superset first.") from None
+            raise SupersetRefused(f"No server answers at {self._root} ({reason}): start Superset first.") from None
         if answer.status_code == 401:
-            raise SupersetRefused("Superset does not know this user and password: check --user and SUPERSET_PASSWORD.")
+            raise SupersetRefused("Superset rejects this user and password: check --user and SUPERSET_PASSWORD.")
         if not answer.ok:
-            said = " ".join(answer.text.split())[:300]
-            raise SupersetRefused(f"Superset answered {answer.status_code} to {method} {path}: {said}")
+            message = " ".join(answer.text.split())[:300]
+            raise SupersetRefused(f"Superset answered {answer.status_code} to {method} {path}: {message}")
         return answer.json()
 
     def find(self, kind: str, **values: str | int) -> int | None:
-        """The id of the one that has these values, or None."""
+        """The id of the object with these values, or None."""
         filters = [
             {"col": name, "opr": "rel_o_m" if name == "database" else "eq", "value": value}
             for name, value in values.items()
@@ -148,7 +148,7 @@ class Superset:
         return found[0] if found else None
 
     def put(self, kind: str, body: dict, **values: str | int) -> int:
-        """Bring the one that has these values up to date, or make it; returns its id."""
+        """Update the object with these values, or create it; returns its id."""
         known = self.find(kind, **values)
         if known is None:
             return self.ask("post", f"{kind}/", body | values)["id"]
@@ -157,10 +157,10 @@ class Superset:
 
 
 def set_up(superset: Superset, warehouse: Path) -> str:
-    """Make connection, data sets, charts and dashboard; returns the dashboard's path.
+    """Create or update connection, data sets, charts and dashboard; returns the dashboard's path.
 
     Args:
-        warehouse: the published file as the Superset server sees it; through `latest`, so that it stays current.
+        warehouse: the published file as the Superset server sees it, through `latest` to stay current.
     """
     uri = f"duckdb:///{warehouse}?{OPTIONS}"
     database = superset.put("database", {"sqlalchemy_uri": uri, "expose_in_sqllab": True}, database_name=NAME)
@@ -183,7 +183,7 @@ def marts(superset: Superset, database: int) -> list[str]:
 
 
 def dataset(superset: Superset, database: int, mart: str) -> int:
-    """The data set of a mart, with the columns it has now and what the warehouse says of each; returns its id."""
+    """Create or refresh the data set of a mart with its present columns; returns its id."""
     known = superset.find("dataset", table_name=mart, schema=SCHEMA, database=database)
     if known is None:
         return superset.ask("post", "dataset/", {"database": database, "schema": SCHEMA, "table_name": mart})["id"]
@@ -192,7 +192,7 @@ def dataset(superset: Superset, database: int, mart: str) -> int:
 
 
 def content(chart: Chart, dataset: int) -> dict:
-    """A chart as Superset stores it: what its editor shows, and the query that the API answers with."""
+    """A chart as Superset stores it: the editor's form, and the query for its data."""
     form = {"viz_type": VIZ_TYPES[chart.kind], "datasource": f"{dataset}__table", "row_limit": ROW_LIMIT}
     query = {
         "row_limit": form["row_limit"],
@@ -235,7 +235,7 @@ def content(chart: Chart, dataset: int) -> dict:
 
 
 def layout(charts: list[int]) -> dict:
-    """Two charts to a row of the dashboard."""
+    """A dashboard with two charts per row."""
     rows = [f"ROW-{number}" for number in range((len(charts) + 1) // 2)]
     parts = {
         "DASHBOARD_VERSION_KEY": "v2",
@@ -258,11 +258,13 @@ def layout(charts: list[int]) -> dict:
 
 
 @click.command()
-@click.option("--url", default="http://127.0.0.1:8088", show_default=True, help="Where Superset answers.")
-@click.option("--user", envvar="SUPERSET_USER", default="admin", show_default=True, help="One who may make databases.")
-@click.option("--password", envvar="SUPERSET_PASSWORD", prompt=True, hide_input=True, help="Asked for when not set.")
+@click.option("--url", default="http://127.0.0.1:8088", show_default=True, help="Superset's address.")
 @click.option(
-    "--warehouse", type=click.Path(path_type=Path), help="The published file, where Superset sees it elsewhere."
+    "--user", envvar="SUPERSET_USER", default="admin", show_default=True, help="A user who may create databases."
+)
+@click.option("--password", envvar="SUPERSET_PASSWORD", prompt=True, hide_input=True, help="Prompted for when not set.")
+@click.option(
+    "--warehouse", type=click.Path(path_type=Path), help="The published file, if Superset sees it under another path."
 )
 @home_option
 def main(url: str, user: str, password: str, warehouse: Path | None, root: Path | None) -> None:

@@ -14,7 +14,7 @@ from orchestration.cli.output import print_rows
 @format_option
 @home_option
 def claims(claim: str | None, form: str, root: Path | None) -> None:
-    """Published statements and what the warehouse says to them; with CLAIM, each way it was checked.
+    """List published claims with their verdicts; with CLAIM, each check of it.
 
     \b
     flowhouse claims

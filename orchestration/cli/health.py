@@ -22,20 +22,20 @@ STATUS_COLUMNS = {
     "next due": "due_at",
     "state": "state",
 }
-"""Headings for people, and the names that programs see."""
+"""Headings of the table, and the names in CSV and JSON."""
 
 
 @click.command()
 @format_option
 @home_option
 def status(form: str, root: Path | None) -> None:
-    """Say what was last seen of each source and chain, and what is due; exits 1 when something is stale or failed.
+    """Show what was last seen of each source and chain, and what is due next; exits 1 if something is stale or failed.
 
     \b
     flowhouse status
     flowhouse status --format json
 
-    Other formats than the table hold the sources alone.
+    CSV and JSON have the sources alone.
     """
     from orchestration.health import status
 
@@ -58,8 +58,8 @@ def status(form: str, root: Path | None) -> None:
 
 
 @click.command()
-@click.option("--live", is_flag=True, help="Ask each publisher for a page and say what came.")
-@click.option("--evm", is_flag=True, help="Ask the provider of an account chain: FLOWHOUSE_EVM_RPC_URL.")
+@click.option("--live", is_flag=True, help="Fetch a page from each publisher and say what it has.")
+@click.option("--evm", is_flag=True, help="Check the provider of an account chain: FLOWHOUSE_EVM_RPC_URL.")
 @node_options
 @home_option
 def doctor(
@@ -72,7 +72,7 @@ def doctor(
     network: str,
     root: Path | None,
 ) -> None:
-    """Check settings, folders, disk and versions, and say what to do; exits 1 when something must be done.
+    """Check settings, folders, disk and versions, and say what to do; exits 1 if something needs fixing.
 
     \b
     flowhouse doctor --live
@@ -98,7 +98,7 @@ def doctor(
 
 
 def say_findings(home: Home) -> None:
-    """One line on the findings about publishers, where there are any."""
+    """Print one line on the findings about publishers, if there are any."""
     from orchestration.health.status import findings
 
     if found := findings(home):

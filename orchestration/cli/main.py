@@ -1,4 +1,4 @@
-"""`flowhouse …`: what a person or a scheduler types. Heavy imports wait until a command needs them."""
+"""The `flowhouse` command. Heavy imports wait until a subcommand needs them."""
 
 import click
 from filelock import Timeout
@@ -17,7 +17,7 @@ from orchestration.errors import BuildFailed
 
 
 class Commands(click.Group):
-    """Errors that have a name end in one sentence and their exit code; `--debug` shows where they came from."""
+    """Errors end in one sentence and an exit code; `--debug` shows the traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -53,4 +53,6 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, Timeout):
         return "Another flowhouse is writing to this home: wait until it is done."
-    return f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report what it says."
+    return (
+        f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report the traceback."
+    )

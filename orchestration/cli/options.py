@@ -1,4 +1,4 @@
-"""Options that commands share, and what they come to."""
+"""Options that commands share, and the values they become."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,11 +38,11 @@ class Moment(click.ParamType):
 
 
 def mode_options(command: Command) -> Command:
-    """The three ways to gather captures, of which at most one may be given."""
+    """--sample, --replay and --live, of which at most one may be given."""
     options = (
         click.option("--sample", is_flag=True, help="Read the bundled sample."),
         click.option("--replay", type=click.Path(path_type=Path), help="Read an archive folder."),
-        click.option("--live", is_flag=True, help="Ask the publishers."),
+        click.option("--live", is_flag=True, help="Fetch from the publishers."),
     )
     for option in options:
         command = option(command)
@@ -64,15 +64,15 @@ def node_options(command: Command) -> Command:
 
 
 def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
-    """The home that was asked for: the option's, else the setting's."""
+    """The home of the option, or else of the settings."""
     return Home(root or Settings.read().home, as_of)
 
 
 def ingest_mode(sample: bool, replay: Path | None, live: bool, upload: UserUpload | None = None) -> IngestMode:
-    """The one way to gather captures that was asked for.
+    """The ingest mode that the options ask for; `Held` without any.
 
     Raises:
-        UsageError: more than one was.
+        UsageError: more than one was given.
     """
     modes: list[IngestMode] = [Sample()] if sample else []
     modes += [Replay(replay)] if replay is not None else []

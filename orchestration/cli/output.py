@@ -11,7 +11,7 @@ from decimal import Decimal
 import click
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What could steer a terminal: texts come from publishers."""
+"""Characters that control a terminal: texts come from publishers."""
 UNBOUNDED = 10_000
 
 Row = tuple[object, ...]
@@ -29,13 +29,13 @@ def print_rows(columns: Sequence[str], rows: Sequence[Row], form: str = "table")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """A table that fits the terminal, numbers to the right; where it cannot fit, row by row with a line per column."""
+    """A table with numbers right-aligned; where it is wider than the terminal, row by row with a line per column."""
     from rich import box
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
 
-    # Off a terminal lines are as long as they need be: whoever reads them may cut or grep them.
+    # In a pipe or a file lines may be long, so that they can be cut and searched.
     console = Console(width=None if sys.stdout.isatty() else 400, markup=False, emoji=False, highlight=False)
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
@@ -68,7 +68,7 @@ def _to_text(value: object) -> str:
 
 
 def to_json(value: object) -> object:
-    """What JSON has no type for: decimals as numbers, days and times in ISO 8601."""
+    """A value that JSON has no type for: decimals become numbers, days and times ISO 8601."""
     if isinstance(value, Decimal):
         return float(value)
     return value.isoformat() if isinstance(value, date) else str(value)

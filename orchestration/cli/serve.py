@@ -13,7 +13,9 @@ PORT = 3000
 
 @click.command()
 @click.option("--port", default=PORT, show_default=True)
-@click.option("--live", is_flag=True, help="Scheduled runs ask the publishers; without it they read what is held.")
+@click.option(
+    "--live", is_flag=True, help="Scheduled runs fetch from the publishers; without it they read stored captures."
+)
 @home_option
 def serve(port: int, live: bool, root: Path | None) -> None:
     """Open Dagster's web UI and scheduler, on this machine only.
@@ -25,4 +27,4 @@ def serve(port: int, live: bool, root: Path | None) -> None:
     environment = open_home(root).dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
-    os.execve(sys.executable, command, environment)  # in our place, so that a signal to us stops it
+    os.execve(sys.executable, command, environment)  # replaces this process, so that signals reach it

@@ -10,7 +10,7 @@ from orchestration.cli.options import home_option, open_home
 @click.command()
 @home_option
 def install_sql_page(root: Path | None) -> None:
-    """Install DuckDB's browser edition from npm, once: builds then publish a page that answers SQL, sql.html.
+    """Install DuckDB's browser edition from npm, once: builds then publish sql.html, a page that runs SQL.
 
     \b
     flowhouse install-sql-page

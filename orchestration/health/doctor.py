@@ -1,4 +1,4 @@
-"""Whether this machine, its publishers and its nodes are fit for work: what `flowhouse doctor` says."""
+"""The checks of `flowhouse doctor`: this machine, the publishers, the nodes."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,14 +26,14 @@ FREE_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One thing looked at: whether it is well, and a sentence that says what it is or what to do."""
+    """One check: whether it passed, and a sentence on the state or on what to do."""
 
     is_well: bool
     sentence: str
 
 
 def machine(home: Home) -> Iterator[HealthCheck]:
-    """Whether the home can be written to, has room, and what stands published."""
+    """Checks that the home is writable and has room, and shows what is published."""
     try:
         home.check_writable()
     except OSError as error:
@@ -54,7 +54,7 @@ def machine(home: Home) -> Iterator[HealthCheck]:
 
 
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
-    """Ask every publisher for the newest page of each resource, and say what it was; nothing is stored."""
+    """Fetch the newest page of each publisher's resources and say what it has; nothing is stored."""
     http = Http(settings.contact)
     for source in registry.publishers():
         for resource in source.resources:
@@ -65,14 +65,14 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
                 yield HealthCheck(True, f"{name}: {cells.height:,} figures up to {newest_day(cells)}")
             except StopIteration:
                 yield HealthCheck(
-                    False, f"{name}: nothing is published there; compare the address with the publisher's."
+                    False, f"{name}: nothing is published there; compare the address with the publisher's site."
                 )
             except IngestionError as error:
                 yield HealthCheck(False, f"{name}: {error}")
 
 
 def node(home: Home, location: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:
-    """Whether a node can be read: how far it is, what it keeps, whether it is on the chain that the home holds."""
+    """Checks that a node can be read: how far it is, what it keeps, whether it is on the home's chain."""
     record = CoinRecord() if home.is_sample else read_record(home.lake, NETWORKS[location.network])
     try:
         yield from (
@@ -81,30 +81,32 @@ def node(home: Home, location: NodeLocation, settings: Settings) -> Iterator[Hea
     except IngestionError as error:
         yield HealthCheck(False, str(error))
     except OSError as error:
-        yield HealthCheck(False, f"{error.filename} cannot be read ({error.strerror}): give yourself read access.")
+        yield HealthCheck(False, f"{error.filename} cannot be read ({error.strerror}): get read access to it.")
 
 
 def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
-    """Whether an account chain's provider can be read: which chain, how far, whether it gives logs."""
+    """Checks that an account chain's provider can be read: which chain, how far, whether it returns logs."""
     from ingestion.evm import ingest
     from ingestion.evm.node import FINALIZED, LATEST, Node, require_header
     from ingestion.evm.provider import Provider
 
     if not settings.evm_rpc_url:
-        yield HealthCheck(False, "no provider of an account chain is set: put its address into FLOWHOUSE_EVM_RPC_URL.")
+        yield HealthCheck(
+            False, "no provider of an account chain is configured: set FLOWHOUSE_EVM_RPC_URL to its address."
+        )
         return
     try:
         with closing(Provider(settings.evm_rpc_url)) as provider:
             node = Node(provider)
             watch_list = seeds.load_watch_list(node.chain_id())
             newest, final = (require_header(node.header(which), node, which) for which in (LATEST, FINALIZED))
-            far = f"{watch_list.network} up to block {newest.number:,}, finalized up to {final.number:,}"
-            yield HealthCheck(True, f"{node.shown}: {far}")
+            height = f"{watch_list.network} up to block {newest.number:,}, finalized up to {final.number:,}"
+            yield HealthCheck(True, f"{node.shown}: {height}")
             found = node.logs_of(newest, watch_list.pairs).height
-            yield HealthCheck(True, f"it gives logs: {found:,} of what is read in its newest block")
+            yield HealthCheck(True, f"it returns logs: {found:,} watched events in its newest block")
             empty = events.EventRecord()
             ingest.check_common(node, empty if home.is_sample else events.read_record(home.lake, watch_list.network))
-            yield HealthCheck(True, f"it is on the chain that the home holds of {watch_list.network}")
+            yield HealthCheck(True, f"it is on the home's {watch_list.network} chain")
     except IngestionError as error:
         yield HealthCheck(False, str(error))
 
@@ -112,9 +114,9 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
 def _files(record: CoinRecord, location: NodeFiles) -> Iterator[HealthCheck]:
     folder = nodes.folder(location)
     yield HealthCheck(True, f"{location.datadir}: {location.network} chain up to height {folder.tip_height:,}")
-    lacking = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
-    todo = f"{lacking[0]} is missing: copy the rev files together with the blk files." if lacking else ""
-    yield HealthCheck(not lacking, todo or "each of its block files has its undo file")
+    without_undo = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
+    todo = f"{without_undo[0]} is missing: copy the rev files together with the blk files." if without_undo else ""
+    yield HealthCheck(not without_undo, todo or "each of its block files has its undo file")
     yield _check_common(
         record, location, lambda height: folder.block_hash(height) if height <= folder.tip_height else None
     )
@@ -123,8 +125,8 @@ def _files(record: CoinRecord, location: NodeFiles) -> Iterator[HealthCheck]:
 def _running(record: CoinRecord, location: RpcNode | RestNode, settings: Settings) -> Iterator[HealthCheck]:
     with closing(nodes.node(location, settings)) as node:
         state = node.state()
-        far = f"{location.network} chain up to height {state.height:,}, headers up to {state.headers:,}"
-        yield HealthCheck(True, f"{node.shown}: {far}")
+        height = f"{location.network} chain up to height {state.height:,}, headers up to {state.headers:,}"
+        yield HealthCheck(True, f"{node.shown}: {height}")
         yield _check_depth(record, state.first_kept)
         block = node.block(*node.tip())
         coins = sum(len(each.vin) for each in block.transactions[1:])
@@ -138,7 +140,7 @@ def _check_depth(record: CoinRecord, first_kept: int) -> HealthCheck:
         return HealthCheck(True, f"it keeps the blocks from height {first_kept:,} on")
     return HealthCheck(
         False,
-        f"it keeps the blocks from height {first_kept:,} on, but {following:,} is needed next: ask a node that keeps"
+        f"it keeps the blocks from height {first_kept:,} on, but {following:,} is needed next: use a node that keeps"
         " it, or start from a UTXO snapshot.",
     )
 

@@ -1,4 +1,4 @@
-"""Where each source and chain stands: what `flowhouse status` says."""
+"""The state of each source and chain, for `flowhouse status`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -18,12 +18,12 @@ from orchestration.home import Home
 from orchestration.publishing import published
 
 GRACE = timedelta(hours=36)
-"""From the start of a day to when its figures are overdue: 87 % of fund days are complete after 30 h."""
+"""Time from the start of a day until its figures are overdue: 87 % of fund days are complete after 30 h."""
 
 
 @dataclass(frozen=True)
 class SourceState:
-    """Where one source stands. Times are UTC without zone; `state` is ok, stale, failed or empty."""
+    """The state of one source. Times are UTC without zone; `state` is ok, stale, failed or empty."""
 
     source: str
     mode: str
@@ -38,7 +38,7 @@ class SourceState:
 
 @dataclass(frozen=True)
 class ChainState:
-    """What the lake holds of a chain: its first and last block, the last that none replaces, and how it last came."""
+    """What the lake has of a chain: first and last block, the last final one, and the last transport."""
 
     network: str
     transport: str
@@ -56,7 +56,7 @@ def source_states(home: Home, at: datetime) -> list[SourceState]:
 
 
 def chain_states(home: Home) -> list[ChainState]:
-    """Each chain in the lake. Nobody says when its next block is due, so none is ever stale."""
+    """Each chain in the lake. A chain has no due time for its next block, so none is ever stale."""
     bitcoin = [_chain_state(home, network, read_record(home.lake, network)) for network in NETWORKS.values()]
     accounts = [
         _account_chain_state(home, network, events.read_record(home.lake, network))
@@ -66,7 +66,7 @@ def chain_states(home: Home) -> list[ChainState]:
 
 
 def findings(home: Home) -> str:
-    """How many findings about publishers of each kind the published build holds; empty where there are none."""
+    """The number of findings about publishers, by kind, in the published build; empty where there are none."""
     counted = (published.manifest(home) or {}).get("findings", [])
     return ", ".join(f"{finding['rows']:,} {finding['kind']}" for finding in counted)
 

@@ -1,4 +1,4 @@
-"""What a build depends on, as one digest, and whether the published build still has it."""
+"""One digest of all that a build depends on, and whether the published build still has it."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
 
 
 def versions() -> dict[str, str]:
-    """Versions of what turns inputs into a warehouse."""
+    """Versions of the packages that turn inputs into a warehouse."""
     return {package: version(package) for package in PACKAGES}
 
 
 def fingerprint(home: Home) -> str:
-    """A SHA-256 of all a build depends on: lake, dbt project, versions, `orchestration/` and its as-of time."""
+    """SHA-256 of lake, dbt project, versions, the code in `orchestration/` and the as-of time."""
     digest = hashlib.sha256(json.dumps([versions(), home.name]).encode())
     here = Path(__file__).parents[1]
     code = sorted(path for path in here.rglob("*") if path.suffix in CODE)

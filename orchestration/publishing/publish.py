@@ -1,4 +1,4 @@
-"""Publishing a build: everything a published folder has, written beside and moved into place at the end.
+"""Publishes a build: writes everything into a hidden folder, and moves it into place at the end.
 
 published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, charts/<name>.png, manifest.json}
                      docs/index.html, and {sql.html, duckdb-wasm.js} where the home has the engine
@@ -25,9 +25,7 @@ STORAGE_VERSION = "v1.0.0"
 
 
 def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, keep_builds: int) -> Path:
-    """Copy the marts of the build file into a new folder and make it the one that readers see.
-
-    Everything is written beside and moved into place at the end, so a reader sees the old folder or the new one.
+    """Publish the marts of the build file as a new folder, in one step: a reader sees the old folder or the new one.
 
     Returns:
         The published folder.
@@ -35,12 +33,12 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
     inputs = fingerprint(home)
     build_id = f"{built_at:%Y%m%dT%H%M%SZ}-{inputs[:8]}"
     home.published.mkdir(parents=True, exist_ok=True)
-    for left_over in home.published.glob(".*.part"):
-        shutil.rmtree(left_over, ignore_errors=True)
+    for leftover in home.published.glob(".*.part"):
+        shutil.rmtree(leftover, ignore_errors=True)
     part = home.published / f".{build_id}.part"
     (part / "parquet").mkdir(parents=True)
     marts, findings = _write_marts(home.build_file, part)
-    if home.docs_page.exists():  # a build file made by hand has none
+    if home.docs_page.exists():  # a build file that was made by hand has no docs
         (part / "docs").mkdir()
         shutil.copyfile(home.docs_page, part / "docs" / "index.html")
     content = {
@@ -68,7 +66,7 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
 
 
 def _write_marts(build_file: Path, folder: Path) -> tuple[dict[str, dict], list[dict]]:
-    """Schema, comments, keys and macros are copied with COPY FROM DATABASE, then the rows of the marts alone."""
+    """Copy schema, comments, keys and macros with COPY FROM DATABASE, then the rows of the marts alone."""
     with duckdb.connect() as con:
         con.execute(f"attach '{_quoted(build_file)}' as build (read_only)")
         con.execute(
@@ -95,7 +93,7 @@ def _write_marts(build_file: Path, folder: Path) -> tuple[dict[str, dict], list[
 
 
 def _write_report(folder: Path, content: dict) -> None:
-    from orchestration.publishing.report.page import render  # 0.1 s of CPU, which commands that only read save
+    from orchestration.publishing.report.page import render  # 0.1 s of CPU, only when publishing
 
     report = render(folder / published.WAREHOUSE, content)
     (folder / published.REPORT).write_text(report.html, encoding="utf-8")

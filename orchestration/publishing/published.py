@@ -1,7 +1,7 @@
-"""The published folders of a home: the pointer to the newest, what it says of itself, and how long old ones stay.
+"""The published folders of a home: the pointer to the newest, its manifest, and when old ones are removed.
 
 published/<build id>/      one build
-published/latest           a symbolic link to the newest, or latest.txt where links are refused
+published/latest           a symbolic link to the newest, or latest.txt where the system has no links
 published/as_of/<T>/       a build as of an earlier time
 """
 
@@ -22,7 +22,7 @@ KEPT_FOR = timedelta(days=1)
 
 
 def latest(home: Home) -> Path | None:
-    """The folder last published for this home, or None: `latest`, or the one of the home's own time."""
+    """The folder last published for this home, or None: `latest`, or that of the home's as-of time."""
     if home.as_of:
         folder = home.published / "as_of" / home.name
     elif (pointer := home.published / "latest.txt").exists():
@@ -33,7 +33,7 @@ def latest(home: Home) -> Path | None:
 
 
 def manifest(home: Home) -> dict | None:
-    """What the last published folder says of itself."""
+    """The manifest of the last published folder, or None."""
     folder = latest(home)
     return json.loads((folder / MANIFEST).read_text()) if folder else None
 
@@ -66,7 +66,7 @@ def point_latest(published: Path, build_id: str) -> None:
 
 
 def replace_folder(part: Path, folder: Path) -> Path:
-    """Move a folder into the place of another, whose files stay readable under a hidden name until it is there."""
+    """Replace a folder; the old files stay readable under a hidden name until the new ones are in place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -78,7 +78,7 @@ def replace_folder(part: Path, folder: Path) -> Path:
 
 
 def remove_old(published: Path, newest: Path, built_at: datetime, keep_builds: int) -> None:
-    """Remove builds over a day old beyond the newest `keep_builds`; one that a reader has open may stay."""
+    """Remove builds over a day old beyond the newest `keep_builds`; one that a reader has open can stay."""
     for folder in sorted(_builds(published), reverse=True)[keep_builds:]:
         stamp = datetime.strptime(folder.name.split("-")[0], "%Y%m%dT%H%M%SZ")
         if folder != newest and built_at - stamp > KEPT_FOR:

@@ -1,4 +1,4 @@
-"""SQL in the browser: its engine is downloaded from npm once, on request; builds then publish a page that uses it."""
+"""The engine of SQL in the browser: downloaded from npm once, on request; builds then publish a page that uses it."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ NPM_SECONDS = 600
 
 
 def engine_file(home: Home) -> Path:
-    """Where this home keeps the engine, downloaded or not; each version has a file of its own."""
+    """The path of the engine in this home, downloaded or not; each version has its own file."""
     return home.root / "browser" / f"duckdb-wasm-{DUCKDB[0].rpartition('@')[2]}.js"
 
 
@@ -49,7 +49,7 @@ def download_engine(home: Home) -> Path:
 
 
 def add_page(home: Home, folder: Path) -> Path | None:
-    """Write the page and its engine into a published folder; None, and nothing is written, without the engine."""
+    """Write the page and its engine into a published folder; None, without writing, if the engine is not installed."""
     if not engine_file(home).exists():
         return None
     _link(engine_file(home), folder / sql_page.ENGINE)
@@ -85,14 +85,16 @@ def _package(name: str, expected: str) -> bytes:
             ) from None
         content = next(Path(folder).glob("*.tgz")).read_bytes()
     if integrity(content) != expected:
-        raise PageRefused(f"{name} from npm has an unexpected checksum; nothing was kept: ask who runs your registry.")
+        raise PageRefused(
+            f"{name} from npm has an unexpected checksum, so it was discarded: check which npm registry you use."
+        )
     return content
 
 
-def _link(file: Path, beside: Path) -> None:
-    """The same file under a second name, so that it takes no more disk; a copy where links are refused."""
-    beside.unlink(missing_ok=True)
+def _link(file: Path, link: Path) -> None:
+    """A hard link, which takes no more disk; a copy where the system has no links."""
+    link.unlink(missing_ok=True)
     try:
-        os.link(file, beside)
+        os.link(file, link)
     except OSError:
-        shutil.copyfile(file, beside)
+        shutil.copyfile(file, link)

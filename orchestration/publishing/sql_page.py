@@ -1,8 +1,8 @@
-"""The page that answers SQL without a server: DuckDB-WASM, the published warehouse and the page in two files.
+"""The page that runs SQL without a server: the page with the published warehouse in it, and DuckDB-WASM beside it.
 
-A browser that opens a file refuses to read the files beside it, but loads scripts: so the engine is a script, shared by
-all builds, and the warehouse is text inside the page. It is the warehouse rather than its Parquet files because
-DuckDB-WASM 1.32 would fetch its Parquet reader from outside, and because keys, comments and macros come with it.
+A page opened from a file may not read other files, but it may load scripts: so the engine is a script, shared by all
+builds, and the warehouse is text inside the page. It is the warehouse rather than its Parquet files because
+DuckDB-WASM 1.32 would download its Parquet reader, and because the warehouse has keys, comments and macros.
 """
 
 import base64
@@ -29,14 +29,14 @@ def page(warehouse: bytes, manifest: dict) -> str:
 
     Args:
         warehouse: the published DuckDB file.
-        manifest: what the build says of itself.
+        manifest: the build's manifest.
     """
     content = {
         "build": {name: manifest[name] for name in SHOWN},
         "queries": [{"question": one.question, "sql": one.sql} for one in shown_in("example")],
         "warehouse": _packed(warehouse) if len(warehouse) <= MAX_EMBEDDED_BYTES else None,
     }
-    # "</script>" in a text would end the block it is in
+    # "</script>" in a text would end its block
     return TEMPLATE.read_text().replace("__CONTENT__", json.dumps(content).replace("<", "\\u003c"))
 
 
@@ -63,7 +63,7 @@ def engine_script(duckdb: bytes, arrow: bytes) -> str:
 
 
 def _packed(content: bytes) -> str:
-    """Compressed and as text; the same bytes give the same text."""
+    """Compressed, as base64; the same bytes give the same text."""
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
 
 

@@ -1,4 +1,4 @@
-"""Coins a second from a node's undo files to the coin flow matrix, beside py-bitcoinkernel's own Python loop.
+"""Coins a second from a node's undo files to the coin flow matrix, against py-bitcoinkernel's own Python loop.
 
 The files are generated: 8 M spends in 4,000 blocks, births spread over 6,000 days, XOR on. The engine reads a chain of
 40 thousand spends that it validated first. Prints the best of three runs of each and its ratio to the engine's; and
@@ -54,7 +54,7 @@ class Records:
 
 
 def generate(folder: Path, files: int = FILES, coins_a_block: int = COINS) -> int:
-    """Write the files of a chain with many spends; gives their number.
+    """Write the files of a chain with many spends; returns their number.
 
     One block a day without spends comes first, then blocks of one-coin transactions every ten minutes.
     """
@@ -82,7 +82,7 @@ def records(parent, at: int, undo: bytes) -> Records:
 
 
 def validate(folder: Path) -> tuple[Engine, int]:
-    """An engine with a chain that splits twenty coins into 2,000 each and spends them; and how many are spent."""
+    """An engine with a chain that splits twenty coins into 2,000 each and spends them, and the number of spends."""
     chain = Chain.begin()
     engine = Engine(folder)
     for _ in range(120):
@@ -100,7 +100,7 @@ def validate(folder: Path) -> tuple[Engine, int]:
 
 
 def matrix(folder: Path, workers: int) -> int:
-    """Coins in the matrix of all the folder's blocks, folded to days."""
+    """Coins in the matrix of all the folder's blocks, summed by day."""
     reader = Folder(folder, REGTEST)
     batches = history.read(reader, None, reader.tip_height, bodies=False, workers=workers)
     return sum(batch.coin_flow["coins"].sum() for batch in batches)
@@ -113,7 +113,7 @@ def peak_megabytes(folder: Path, coins: int) -> float:
 
 
 def apart(function: Callable, *arguments: object) -> object:
-    """What a function gives in a new process, whose memory is its own."""
+    """The result of a function in a new process, with memory of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 

@@ -1,4 +1,4 @@
-"""What one more block costs a ledger that holds 10^5, 10^6 or 10^7 spends: it should not depend on how many.
+"""The cost of one more block for a ledger of 10^5, 10^6 or 10^7 spends: it should not depend on their number.
 
 A block a day of 2,000 coins born on as many of the 6,000 days before; the newest twelve are not folded, so that each
 block added has another one folded, into a month that has as many cells in every ledger. Prints the median of nine.
@@ -69,7 +69,7 @@ def batches(tip: int) -> Iterator[Batch]:
 
 
 def seconds_per_block(lake: Lake, spends: int) -> float:
-    """Median time to open a ledger of so many spends and take one more block in."""
+    """Median time to open a ledger of that many spends and add one block."""
     tip = spends // COINS - 1
     CoinLedger(lake, NETWORKS["main"]).append(batches(tip), None, tip - CONFIRMATIONS)
     taken = []

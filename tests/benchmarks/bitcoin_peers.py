@@ -1,4 +1,4 @@
-"""What it costs to learn the coins that real blocks spent, beside two Python libraries on the same blocks.
+"""The cost of finding the coins that real blocks spent, against two Python libraries on the same blocks.
 
 Theirs is the time to parse a block's body into objects with inputs and amounts of outputs, which gives neither age nor
 amount of a coin spent. Ours is the time to fold the block's undo record, checksum included, to amounts by birth day
@@ -31,7 +31,7 @@ from ingestion.sample.regtest import Coin
 from ingestion.sample.serialization import compact_size
 
 LIBRARIES = "blockchain-parser==0.1.6"
-"""Which brings python-bitcoinlib 0.11.0."""
+"""It brings python-bitcoinlib 0.11.0."""
 FIRST_BLOCKS = "blocks1-256"
 SCRIPTS = [b"\x76\xa9\x14" + bytes(20) + b"\x88\xac", b"\xa9\x14" + bytes(20) + b"\x87", b"\x00\x14" + bytes(20)]
 RUNS = 50
@@ -48,7 +48,7 @@ class Spent(NamedTuple):
 
 
 def recorded() -> dict[str, list[Spent]]:
-    """The recorded blocks, by what they are called."""
+    """The recorded blocks by name."""
     found = {f"{height:,}": [spent(height, raw_block(height))] for height in HEIGHTS}
     data, first = (BLOCKS / FIRST_BLOCKS).read_bytes(), []
     while data:
@@ -77,7 +77,7 @@ def made_undo(height: int, raw: bytes) -> bytes:
 
 
 def by_undo(block: Spent) -> int:
-    """Coins folded."""
+    """The number of coins."""
     undo = np.frombuffer(block.undo, dtype=np.uint8)
     totals = np.zeros(3, dtype=np.int64)
     sha256d(block.raw[4:36], undo)
@@ -103,7 +103,7 @@ def measure(read: Callable[[Spent], int], blocks: list[Spent]) -> tuple[int, flo
 
 
 def by_libraries(blocks: dict[str, list[Spent]]) -> dict[str, list[tuple[int, float]]] | str:
-    """Coins and seconds by library; why there are none where it cannot be run."""
+    """Coins and seconds by library; the reason where a library cannot be run."""
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     command = [uv, "run", "--isolated", "--no-project", "--python", sys.executable, "--with", LIBRARIES, "python"]
     lines = "\n".join(" ".join(block.raw.hex() for block in each) for each in blocks.values())
@@ -133,12 +133,14 @@ def main() -> None:
         for n, name in enumerate(blocks):
             coins, seconds = found[n]
             ratios = []
-            for road, measured in ours.items():
-                assert measured[n][0] == coins, (name, road)
-                ratios.append(f"{road} {measured[n][1] * 1e3:7.3f} ms {seconds / measured[n][1]:6.0f} x")
+            for transport, measured in ours.items():
+                assert measured[n][0] == coins, (name, transport)
+                ratios.append(f"{transport} {measured[n][1] * 1e3:7.3f} ms {seconds / measured[n][1]:6.0f} x")
             print(f"{library:<18} block {name:>7} {coins:>6,} coins {seconds * 1e3:8.1f} ms  {'  '.join(ratios)}")
         total = sum(seconds for _, seconds in found)
-        ratios = [f"{road} {total / sum(seconds for _, seconds in each):.0f} x" for road, each in ours.items()]
+        ratios = [
+            f"{transport} {total / sum(seconds for _, seconds in each):.0f} x" for transport, each in ours.items()
+        ]
         print(f"{library:<18} all blocks: {', '.join(ratios)}")
 
 

@@ -1,4 +1,4 @@
-"""What it costs to read a block of a node's answer (`getblock`, verbosity 3), beside a walk over orjson's dicts.
+"""The cost of reading a block of a node's answer (`getblock`, verbosity 3), against a walk over orjson's dicts.
 
 Both add up the same coins by birth height and kind, and the same outputs. Prints CPU milliseconds per block and their
 ratio in this run, the median over the same bytes, for made blocks of today's size and, where it stands beside the
@@ -36,7 +36,7 @@ def typed(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sums(cells: np.ndarray, totals: np.ndarray) -> Sums:
-    """What `typed` found, as `walk` tells it."""
+    """The result of `typed` in the form of `walk`'s."""
     coins = {(height, kind == COINBASE): (amount, coins) for _, height, kind, amount, coins in cells.tolist()}
     return coins, totals[4:].tolist()
 
@@ -64,7 +64,7 @@ def walk(content: bytes) -> Sums:
 
 
 def made() -> bytes:
-    """A block as a node tells it, of about today's size."""
+    """A block as a node returns it, of about today's size."""
     chance = random.Random(1)
     transactions = [transaction(chance, is_coinbase=n == 0) for n in range(TRANSACTIONS)]
     block = {"hash": hexadecimal(chance, 32), "height": HEIGHT, "time": 1_750_000_000, "tx": transactions}

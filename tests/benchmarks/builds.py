@@ -1,4 +1,4 @@
-"""What a build of the sample costs in CPU, beside the imports of Dagster and dbt alone in the same run.
+"""The CPU time of a build of the sample, and of the imports of Dagster and dbt alone.
 
 Prints the median of three runs of each, in seconds and as a ratio to the imports.
 """

@@ -1,4 +1,4 @@
-"""What it costs to bring token transfers from a node into Parquet, beside three others that do so.
+"""The cost of reading token transfers from a node into Parquet, against three other tools.
 
 All read the same node, anvil, in this run, each in a process of its own after its imports: logs per second of wall
 time and of CPU time, and how many times as many this project's pipeline does. It alone holds the token against the
@@ -57,8 +57,8 @@ class Provider:
     def ask(self, method, params, read, is_patient=True):
         return read(f'{{"id":0,"result":{self.answer(method, params)}}}'.encode())
     def ask_many(self, method, params, read):
-        told = (f'{{"id":{n},"result":{self.answer(method, each)}}}' for n, each in enumerate(params))
-        return read(f'[{",".join(told)}]'.encode())
+        answers = (f'{{"id":{n},"result":{self.answer(method, each)}}}' for n, each in enumerate(params))
+        return read(f'[{",".join(answers)}]'.encode())
     def answer(self, method, params):
         if method == "eth_getLogs":
             first, last = (int(params[0][end], 16) for end in ("fromBlock", "toBlock"))
@@ -82,9 +82,9 @@ contract = Web3(HTTPProvider(url)).eth.contract(address=Web3.to_checksum_address
 rows = []
 for first in range(1, blocks + 1, 100):
     for log in contract.events.Transfer().get_logs(from_block=first, to_block=min(first + 99, blocks)):
-        told = log["args"]
+        args = log["args"]
         rows.append((log["blockNumber"], log["blockHash"].hex(), log["logIndex"], log["transactionHash"].hex(),
-                     told["from"], told["to"], str(told["value"])))
+                     args["from"], args["to"], str(args["value"])))
 polars.DataFrame(rows, orient="row").write_parquet(folder + "/events.parquet")
 end(len(rows))
 """
@@ -139,7 +139,7 @@ class Cost(NamedTuple):
 
 
 def alone(*packages: str) -> list[str]:
-    """A Python with these packages in an environment of its own."""
+    """A Python with these packages in its own environment."""
     wanted = [word for package in packages for word in ("--with", package)]
     return [UV, "run", "--no-project", "--isolated", "--quiet", *wanted, "python"]
 
@@ -156,7 +156,7 @@ def grow() -> anvil.Anvil:
 
 
 def measure(python: list[str], program: str, url: str, blocks: int) -> Cost | str:
-    """What a program costs, or why it cannot be said."""
+    """The cost of a program, or why it could not be measured."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*python, "-c", CLOCK + program, url, folder, str(blocks), TOKEN]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

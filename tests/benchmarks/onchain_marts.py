@@ -115,7 +115,7 @@ def seconds(home: Home) -> dict[str, float]:
 
 
 def milliseconds(warehouse: Path) -> dict[str, float]:
-    """Time of each answer that asks the warehouse alone, the best of three."""
+    """Time of each answer that reads the warehouse alone, the best of three."""
     queries = {name: answer.sql for name, answer in answers().items() if answer.marts and "?" not in answer.sql}
     taken = {}
     with duckdb.connect(str(warehouse), read_only=True) as con:

@@ -33,7 +33,7 @@ BUSY = 200
 
 
 def transfers(count: int) -> pl.DataFrame:
-    """About that many transfers, a sixth of them mints, which give everybody what he sends on a day."""
+    """About that many transfers, a sixth of them mints, which give each sender what it sends on a day."""
     count = count * 5 // 6
     rng = np.random.default_rng(1)
     sides = [np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count))]
@@ -68,8 +68,8 @@ def addresses(numbers: pl.Expr) -> pl.Expr:
 def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
     """The transfers up to a day, all finalized, a part a month as the ledger writes them."""
     ledger.collect_garbage(lake)
-    told = rows.with_row_index("number").filter(pl.col("day") <= last)
-    told = told.with_columns(
+    moves = rows.with_row_index("number").filter(pl.col("day") <= last)
+    moves = moves.with_columns(
         network=pl.lit("ethereum"),
         chain_id=pl.lit(1, pl.Int64),
         token=pl.lit(TOKEN),
@@ -85,7 +85,7 @@ def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
         is_overflow=pl.lit(False),
         is_final=pl.lit(True),
     )
-    for (month,), part in told.group_by(pl.col("value_date").dt.strftime("%Y-%m")):
+    for (month,), part in moves.group_by(pl.col("value_date").dt.strftime("%Y-%m")):
         lake.write("evm", "transfers", part.select(*TRANSFERS), f"ethereum-{month}")
     covered = ("ethereum", 1, TOKEN, TRANSFER, 0, 10**9, "0x", FIRST + timedelta(days=last + 1), True)
     lake.write("evm", "coverage", pl.DataFrame([covered], schema=COVERAGE, orient="row"))

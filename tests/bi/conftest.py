@@ -1,4 +1,4 @@
-"""The sample, published, and environments as the recipes ask for them."""
+"""The published sample, and the environments that the recipes need."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """Make an environment from a recipe's requirements; gives its folder of commands."""
+    """Make an environment from a recipe's requirements; returns its folder of commands."""
 
     def make(recipe: str) -> Path:
         folder = tmp_path_factory.mktemp(recipe) / "env"
@@ -27,7 +27,7 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Path:
-    """A home that holds the sample, built by the command that users type."""
+    """A home with the sample, built by the command line."""
     home = tmp_path_factory.mktemp("a home")
     flowhouse = Path(sys.executable).with_name("flowhouse")
     subprocess.run([flowhouse, "build", "--sample", "--quiet", "--home", home], check=True, stdout=subprocess.DEVNULL)

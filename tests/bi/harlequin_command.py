@@ -1,4 +1,4 @@
-"""The recipe for Harlequin, run in an environment of its own."""
+"""The recipe for Harlequin, run in its own environment."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The semantic layer, asked with MetricFlow in an environment of its own, against the published file's own tables."""
+"""MetricFlow's answers, in its own environment, against the published file's tables."""
 
 import csv
 import shutil
@@ -75,7 +75,7 @@ MIXED = {
 
 @pytest.fixture(scope="module")
 def metricflow(environment, warehouse, tmp_path_factory):
-    """Ask for metrics; gives rows of text, with nulls as empty."""
+    """Query metrics; returns rows of text, with nulls as empty."""
     commands, project = environment("metricflow"), tmp_path_factory.mktemp("metricflow_project") / "dbt_project"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     variables = {"PATH": f"{commands}:/usr/bin:/bin", "HOME": str(project.parent)}

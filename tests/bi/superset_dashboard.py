@@ -1,4 +1,4 @@
-"""The recipe for Apache Superset, run against a real server in an environment of its own."""
+"""The recipe for Apache Superset, run against a real server in its own environment."""
 
 import json
 import secrets
@@ -70,7 +70,7 @@ QUERIES = {
 
 
 class Server:
-    """A Superset server of this test; `process` is the only thing that is ever stopped."""
+    """A Superset server of this test; only `process` is ever stopped."""
 
     def __init__(self, commands: Path, folder: Path):
         self._run = [commands / "superset"]
@@ -234,5 +234,5 @@ def test_no_file_stays_open_and_a_new_build_is_seen_at_once(superset, server, ho
 def test_a_wrong_password_is_one_sentence(server, home):
     refused = recipe(server.url, home, "wrong")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("flowhouse: Superset does not know this user and password")
+    assert refused.stderr.startswith("flowhouse: Superset rejects this user and password")
     assert "wrong" not in refused.stderr

@@ -1,4 +1,4 @@
-"""The ledger's two checks find what they are for: their SQL over ledgers made here, without dbt."""
+"""The ledger's two data tests find the errors they are for: their SQL over small ledgers, without dbt."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the dbt project promises about its layers, names, columns and SQL, read from its text alone."""
+"""The rules of the dbt project for layers, names, columns and SQL, checked on its text alone."""
 
 import re
 from fnmatch import fnmatch
@@ -113,7 +113,7 @@ CONTRACT = {
         " rows_expected evidence verdict as_of",
     ),
 }
-"""What users may rely on: the key of each mart, and its other columns. More columns may stand beside them."""
+"""What users may rely on: the key of each mart, and its other columns. A mart may have more columns."""
 
 NAMING = {
     form.replace("…", "*"): types.split(" or ")
@@ -175,7 +175,7 @@ def refs(path: Path) -> set[str]:
 
 
 def depths(models: list[Path]) -> dict[str, int]:
-    """How many of these models stand one on the other up to each of them."""
+    """The length of the longest chain of models up to each model."""
     paths = {path.stem: path for path in models}
 
     @cache
@@ -191,13 +191,13 @@ def read_yaml(path: Path) -> dict:
 
 @cache
 def properties() -> dict[Path, dict]:
-    """What each yml of the models holds."""
+    """The content of each yml of the models."""
     return {path: read_yaml(path) for path in (PROJECT / "models").rglob("*.yml")}
 
 
 @cache
 def documented() -> dict[str, dict]:
-    """Each model's entry in the yml beside it, by name."""
+    """Each model's entry in its yml, by name."""
     return {model["name"]: model for path in properties() for model in properties()[path].get("models", [])}
 
 
@@ -256,7 +256,7 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
 
 
 def test_answers_read_marts_and_are_at_most_three_long():
-    """Demand against supply and claims compare what other marts say, so they stand on those and on seeds alone."""
+    """Demand against supply and claims compare what other marts say, so they read those and seeds alone."""
     marts = {path.stem for path in MARTS}
     seeds = {path.stem for path in (PROJECT / "seeds").glob("*.csv")}
     answers = {path.stem for path in ANSWERS}
@@ -272,7 +272,7 @@ def test_a_mart_says_what_one_row_is_and_what_names_it(mart):
 
 
 def test_an_intermediate_model_is_read_by_two_models_and_says_what_one_row_is():
-    """The measures of claims are read by one, which unites them: they are apart so that a kind of fact is a file."""
+    """The measures of claims are read by one, which unites them: each kind of fact has a file of its own."""
     readers = [refs(path) for path in INTERMEDIATE + MARTS]
     for model in INTERMEDIATE:
         assert sum(model.stem in found for found in readers) >= 1 + (model.parent.name != "claims"), model.stem

@@ -64,7 +64,7 @@ class Coin:
     spend: date | None = None
 
     def is_held(self, day: date) -> bool:
-        """Whether it is there at the end of the day."""
+        """Whether it is unspent at the end of the day."""
         return self.birth <= day and (self.spend is None or self.spend > day)
 
     def age(self, day: date) -> int:
@@ -182,7 +182,7 @@ def chains() -> dict[str, Chain]:
 
 
 UNFOLDED = {"main": date(2011, 5, 9), "regtest": date(2022, 1, 1), "signet": date(2020, 2, 20)}
-"""The day from which on blocks are not folded yet."""
+"""The first day with blocks that are not finalized yet."""
 
 
 def closes(rng: random.Random) -> dict[tuple[str, date], Decimal]:
@@ -235,7 +235,7 @@ def write(home: Home, table: str, rows: list[dict], schema: dict) -> None:
 
 
 def folded(coins: list[dict]) -> list[dict]:
-    """Rows of coin flow as the ledger leaves them: one per cell on days that are folded, any number on later ones."""
+    """Rows of coin flow as the ledger leaves them: one per cell on finalized days, any number on later ones."""
     cells, rows = defaultdict(list), []
     for coin in coins:
         is_folded = coin["spend_date"] < UNFOLDED[coin["network"]]
@@ -342,7 +342,7 @@ def write_series(home: Home) -> None:
 
 @pytest.fixture(scope="module")
 def mart(tmp_path_factory) -> Callable[[str], list[dict]]:
-    """Rows of a mart of a home that holds the chains, closes and series."""
+    """Rows of a mart of a home with the chains, closes and series."""
     home = Home(tmp_path_factory.mktemp("home"))
     write_chains(home)
     write_closes(home)

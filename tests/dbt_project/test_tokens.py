@@ -84,15 +84,15 @@ class Transfer:
         }
 
 
-def stream(rng: random.Random, days: int, transfers: int, one: int, begin: list[Transfer] = ()) -> list[Transfer]:
-    """Transfers that could happen, on about half of the days; `one` is about a coin, `begin` what happened before."""
-    told, balances = list(begin), defaultdict(int)
-    for each in told:
+def stream(rng: random.Random, days: int, count: int, one: int, begin: list[Transfer] = ()) -> list[Transfer]:
+    """`count` transfers that could happen, on about half of the days; `one` is about a coin, `begin` is the past."""
+    transfers, balances = list(begin), defaultdict(int)
+    for each in transfers:
         balances[each.sender] -= each.units
         balances[each.receiver] += each.units
-    first = told[-1].day + DAY * 8 if told else FIRST
-    dates = sorted(first + DAY * (rng.randrange(days) // 2 * 2) for _ in range(transfers))
-    for number, day in enumerate(dates, told[-1].number + 1 if told else 0):
+    first = transfers[-1].day + DAY * 8 if transfers else FIRST
+    dates = sorted(first + DAY * (rng.randrange(days) // 2 * 2) for _ in range(count))
+    for number, day in enumerate(dates, transfers[-1].number + 1 if transfers else 0):
         sender, receiver = (rng.choice([ZERO_ADDRESS, *WALLETS, *ENTITY, ENTITY[0], ENTITY[1]]) for _ in range(2))
         if sender == ZERO_ADDRESS or balances[sender] == 0:
             sender, receiver = ZERO_ADDRESS, rng.choice(WALLETS)
@@ -101,13 +101,13 @@ def stream(rng: random.Random, days: int, transfers: int, one: int, begin: list[
             units = rng.choice([0, balances[sender], rng.randint(1, balances[sender])])
         balances[sender] -= units
         balances[receiver] += units
-        told.append(Transfer(number, day, sender, receiver, units))
-    return told
+        transfers.append(Transfer(number, day, sender, receiver, units))
+    return transfers
 
 
 @dataclass
 class Books:
-    """What plain Python makes of a stream: coins by holder, day, day of birth and kind."""
+    """The result of plain Python for a stream: coins by holder, day, day of birth and kind."""
 
     rows: dict[tuple, int] = field(default_factory=lambda: defaultdict(int))
     balances: dict[date, dict[str, int]] = field(default_factory=dict)
@@ -146,10 +146,12 @@ def follow(transfers: list[Transfer], entities: dict[str, str]) -> Books:
 # The lake and the runs of dbt.
 
 
-def write_lake(home: Home, streams: dict[Token, list[Transfer]], settled: date, last: date, **told: list[dict]) -> None:
+def write_lake(
+    home: Home, streams: dict[Token, list[Transfer]], settled: date, last: date, **others: list[dict]
+) -> None:
     """Transfers up to the end of `last`, of which the days up to `settled` are finalized."""
     ledger.collect_garbage(home.lake)
-    tables = {"transfers": [], **told, "coverage": [*told.get("coverage", [])]}
+    tables = {"transfers": [], **others, "coverage": [*others.get("coverage", [])]}
     for token, transfers in streams.items():
         tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]
         covered = {"network": token.network, "chain_id": 1, "contract": token.address, "topic": TRANSFER}
@@ -177,7 +179,7 @@ def dbt(home: Home, *command: str) -> None:
 
 
 def seed(home: Home, entities: dict[str, str]) -> None:
-    """The seeds that lots are matched by, with an entity map of the test's own."""
+    """The seeds that lots are matched by, with the test's entity map."""
     with duckdb.connect(str(home.build_file)) as build:
         build.sql("create schema if not exists seeds")
         build.sql(f"create or replace table seeds.tokens as from read_csv('{DBT_PROJECT}/seeds/tokens.csv')")
@@ -218,7 +220,7 @@ def expected_lots(streams: dict[Token, list[Transfer]], entities: dict[str, str]
 
 
 def numbers(token: Token, names: set[str]) -> dict[str, int]:
-    """The numbers that stand for holders."""
+    """The hashes of holders."""
     names = sorted(names)
     hashed = duckdb.sql(f"select hash('{token.network}', '{token.address}', unnest({names}))")
     return dict(zip(names, (number for (number,) in hashed.fetchall()), strict=True))
@@ -265,31 +267,36 @@ def test_lots_of_any_splits_into_days_are_those_of_plain_python(home):
         settled = known - DAY * rng.randint(1, 5)
         write_lake(home, streams, settled, known)
         match(home)
-        assert lots(home) == expected_lots({token: until(told, known) for token, told in streams.items()}, EXCHANGE)
-        held = {token: until(told, settled) for token, told in streams.items()}
+        assert lots(home) == expected_lots(
+            {token: until(transfers, known) for token, transfers in streams.items()}, EXCHANGE
+        )
+        held = {token: until(transfers, settled) for token, transfers in streams.items()}
         assert unspent(home) == expected_unspent(held, EXCHANGE)
 
 
 def test_lots_follow_a_reorg_a_changed_map_and_a_chain_that_is_another(home):
     rng = random.Random(4)
-    told = stream(rng, 40, 300, 10**8)
+    transfers = stream(rng, 40, 300, 10**8)
     settled, last = FIRST + DAY * 30, FIRST + DAY * 40
     seed(home, EXCHANGE)
-    write_lake(home, {SIMBTC: told}, settled, last)
+    write_lake(home, {SIMBTC: transfers}, settled, last)
     match(home)
     first = lots(home)
     # the newest days become others
-    held = until(told, settled)
+    held = until(transfers, settled)
     assert settled - DAY * 7 < held[-1].day <= settled
-    told = [*held, *(Transfer(**vars(each) | {"branch": "b"}) for each in stream(rng, 6, 30, 10**8, held)[len(held) :])]
-    write_lake(home, {SIMBTC: told}, settled, told[-1].day)
+    transfers = [
+        *held,
+        *(Transfer(**vars(each) | {"branch": "b"}) for each in stream(rng, 6, 30, 10**8, held)[len(held) :]),
+    ]
+    write_lake(home, {SIMBTC: transfers}, settled, transfers[-1].day)
     match(home)
-    assert lots(home) == expected_lots({SIMBTC: told}, EXCHANGE) != first
+    assert lots(home) == expected_lots({SIMBTC: transfers}, EXCHANGE) != first
     # another address is the exchange's
     wider = EXCHANGE | {WALLETS[0]: "Sample exchange"}
     seed(home, wider)
     match(home)
-    assert lots(home) == expected_lots({SIMBTC: told}, wider) != expected_lots({SIMBTC: told}, EXCHANGE)
+    assert lots(home) == expected_lots({SIMBTC: transfers}, wider) != expected_lots({SIMBTC: transfers}, EXCHANGE)
     # another chain by the same name
     other = [Transfer(**vars(each) | {"branch": "c"}) for each in stream(rng, 40, 300, 10**8)]
     write_lake(home, {SIMBTC: other}, settled, last)
@@ -309,8 +316,8 @@ def test_lots_follow_a_reorg_a_changed_map_and_a_chain_that_is_another(home):
 def test_a_read_that_ends_earlier_forgets_that_later_days_were_matched(home):
     mint, later = (Transfer(n, FIRST + DAY * n * 8, ZERO_ADDRESS, WALLETS[0], 5) for n in range(2))
     seed(home, {})
-    for told, settled in (([mint], 10), ([mint], 6), ([mint, later], 12)):
-        write_lake(home, {SIMBTC: told}, FIRST + DAY * settled, FIRST + DAY * 12)
+    for transfers, settled in (([mint], 10), ([mint], 6), ([mint, later], 12)):
+        write_lake(home, {SIMBTC: transfers}, FIRST + DAY * settled, FIRST + DAY * 12)
         match(home)
     assert lots(home) == expected_lots({SIMBTC: [mint, later]}, {})
 
@@ -328,10 +335,12 @@ def test_a_holder_has_something_at_the_end_of_the_day(home):
         (3, first, second, 100),
         (5, second, ZERO_ADDRESS, 100),
     ]
-    told = [Transfer(number, FIRST + DAY * day, *rest) for number, (day, *rest) in enumerate(moves)]
+    transfers = [Transfer(number, FIRST + DAY * day, *rest) for number, (day, *rest) in enumerate(moves)]
     seed(home, {})
     for settled in (2, 9):
-        write_lake(home, {SIMBTC: until(told, FIRST + DAY * settled)}, FIRST + DAY * settled, FIRST + DAY * settled)
+        write_lake(
+            home, {SIMBTC: until(transfers, FIRST + DAY * settled)}, FIRST + DAY * settled, FIRST + DAY * settled
+        )
         match(home)
     with duckdb.connect(str(home.build_file), read_only=True) as build:
         changes = "select value_date, new_holders from intermediate.int_tokens__lots where new_holders <> 0 order by 1"
@@ -339,9 +348,9 @@ def test_a_holder_has_something_at_the_end_of_the_day(home):
 
 
 def test_holders_are_numbered_again_when_the_way_of_numbering_changes(home, tmp_path, monkeypatch):
-    told = [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)]
+    transfers = [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)]
     seed(home, {})
-    write_lake(home, {SIMBTC: told}, FIRST + DAY * 2, FIRST + DAY * 2)
+    write_lake(home, {SIMBTC: transfers}, FIRST + DAY * 2, FIRST + DAY * 2)
     match(home)
     (before,) = unspent(home)
     project = shutil.copytree(DBT_PROJECT, tmp_path / "project")
@@ -356,15 +365,15 @@ def test_holders_are_numbered_again_when_the_way_of_numbering_changes(home, tmp_
 
 
 def test_lots_that_an_older_version_left_are_matched_again(home):
-    told = stream(random.Random(6), 20, 100, 10**8)
+    transfers = stream(random.Random(6), 20, 100, 10**8)
     seed(home, {})
-    write_lake(home, {SIMBTC: told}, FIRST + DAY * 20, FIRST + DAY * 20)
+    write_lake(home, {SIMBTC: transfers}, FIRST + DAY * 20, FIRST + DAY * 20)
     match(home)
     with duckdb.connect(str(home.build_file)) as build:
         build.sql("alter table intermediate.int_tokens__lots drop new_holders")
         build.sql("update intermediate.int_tokens__lots set history = 'older' where kind = 'settled'")
     match(home)
-    assert lots(home) == expected_lots({SIMBTC: told}, {})
+    assert lots(home) == expected_lots({SIMBTC: transfers}, {})
 
 
 def test_days_without_transfers_are_settled_by_the_last_block_before_them(home):
@@ -387,11 +396,11 @@ def test_days_without_transfers_are_settled_by_the_last_block_before_them(home):
 def test_as_of_a_time_the_days_over_by_then_are_matched(tmp_path):
     home = Home(tmp_path, as_of=datetime(2020, 1, 20, 12))
     home.write_control()
-    told = stream(random.Random(5), 40, 200, 10**8)
+    transfers = stream(random.Random(5), 40, 200, 10**8)
     seed(home, {})
-    write_lake(home, {SIMBTC: told}, FIRST + DAY * 40, FIRST + DAY * 40)
+    write_lake(home, {SIMBTC: transfers}, FIRST + DAY * 40, FIRST + DAY * 40)
     match(home)
-    assert lots(home) == expected_lots({SIMBTC: until(told, date(2020, 1, 19))}, {})
+    assert lots(home) == expected_lots({SIMBTC: until(transfers, date(2020, 1, 19))}, {})
     with duckdb.connect(str(home.build_file), read_only=True) as build:
         days = "select value_date from intermediate.int_tokens__lots where kind = 'settled'"
         assert build.sql(days).fetchall() == [(date(2020, 1, 19),)]
@@ -446,7 +455,7 @@ def days(token: Token) -> list[date]:
 
 @pytest.fixture(scope="module")
 def mart(tmp_path_factory):
-    """Rows of a mart of a home that holds the streams and nothing of Bitcoin, by its name."""
+    """Rows of a mart, by its name, of a home with the streams and without Bitcoin."""
     home = Home(tmp_path_factory.mktemp("home"))
     home.write_control()
     for source in registry.sources():
@@ -468,10 +477,10 @@ def mart(tmp_path_factory):
     home.lake.write("binance_vision", "bars_daily", pl.DataFrame(closes, schema=schema))
     supply = {"chain_id": 1, "value_date": FIRST, "block_number": 1, "block_hash": "0x"}
     judged = [(TBTC, True), (WBTC, False), (SIMBTC, True)]
-    told = [{"network": t.network, "token": t.address, "is_reconciled": is_well} | supply for t, is_well in judged]
+    supplies = [{"network": t.network, "token": t.address, "is_reconciled": is_well} | supply for t, is_well in judged]
     gap = {"network": "arbitrum", "contract": ARBITRUM.address, "topic": TRANSFER, "from_block": 3 * 10**6}
     gap |= {"to_block": 3 * 10**6, "is_final": True, "to_value_date": LAST}
-    write_lake(home, STREAMS, SETTLED, LAST, supplies=told, coverage=[gap])
+    write_lake(home, STREAMS, SETTLED, LAST, supplies=supplies, coverage=[gap])
     dbt(home, "build", "--select", "+path:models/marts/onchain", "--exclude-resource-type", "unit_test")
     with duckdb.connect(str(home.build_file), read_only=True) as con:
         names = [path.stem for path in Path(DBT_PROJECT, "models/marts/onchain").glob("*.sql")]
@@ -485,14 +494,14 @@ def of(token: Token, rows: list[dict], *key: str) -> dict[tuple, dict]:
 
 
 def test_a_token_that_cannot_be_matched_is_named_and_nowhere_else(mart):
-    told = {(row["network"], row["asset"]): row["unmatched_because"] for row in mart("onchain_tokens")}
-    assert told == {
+    reasons = {(row["network"], row["asset"]): row["unmatched_because"] for row in mart("onchain_tokens")}
+    assert reasons == {
         (token.network, token.asset): because for token, because in (dict.fromkeys(MATCHED) | UNMATCHED).items()
     }
     matched = {(token.network, token.asset) for token in MATCHED}
     for name in ("onchain_coin_flow", "onchain_coin_created", "onchain_value_daily", "onchain_token_supply_daily"):
         assert {(row["network"], row["asset"]) for row in mart(name)} == matched, name
-    assert {(row["network"], row["asset"]) for row in mart("onchain_token_flows_daily")} == set(told)
+    assert {(row["network"], row["asset"]) for row in mart("onchain_token_flows_daily")} == set(reasons)
     assert mart("onchain_blocks_daily") == []
 
 

@@ -19,7 +19,7 @@ from ingestion.sources import holder_series
 from orchestration.home import DBT_PROJECT, Home
 
 FACTS = {"funds", "fund_events", "etf_filings", "market_sessions", "claims", "claim_checks"}
-"""Marts of what a person reviews and of the calendar: they have rows whatever publishers say."""
+"""Marts of reviewed facts and of the calendar: they have rows without any publisher."""
 
 CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
 """Columns of the chain's raw tables."""

@@ -1,4 +1,4 @@
-"""Every module of `ingestion/sources/` is a source, and nobody has to list it anywhere."""
+"""Every module of `ingestion/sources/` is a source, without being listed anywhere."""
 
 import subprocess
 import sys

@@ -11,7 +11,7 @@ from orchestration.cli.main import main
 
 @pytest.fixture(scope="session")
 def flowhouse():
-    """Run a command in this process; gives click's result, whose exit_code and output are what a user sees."""
+    """Run a command in this process; returns click's result, whose exit_code and output are what a user sees."""
 
     def run(*arguments: object):
         return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)

@@ -1,4 +1,4 @@
-"""A chain on the whole road: from a node's files to the marts, and what a user sees of it."""
+"""A chain from a node's files to the marts, and what a user sees of it."""
 
 import shutil
 from collections import defaultdict

@@ -38,7 +38,7 @@ def test_a_dagster_server_sends_no_telemetry(tmp_path):
 
 
 def test_each_checkout_of_the_project_keeps_a_parse_of_its_own(monkeypatch, tmp_path):
-    """A parse names the files of the project it is of, so another checkout could not read its seeds by it."""
+    """A parse has the paths of its project's files, so another checkout cannot use it."""
     here = Home(tmp_path).dbt_target
     monkeypatch.setattr(resources, "DBT_PROJECT", tmp_path / "elsewhere")
     assert Home(tmp_path).dbt_target != here

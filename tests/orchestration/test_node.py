@@ -1,4 +1,4 @@
-"""A user's node through the command line: what doctor finds of it, and what status says of its chain."""
+"""A user's node through the command line: what doctor and status say about it."""
 
 import random
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from orchestration.home import Home
 
 START = 1_600_000_000
 TIP = 150
-FOLDED = TIP - 12
+FINALIZED = TIP - 12
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def chain() -> regtest.Chain:
 def core(chain, monkeypatch) -> Iterator[Core]:
     monkeypatch.setenv("FLOWHOUSE_RPC_USER", USER)
     monkeypatch.setenv("FLOWHOUSE_RPC_PASSWORD", PASSWORD)
-    monkeypatch.setenv("FLOWHOUSE_CONFIRMATIONS", str(TIP - FOLDED))
+    monkeypatch.setenv("FLOWHOUSE_CONFIRMATIONS", str(TIP - FINALIZED))
     core = Core(chain)
     yield core
     core.close()
@@ -46,7 +46,7 @@ def home(tmp_path):
 
 
 @pytest.fixture(params=["--rpc", "--rest"])
-def road(request) -> str:
+def transport(request) -> str:
     return request.param
 
 
@@ -57,8 +57,8 @@ def status(flowhouse, home) -> list[str]:
     return result.output.splitlines()
 
 
-def test_a_node_is_found_well(flowhouse, core, home, road):
-    result = flowhouse("doctor", road, core.url, *home)
+def test_a_node_is_found_well(flowhouse, core, home, transport):
+    result = flowhouse("doctor", transport, core.url, *home)
     assert result.exit_code == 0, result.output
     assert f"{core.url}: regtest chain up to height 150, headers up to 151" in result.output
     assert "it keeps the blocks from height 0 on" in result.output
@@ -85,30 +85,30 @@ def test_a_pruned_node_will_do_for_what_it_keeps(flowhouse, core, home):
     core.first_kept = 120
     result = flowhouse("doctor", "--rpc", core.url, *home)
     assert result.exit_code == 1
-    assert "FAIL  it keeps the blocks from height 120 on, but 0 is needed next: ask a node that keeps" in result.output
+    assert "FAIL  it keeps the blocks from height 120 on, but 0 is needed next: use a node that keeps" in result.output
     assert flowhouse("ingest", "bitcoin", "--rpc", core.url, *home).exit_code == 0
     result = flowhouse("doctor", "--rpc", core.url, *home)
     assert result.exit_code == 0
     assert "ok    it keeps the blocks from height 120 on" in result.output
-    assert f"it is on the chain that the home has finalized up to height {FOLDED}" in result.output
+    assert f"it is on the chain that the home has finalized up to height {FINALIZED}" in result.output
 
 
 def test_a_node_without_undo_data(flowhouse, core, home):
     core.interrupts = [always("getblock()", error(-32603, NO_UNDO))]
     result = flowhouse("doctor", "--rpc", core.url, *home)
     assert result.exit_code == 1
-    assert "cannot say which coins the block at height 150 spent: ask a node of Bitcoin Core 23" in result.output
+    assert "cannot say which coins the block at height 150 spent: use a node of Bitcoin Core 23" in result.output
 
 
 def test_a_node_on_another_chain_than_the_homes(flowhouse, core, home, datadir, chain):
     assert flowhouse("ingest", "bitcoin", "--datadir", datadir, *home).exit_code == 0
-    for height, extra in ((FOLDED, 3), (FOLDED - 1, 20)):
+    for height, extra in ((FINALIZED, 3), (FINALIZED - 1, 20)):
         core.chain = chain.fork(height)
         grow(core.chain, extra, random.Random(22), tag=b"other")
         know(core.chain)
         result = flowhouse("doctor", "--rest", core.url, *home)
-        assert result.exit_code == (0 if height == FOLDED else 1)
-    assert f"FAIL  the node's regtest chain differs from the home's at height {FOLDED}" in result.output
+        assert result.exit_code == (0 if height == FINALIZED else 1)
+    assert f"FAIL  the node's regtest chain differs from the home's at height {FINALIZED}" in result.output
 
 
 def test_a_nodes_files_are_found_well(flowhouse, datadir, home):
@@ -118,7 +118,7 @@ def test_a_nodes_files_are_found_well(flowhouse, datadir, home):
     assert "each of its block files has its undo file" in result.output
     assert flowhouse("ingest", "bitcoin", "--datadir", datadir, *home).exit_code == 0
     result = flowhouse("doctor", "--datadir", datadir, *home)
-    assert "the home has finalized no block of regtest yet" in result.output  # it folds what has 1,000 blocks on top
+    assert "the home has finalized no block of regtest yet" in result.output  # blocks are finalized with 1,000 on top
 
 
 def test_the_samples_chain_is_no_users_own(flowhouse, datadir, home):
@@ -148,12 +148,12 @@ def test_a_nodes_files_that_cannot_be_read(flowhouse, datadir, home):
 def test_a_node_in_two_places_is_wrong_usage(flowhouse, home):
     result = flowhouse("doctor", "--rpc", "http://127.0.0.1:1", "--datadir", "node", *home)
     assert result.exit_code == 2
-    assert "A chain comes from one place" in result.output
+    assert "A chain has one source" in result.output
 
 
-def test_status_shows_the_chain_that_is_held(flowhouse, core, home, road):
+def test_status_shows_the_chain_that_is_held(flowhouse, core, home, transport):
     assert not any("chain" in line for line in status(flowhouse, home))
-    assert flowhouse("ingest", "bitcoin", road, core.url, *home).exit_code == 0
+    assert flowhouse("ingest", "bitcoin", transport, core.url, *home).exit_code == 0
     newest = str(datetime.fromtimestamp(max(block.time for block in core.chain.blocks), UTC).date())
     (line,) = [line for line in status(flowhouse, home) if "regtest" in line]
-    assert line.split() == ["regtest", road.removeprefix("--"), "0", "150", newest, str(FOLDED)]
+    assert line.split() == ["regtest", transport.removeprefix("--"), "0", "150", newest, str(FINALIZED)]

@@ -1,55 +1,19 @@
-"""An account chain's provider through the command line: what doctor finds of it, and what status says of its chain."""
+"""An account chain's provider through the command line: what doctor and status say about it."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from simulated import KEY, ServedNode
 
 from ingestion.evm import ingest
 from ingestion.evm.node import Node
 from ingestion.sample import load, tokens
 from orchestration.home import Home
 
-KEY = "sEcr3tK3y0123456789"
-
-
-class Served:
-    """The sample's node behind HTTP on this machine."""
-
-    def __init__(self) -> None:
-        self.provider = provider = tokens.Provider(tokens.chain())
-
-        def answer(call: dict) -> dict:
-            return provider.answer(call["method"], call["params"]) | {"id": call["id"]}
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps(
-                    [answer(each) for each in asked] if isinstance(asked, list) else answer(asked)
-                ).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v2/{KEY}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
 
 @pytest.fixture
-def served(monkeypatch) -> Iterator[Served]:
-    served = Served()
+def served(monkeypatch) -> Iterator[ServedNode]:
+    served = ServedNode()
     monkeypatch.setenv("FLOWHOUSE_EVM_RPC_URL", served.url)
     yield served
     served.close()

@@ -1,4 +1,4 @@
-"""The README keeps its word: its queries are those of the SQL page and answer, and it names every source."""
+"""The README is true: its queries are those of the SQL page and run, and it names every source."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Figures that must come out of the recorded archive, where it lies beside the project.
+"""Figures that must come out of the recorded archive, where it is next to the project.
 
 Expected values were found independently: printed by the publishers, filed with the SEC, or computed by hand here from
 the recorded bytes without the project's code.
@@ -174,7 +174,7 @@ VERDICTS = {
     "depends_on_definition": "A04 A05 A10 A35 A36 A46 A46b B01",
     "not_a_data_claim": "A30 A42 A43 B13 B20 B21",
 }
-"""What the recorded bytes say to the claims that they can answer, and which claims are none."""
+"""The verdicts of the recorded bytes on the claims that they can answer, and the claims that are not data."""
 
 
 def test_verdicts_of_the_claims_that_recorded_data_decide(ask):

@@ -1,4 +1,4 @@
-"""A chain that begins with a snapshot, on the whole road, beside the same chain read from its first block on."""
+"""A chain that begins with a snapshot, all the way to the marts, next to the same chain read from its first block."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from orchestration.home import Home
 from orchestration.publishing import published
 
 BASE = 1_470
-"""The second of the four blocks of a day of the sell-off, so that a part of the day's flows is behind it."""
+"""The second of the four blocks of a day of the sell-off, so that some of the day's flows are before it."""
 TIP = 1_600
 START = date(2025, 10, 7)
 DAY = timedelta(days=1)
@@ -47,13 +47,13 @@ KNOWN_FROM = {
         "liveliness": date.max,
     },
 }
-"""The day from which on a column is known; before, it would need days that a snapshot does not tell."""
+"""The first day on which a column is known; earlier ones need days from before the snapshot."""
 BLOCK_BY_BLOCK = ("onchain_coin_flow", "onchain_coin_created", "onchain_blocks_daily")
-"""What these hold of the snapshot's day is a part of it."""
+"""Marts with only a part of the snapshot's day."""
 
 
 class Started(NamedTuple):
-    """A published home, and what the command that started it said."""
+    """A published home, and the output of the command that made it."""
 
     home: Path
     said: str
@@ -61,7 +61,7 @@ class Started(NamedTuple):
 
 @pytest.fixture(scope="module")
 def started(flowhouse, sample_home, tmp_path_factory) -> Started:
-    """A home begun with a snapshot of the sample's chain, with the sample's closes as a user's own."""
+    """A home that begins with a snapshot of the sample's chain, with the sample's closes as a user's own."""
     folder = tmp_path_factory.mktemp("snapshot")
     home = folder / "home"
     sample.write(folder / "node")

@@ -1,15 +1,13 @@
-"""An account chain on the road a user walks: `flowhouse ingest evm` against a node on this machine."""
+"""An account chain through the command line: `flowhouse ingest evm` against a node on this machine."""
 
-import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
+from simulated import KEY, ServedNode
 
 from ingestion.errors import UsageError
 from ingestion.evm.ledger import TABLES
@@ -19,48 +17,10 @@ from orchestration import seeds
 from orchestration.home import Home
 from orchestration.settings import Settings
 
-KEY = "sEcr3tK3y0123456789"
-
-
-class Node:
-    """The sample's node, on a port of this machine."""
-
-    def __init__(self) -> None:
-        self.provider = sample.Provider(sample.chain())
-        node = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps(node.answers(asked) if isinstance(asked, list) else node.answers([asked])[0]).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v2/{KEY}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def answers(self, calls: list[dict]) -> list[dict]:
-        return [self.provider.answer(call["method"], call["params"]) | {"id": call["id"]} for call in calls]
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
 
 @pytest.fixture
-def node() -> Iterator[Node]:
-    node = Node()
+def node() -> Iterator[ServedNode]:
+    node = ServedNode()
     yield node
     node.close()
 
@@ -76,8 +36,10 @@ def test_a_chain_is_read_and_read_on(flowhouse, node, tmp_path):
     events = sum(len(block.logs) for block in node.provider.chain.blocks)
     assert f"evm anvil: {events:,} events read, held up to block 251" in first.output
     assert "evm anvil: 0 events read, held up to block 251" in flowhouse(*command).output
-    told = [log for block in node.provider.chain.blocks for log in block.logs if len(log.topics) == 3]
-    assert table(tmp_path).height == sum(log.address in (sample.BITCOIN.address, sample.DOLLAR.address) for log in told)
+    transfers = [log for block in node.provider.chain.blocks for log in block.logs if len(log.topics) == 3]
+    assert table(tmp_path).height == sum(
+        log.address in (sample.BITCOIN.address, sample.DOLLAR.address) for log in transfers
+    )
 
 
 def test_the_address_may_stand_in_the_environment_and_its_key_is_never_shown(flowhouse, node, tmp_path, monkeypatch):
@@ -133,7 +95,7 @@ def test_a_chain_that_is_not_the_expected_one_is_refused_in_a_sentence(flowhouse
     node.provider.chain_id = 424242
     unknown = flowhouse("ingest", "evm", "--rpc", node.url, "--home", tmp_path)
     assert unknown.exit_code == 2
-    assert "chain with id 424242, of which nothing is read" in unknown.output
+    assert "chain with id 424242, which the seeds do not have" in unknown.output
     assert "Traceback" not in other.output + unknown.output
 
 

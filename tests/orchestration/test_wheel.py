@@ -1,4 +1,4 @@
-"""The wheel is whole: what it installs builds the sample in an empty folder, without a checkout and a network."""
+"""The wheel is complete: it builds the sample in an empty folder, without a checkout and a network."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory) -> Path:
-    """A folder that holds what the wheel installs."""
+    """A folder with what the wheel installs."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
     subprocess.run(build, cwd=CHECKOUT, check=True, capture_output=True)

@@ -1,11 +1,11 @@
-"""A node's block and undo files on disk, which it may be writing.
+"""A node's block and undo files on disk. The node may be writing them.
 
     blocks/blkNNNNN.dat   magic, size, block              in order of arrival
     blocks/revNNNNN.dat   magic, size, undo, checksum     in order of connection, for the blocks of blkNNNNN
     blocks/xor.dat        8 bytes, XORed over both by position in the file; absent before Bitcoin Core 28
 
-Files may end in space the node has set aside, or in a record it is still writing; reading stops before either. Nothing
-is ever written here.
+Files may end in preallocated space, or in a record that is still being written; reading stops before either. The
+files are only read.
 """
 
 import os
@@ -25,16 +25,16 @@ PREFIX_BYTES = 8
 CHECKSUM_BYTES = 32
 
 
-class BlockAt(NamedTuple):
-    """Where a block stands in its file, and its header; the block's end may not be written yet."""
+class BlockRecord(NamedTuple):
+    """Position of a block in its file, and its header; the block's end may not be written yet."""
 
     offset: int
     size: int
     header: bytes
 
 
-class UndoAt(NamedTuple):
-    """Where an undo record stands in its file; its checksum follows, unless the last record is still being written."""
+class UndoRecord(NamedTuple):
+    """Position of an undo record in its file; a checksum follows it, unless the last record is still being written."""
 
     start: int
     end: int
@@ -49,7 +49,7 @@ class BlockFiles:
 
         Raises:
             NotADataFolder: there are none.
-            DamagedFile: xor.dat is no key.
+            DamagedFile: xor.dat is not a key.
         """
         self.network = network
         self._folder = _blocks_folder(datadir, network)
@@ -60,7 +60,7 @@ class BlockFiles:
         """Numbers of the block files.
 
         Raises:
-            MissingBlocks: one is left out.
+            MissingBlocks: a number is missing.
         """
         return _numbers(self._folder)
 
@@ -72,8 +72,8 @@ class BlockFiles:
         """Path of the undo file of that number."""
         return self._folder / f"rev{number:05}.dat"
 
-    def blocks(self, number: int, start: int = 0) -> Iterator[BlockAt]:
-        """The blocks of a file from position `start` on.
+    def blocks(self, number: int, start: int = 0) -> Iterator[BlockRecord]:
+        """The blocks of a file from byte `start` on.
 
         Raises:
             WrongNetwork: the file begins with another network's block.
@@ -83,14 +83,14 @@ class BlockFiles:
             while start + PREFIX_BYTES + HEADER_BYTES <= length:
                 file.seek(start)
                 raw = file.read(PREFIX_BYTES + HEADER_BYTES)
-                record = self._plain(raw, start)
+                record = self._unmasked(raw, start)
                 size = int.from_bytes(record[4:8], "little")
                 if record[:4] != self.network.magic:
                     if start == 0 and any(raw[:PREFIX_BYTES]):
                         raise WrongNetwork(self._wrong_network(number, record[:4]))
                     return
                 start += PREFIX_BYTES
-                yield BlockAt(start, size, record[PREFIX_BYTES:])
+                yield BlockRecord(start, size, record[PREFIX_BYTES:])
                 start += size
 
     def block(self, number: int, offset: int, size: int) -> np.ndarray:
@@ -114,8 +114,8 @@ class BlockFiles:
         unmask(data, self._key, offset)
         return data
 
-    def _plain(self, raw: bytes, position: int) -> bytes:
-        """A block's prefix and header without XOR; as one integer, which costs a microsecond."""
+    def _unmasked(self, raw: bytes, position: int) -> bytes:
+        """A block's prefix and header without XOR, as one integer: that takes a microsecond."""
         mask = self._masks[position % 8]
         return (int.from_bytes(raw, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(mask), "big")
 
@@ -133,30 +133,30 @@ class BlockFiles:
         )
 
 
-def undo_records(data: memoryview, magic: bytes) -> Iterator[UndoAt]:
+def undo_records(data: memoryview, magic: bytes) -> Iterator[UndoRecord]:
     """The records of an undo file's plain bytes."""
     start = 0
     found = None
     while data[start : start + 4] == magic and start + PREFIX_BYTES <= len(data):
         size = int.from_bytes(data[start + 4 : start + PREFIX_BYTES], "little")
         if found:
-            yield UndoAt(*found, is_last=False)
+            yield UndoRecord(*found, is_last=False)
         end = start + PREFIX_BYTES + size
         found = start + PREFIX_BYTES, end
         start = end + CHECKSUM_BYTES
     if found:
-        yield UndoAt(*found, is_last=True)
+        yield UndoRecord(*found, is_last=True)
 
 
 def unmask(data: np.ndarray, key: np.ndarray, offset: int) -> None:
-    """Undo in place the XOR of bytes (uint8) that stand at `offset` in their file; `key` is 8 bytes."""
+    """Undo in place the XOR of bytes (uint8) read at `offset` of their file; `key` is 8 bytes."""
     if not key.any():
         return
-    turned = np.roll(key, -(offset % 8))
+    rotated = np.roll(key, -(offset % 8))
     whole = len(data) // 8 * 8
     words = data[:whole].view(np.uint64)
-    words ^= turned.view(np.uint64)[0]
-    data[whole:] ^= turned[: len(data) - whole]
+    words ^= rotated.view(np.uint64)[0]
+    data[whole:] ^= rotated[: len(data) - whole]
 
 
 def _blocks_folder(datadir: Path, network: Network) -> Path:
@@ -164,10 +164,10 @@ def _blocks_folder(datadir: Path, network: Network) -> Path:
     for folder in candidates:
         if folder.is_dir() and _numbers(folder):
             return folder
-    looked = " or ".join(str(folder / "blk00000.dat") for folder in candidates)
+    paths = " or ".join(str(folder / "blk00000.dat") for folder in candidates)
     raise NotADataFolder(
-        f"{datadir} is not the data folder of a node, there is no {looked} (height 0): pass the folder that bitcoind"
-        " is given as -datadir."
+        f"{datadir} is not a node's data folder, there is no {paths} (height 0): pass the folder that bitcoind uses as"
+        " -datadir."
     )
 
 

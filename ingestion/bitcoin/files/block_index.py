@@ -1,4 +1,4 @@
-"""Every block in a node's files, and how they hang together: parents, heights, work."""
+"""Every block in a node's files and how they link: parents, heights, work."""
 
 from array import array
 from collections import defaultdict
@@ -14,7 +14,7 @@ UNKNOWN, UNLINKED = -1, -2
 
 
 class BlockIndex:
-    """The blocks of the files as they were when it was made, numbered by row in order of arrival.
+    """The blocks that the files had when it was made, numbered by row in order of arrival.
 
     About 250 bytes of memory per block.
 
@@ -83,7 +83,7 @@ class BlockIndex:
         for offset, size, header in self.files.blocks(number):
             block_hash = sha256d(header)
             bits = int.from_bytes(header[72:76], "little")
-            # A header still being written has not the hash it will have.
+            # A header that is still being written does not have its final hash.
             if int.from_bytes(block_hash, "little") > _target(bits):
                 continue
             self._ends[number] = offset + size
@@ -128,7 +128,7 @@ class BlockIndex:
 
 
 def _target(bits: int) -> int:
-    """The greatest hash that a block of these bits may have; 0 where they are no target. As Core's SetCompact."""
+    """The greatest hash that a block of these bits may have; 0 where they are not a target. As Core's SetCompact."""
     exponent, mantissa = bits >> 24, bits & 0x7FFFFF
     if bits & 0x800000 or exponent > 32:
         return 0

@@ -16,10 +16,10 @@ from ingestion.bitcoin.networks import Network
 
 
 class Folder:
-    """The files of one node on one network and the best chain in them, as found when it was opened; a `ChainView`.
+    """The files of one node on one network and the best chain in them when it was opened; a `ChainView`.
 
-    The chain ends at the block of most work, the first to arrive among equals, whose undo record is there: what the
-    node has not connected yet is left for the next time.
+    The chain ends at the block of most work that has an undo record, the first to arrive among equals: blocks that the
+    node has not connected yet are left for the next run.
 
     Attributes:
         network: the network.
@@ -28,7 +28,7 @@ class Folder:
         first_day: genesis' UTC day, in days since 1970.
 
     Raises:
-        NotADataFolder, WrongNetwork, MissingBlocks, MissingUndo, DamagedFile: see each; nothing was read then.
+        NotADataFolder, WrongNetwork, MissingBlocks, MissingUndo, DamagedFile: see each.
     """
 
     def __init__(self, datadir: Path, network: Network, progress: Callable[[int, int], None] | None = None):
@@ -78,15 +78,15 @@ class Folder:
         """Plain bytes (uint8) of the chain's block at `height`."""
         return self._index.block(self._chain[height])
 
-    def undo(self, number: int) -> tuple[np.ndarray, dict[int, undo.Place]]:
-        """An undo file, plain (uint8), with (start, end) of the record of each of its blocks on the chain, by height.
+    def undo(self, number: int) -> tuple[np.ndarray, dict[int, undo.ByteRange]]:
+        """An undo file's plain bytes (uint8), and the record of each of its blocks on the chain, by height.
 
         Raises:
             DamagedFile, MissingBlocks: as `undo.match` names them.
         """
         data = self._files.undo(number)
-        places = undo.match(self._index, number, data, self._is_on_chain)
-        return data, {self._index.heights[row]: place for row, place in places.items() if self._is_on_chain(row)}
+        records = undo.match(self._index, number, data, self._is_on_chain)
+        return data, {self._index.heights[row]: record for row, record in records.items() if self._is_on_chain(row)}
 
     def undo_file(self, number: int) -> Path:
         """Path of the undo file of that number, for messages."""

@@ -15,11 +15,11 @@ from ingestion.bitcoin.files.block_files import CHECKSUM_BYTES, undo_records
 from ingestion.bitcoin.files.block_index import UNLINKED, BlockIndex
 from ingestion.bitcoin.hashing import sha256d
 
-Place = tuple[int, int]
+ByteRange = tuple[int, int]
 """Start and end of a record in its file, without checksum."""
 
 
-def match(index: BlockIndex, number: int, data: np.ndarray, is_on_chain: Callable[[int], bool]) -> dict[int, Place]:
+def match(index: BlockIndex, number: int, data: np.ndarray, is_on_chain: Callable[[int], bool]) -> dict[int, ByteRange]:
     """The record of each block that has one in an undo file, by row.
 
     Args:
@@ -30,14 +30,14 @@ def match(index: BlockIndex, number: int, data: np.ndarray, is_on_chain: Callabl
 
     Raises:
         DamagedFile: a checksum fits no block of the block file, and it is not the last record.
-        MissingBlocks: a record belongs to a block whose ancestors are not in the files.
+        MissingBlocks: the files lack ancestors of a record's block.
     """
     view = data.data
     siblings: dict[bytes, list[int]] = {}
     for row in index.rows_of(number):
         siblings.setdefault(index.parents[row], []).append(row)
     parents = [*siblings]
-    records: dict[bytes, list[Place]] = defaultdict(list)
+    records: dict[bytes, list[ByteRange]] = defaultdict(list)
     expected = 0
     for start, end, is_last in undo_records(view, index.files.network.magic):
         n = _parent_of(view, start, end, parents, expected)
@@ -47,37 +47,37 @@ def match(index: BlockIndex, number: int, data: np.ndarray, is_on_chain: Callabl
             raise DamagedFile(_no_fit(index, number, start, records))
         records[parents[n]].append((start, end))
         expected = n + 1
-    places: dict[int, Place] = {}
+    matched: dict[int, ByteRange] = {}
     for parent, found in records.items():
-        places.update(_assign(index, data, found, siblings[parent], is_on_chain))
-    return places
+        matched.update(_assign(index, data, found, siblings[parent], is_on_chain))
+    return matched
 
 
 def _assign(
-    index: BlockIndex, data: np.ndarray, records: list[Place], rows: list[int], is_on_chain: Callable[[int], bool]
-) -> dict[int, Place]:
+    index: BlockIndex, data: np.ndarray, records: list[ByteRange], rows: list[int], is_on_chain: Callable[[int], bool]
+) -> dict[int, ByteRange]:
     """Which record belongs to which of the blocks of one parent.
 
-    Blocks that agree even in inputs and amounts per transaction are taken in order of arrival; once the chain is
-    known, its block has the last record, for the node left the others for it.
+    Blocks that agree even in inputs and amounts per transaction are matched in order of arrival. Once the chain is
+    known, its block has the last record: the node connected it after the others.
     """
     if index.heights[rows[0]] == UNLINKED:
         file = index.files.block_file(index.numbers[rows[0]])
         raise MissingBlocks(
-            f"{file} holds block {index.hashes[rows[0]][::-1].hex()} (height unknown), but not all blocks before"
+            f"{file} has block {index.hashes[rows[0]][::-1].hex()} (height unknown), but not all blocks before"
             " it are in the files: restore the missing or damaged blk file, or run the node with -reindex."
         )
     if len(rows) == 1:
         return {rows[0]: records[0]}
-    places: dict[int, Place] = {}
+    matched: dict[int, ByteRange] = {}
     left = list(records)
     for row in sorted(rows, key=lambda row: not is_on_chain(row)):
         block, subsidy = index.block(row), index.files.network.subsidy(index.heights[row])
-        fitting = [place for place in left if fold.belongs(block, data, *place, subsidy)]
+        fitting = [record for record in left if fold.belongs(block, data, *record, subsidy)]
         if fitting:
-            places[row] = fitting[-1] if is_on_chain(row) else fitting[0]
-            left.remove(places[row])
-    return places
+            matched[row] = fitting[-1] if is_on_chain(row) else fitting[0]
+            left.remove(matched[row])
+    return matched
 
 
 def _parent_of(data: memoryview, start: int, end: int, parents: list[bytes], expected: int) -> int | None:
@@ -90,15 +90,15 @@ def _parent_of(data: memoryview, start: int, end: int, parents: list[bytes], exp
     return None
 
 
-def _no_fit(index: BlockIndex, number: int, start: int, records: dict[bytes, list[Place]]) -> str:
-    lacking = (
+def _no_fit(index: BlockIndex, number: int, start: int, records: dict[bytes, list[ByteRange]]) -> str:
+    heights_without = (
         index.heights[row]
         for row in index.rows_of(number)
         if index.heights[row] > 0 and index.parents[row] not in records
     )
     files = index.files
     return (
-        f"{files.undo_file(number)} has a record at byte {start}, expected for height {next(lacking, 'unknown')}, whose"
-        f" checksum fits no block of {files.block_file(number).name}: restore both files, or run the node with"
-        " -reindex."
+        f"{files.undo_file(number)} has a record at byte {start}, expected for height"
+        f" {next(heights_without, 'unknown')}, whose checksum fits no block of"
+        f" {files.block_file(number).name}: restore both files, or run the node with -reindex."
     )

@@ -1,1 +1,1 @@
-"""A running node, asked over HTTP: its headers, and the newest blocks with the coins they spent."""
+"""A running node over HTTP: its headers, and the newest blocks with the coins they spent."""

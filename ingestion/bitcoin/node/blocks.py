@@ -14,7 +14,7 @@ from ingestion.bitcoin.node.messages import Block, Transaction, sats
 from ingestion.bitcoin.rows import Batch
 from ingestion.threads import in_order
 
-# A day of blocks, about a minute of the node's time, is given out to be stored.
+# A batch is a day of blocks, about a minute of the node's time.
 BATCH_BLOCKS = 144
 
 # A block's cells of coin flow and its totals.
@@ -29,22 +29,22 @@ def read(
     after_hash: str | None = None,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Iterator[Batch]:
-    """Every block above `after` up to the node's tip as it begins, as `history.read` would give them from its files.
+    """Every block above `after` up to the node's tip at the start, as `history.read` gives them from its files.
 
-    Batches hold BATCH_BLOCKS or, where they are finalized, go on to the end of their day. Before a batch is yielded its
-    last block must still be on the node's chain, else what a reorg replaced is read again.
+    A batch has BATCH_BLOCKS; a finalized one goes on to the end of its day. It is yielded only if its last block is
+    still on the node's chain; otherwise the blocks that a reorg replaced are read again.
 
     Args:
         node: the node.
         after: height of the last block already read; None to begin with genesis.
         finalize_until: height of the last final block; blocks above stay by block.
-        known, after_hash: see `NodeChain`; without them all headers are asked for.
+        known, after_hash: see `NodeChain`; without them all headers are requested.
         progress: called with (blocks done, blocks in all, coins spent in them) after each block.
 
     Raises:
         PrunedBlock, MissingUndo, NodeRefused: see `Node.block`.
         NodeUnreachable: the node stays busy, or breaks off.
-        ReorgDuringRead: the chain was replaced below what has been given out, or changes all the time.
+        ReorgDuringRead: the chain was replaced below the batches already yielded, or keeps changing.
     """
     first = 0 if after is None else after + 1
     start = first
@@ -76,7 +76,7 @@ def read(
 def _end(chain: NodeChain, first: int, finalize_until: int) -> int:
     """Last height of the batch that begins at `first`."""
     if first > finalize_until:
-        # The newest blocks come in one, for a reorg to stay within what has not been given out.
+        # The newest blocks come in one batch, so that a reorg stays within what has not been yielded.
         is_last = chain.tip_height - first < 2 * BATCH_BLOCKS
         return chain.tip_height if is_last else first + BATCH_BLOCKS - 1
     stop = min(finalize_until, chain.tip_height)
@@ -87,11 +87,13 @@ def _end(chain: NodeChain, first: int, finalize_until: int) -> int:
 
 def _read_blocks(node: Node, chain: NodeChain, heights: list[int]) -> Iterator[BlockRows]:
     days = chain.day_of_height
-    return in_order(lambda height: folded(node.block(height, chain.block_hash(height)), days), heights, node.in_flight)
+    return in_order(
+        lambda height: block_rows(node.block(height, chain.block_hash(height)), days), heights, node.in_flight
+    )
 
 
-def folded(block: Block, day_of_height: np.ndarray) -> BlockRows:
-    """A block's cells of coin flow and its totals, as history's frames have them (int64, a cell a row).
+def block_rows(block: Block, day_of_height: np.ndarray) -> BlockRows:
+    """A block's cells of coin flow and its totals, in the columns of CELLS and TOTALS (int64).
 
     Args:
         block: with the coins it spent.
@@ -107,7 +109,7 @@ def folded(block: Block, day_of_height: np.ndarray) -> BlockRows:
 
 
 def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    """Rows of history's cells, one per birth day and kind."""
+    """Rows of CELLS, one per birth day and kind."""
     keys, of_coin, coins = np.unique(birth_days * 2 + kinds, return_inverse=True, return_counts=True)
     summed = np.zeros(len(keys), dtype=np.int64)
     np.add.at(summed, of_coin, amounts)

@@ -1,7 +1,7 @@
 """The chain that a running node follows, by its headers.
 
-The day of a block is that of the greatest header time up to it, so a spent coin's height needs the headers of all
-blocks before; a caller that kept the days of the heights already read is spared them.
+The day of a block is that of the greatest header time up to it, so the birth day of a spent coin needs the headers of
+all blocks before it; a caller that kept the days of the heights already read need not fetch these again.
 """
 
 from array import array
@@ -18,7 +18,7 @@ MAX_REORGS = 5
 
 
 class NodeChain:
-    """The node's chain at one moment, as far as it is needed: days of all heights, hashes of some.
+    """The node's chain at one moment: days of all heights, hashes of those above `after`.
 
     Attributes:
         network: the network.
@@ -30,17 +30,17 @@ class NodeChain:
     def __init__(
         self, node: Node, after: int | None = None, known: pl.DataFrame | None = None, after_hash: str | None = None
     ):
-        """Ask for the headers above `after`, or for all where `known` does not cover the heights up to there.
+        """Fetch the headers above `after`, or all of them where `known` does not cover the heights up to there.
 
         Args:
             node: the node.
             after: height of the last block already read; None where none is.
             known: value_date, first_height, last_height of the blocks already read, a day in one row or several: the
                 rows of blocks_daily from genesis on, or what `days` gave before.
-            after_hash: hash of the block at `after`, to be sure that it is still the node's.
+            after_hash: hash of the block at `after`, to check that it is still on the node's chain.
 
         Raises:
-            ReorgDuringRead: the block at `after` is not on the node's chain, or the chain changes all the time.
+            ReorgDuringRead: the block at `after` is not on the node's chain, or the chain keeps changing.
         """
         self._node = node
         self.network = node.network
@@ -80,7 +80,7 @@ class NodeChain:
         return self._from + self._hashes.index(block_hash) if block_hash in self._hashes else None
 
     def days(self) -> pl.DataFrame:
-        """value_date, first_height, last_height of each day with a block, to be kept as `known` of the next time."""
+        """value_date, first_height, last_height of each day with a block, to be passed as `known` next time."""
         days, first, count = np.unique(self._days, return_index=True, return_counts=True)
         return pl.DataFrame(
             {
@@ -91,10 +91,10 @@ class NodeChain:
         )
 
     def follow(self) -> int:
-        """Take over what the node's chain has become; the height up to which it is as before (-1 for nothing).
+        """Update to the node's present chain; returns the height up to which nothing changed (-1 for none).
 
         Raises:
-            ReorgDuringRead: the block at `after` is not on it, or the chain changes all the time.
+            ReorgDuringRead: the block at `after` is not on it, or the chain keeps changing.
         """
         tip = -1
         for _ in range(MAX_REORGS):
@@ -145,16 +145,16 @@ def _days_known(known: pl.DataFrame, after: int) -> np.ndarray | None:
 
 
 def chain_left(node: Node, height: int) -> ReorgDuringRead:
-    """The error of a node that is not on the chain that was read."""
+    """The error where a node is not on the chain that was read."""
     return ReorgDuringRead(
-        f"{node.shown} is not, or no longer, on the chain read up to height {height}: let it catch up and run this"
+        f"{node.shown} is not (or no longer) on the chain read up to height {height}: let it catch up and run this"
         " again."
     )
 
 
 def chain_unsettled(node: Node, height: int) -> ReorgDuringRead:
-    """The error of a node whose chain does not come to rest."""
+    """The error where a node's chain keeps changing."""
     return ReorgDuringRead(
-        f"The chain of {node.shown} changed {MAX_REORGS} times while it was read up to height {height}: come back"
+        f"The chain of {node.shown} changed {MAX_REORGS} times while it was read up to height {height}: try again"
         " later."
     )

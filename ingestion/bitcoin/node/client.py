@@ -3,8 +3,7 @@
     Rpc    JSON-RPC, with the cookie the node writes at its start or a user and password
     Rest   the same without credentials, from a node started with -rest
 
-A block costs the node about 0.5 s: this is the way to follow the chain day by day, not to its history, which `history`
-reads from the files.
+A block costs the node about 0.5 s: use it to follow the chain day by day. For history, `history` reads the files.
 """
 
 import time
@@ -21,15 +20,15 @@ from ingestion.bitcoin.fold import HEADER_BYTES, MAX_SATS
 from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import COIN, Network
 from ingestion.bitcoin.node import messages
-from ingestion.bitcoin.node.connection import BOUNDS, Connection, Login, read_cookie, words
+from ingestion.bitcoin.node.connection import BOUNDS, Connection, Login, excerpt, read_cookie
 from ingestion.bitcoin.node.errors import PrunedBlock
-from ingestion.bitcoin.node.messages import Block, Header, Info, RpcAnswer, RpcError, State
+from ingestion.bitcoin.node.messages import Block, Header, Info, NodeState, RpcAnswer, RpcError
 from ingestion.threads import in_order
 from ingestion.transport.errors import NodeRefused
 from ingestion.transport.retry import Failure
-from ingestion.transport.session import Answer, Bounds
+from ingestion.transport.session import Bounds, Response
 
-# The most that /rest/headers gives at once.
+# The most that /rest/headers returns at once.
 HEADERS_A_REQUEST = 2_000
 
 WARMING_UP, OUT_OF_RANGE = -28, -8
@@ -56,8 +55,8 @@ class Node(ABC):
         info = self._info()
         if info.chain != network.name or self.hash_at(0) != network.genesis:
             raise WrongNetwork(
-                f"{self.shown} is a node of {info.chain} (seen at height 0), not of {network.name}: name the"
-                f" address of a {network.name} node, or ask for its network."
+                f"{self.shown} is a node of {info.chain} (seen at height 0), not of {network.name}: give the"
+                f" address of a {network.name} node, or pass --network {info.chain}."
             )
 
     @property
@@ -74,10 +73,10 @@ class Node(ABC):
         info = self._info()
         return info.blocks, info.bestblockhash
 
-    def state(self) -> State:
-        """How far the node is, and what it keeps."""
+    def state(self) -> NodeState:
+        """How far the node has synchronised, and which blocks it keeps."""
         info = self._info()
-        return State(info.blocks, info.headers, info.pruneheight)
+        return NodeState(info.blocks, info.headers, info.pruneheight)
 
     @abstractmethod
     def hash_at(self, height: int) -> str | None:
@@ -86,7 +85,7 @@ class Node(ABC):
     def headers(self, first: int, last: int) -> Iterator[Header]:
         """Headers of the blocks from `first` to `last`, several requests in flight.
 
-        They may not link up, or some may be missing, where the chain changed meanwhile.
+        Where the chain changes meanwhile, they may not link or some may be missing.
         """
         starts = range(first, last + 1, HEADERS_A_REQUEST)
         pieces = in_order(
@@ -101,26 +100,26 @@ class Node(ABC):
         Raises:
             PrunedBlock: the node has deleted it.
             MissingUndo: the node cannot say which coins it spent.
-            NodeRefused: what came is not that block.
+            NodeRefused: it returned something else.
         """
         block = self._block(height, block_hash)
         if (block.hash, block.height) != (block_hash, height):
             raise NodeRefused(
-                f"{self.shown} gave another block than {block_hash} at height {height}: restart the node."
+                f"{self.shown} returned another block than {block_hash} at height {height}: restart the node."
             )
         coins = block.spent_coins()
         if len(coins) < sum(len(transaction.vin) for transaction in block.transactions[1:]):
             raise _no_undo(self.shown, height).exception()
         if any(not (1 <= coin.height <= height and 0 <= coin.value <= MAX_SATS / COIN) for coin in coins):
             raise NodeRefused(
-                f"{self.shown} gave a block at height {height} that spends a coin no chain can have: restart the node"
-                " with -reindex."
+                f"{self.shown} returned a block at height {height} that spends a coin no chain can have: restart the"
+                " node with -reindex."
             )
         return block
 
     @abstractmethod
     def _info(self) -> Info:
-        """What the node says of its chain."""
+        """The node's `getblockchaininfo`."""
 
     @abstractmethod
     def _headers(self, start: int, count: int) -> list[bytes]:
@@ -152,10 +151,10 @@ class Rpc(Node):
         Args:
             url: address of its RPC, without user and password.
             network: the network expected there.
-            cookie: the .cookie file in the data folder of its network; read anew for each request, since a node that
-                restarts writes another.
+            cookie: the .cookie file in the data folder of its network; read again for each request, since a node
+                writes a new one when it restarts.
             user, password: where there is no cookie.
-            in_flight: requests under way at once; bitcoind serves 4 (-rpcthreads; 16 since Bitcoin Core 29).
+            in_flight: concurrent requests; bitcoind serves 4 (-rpcthreads; 16 since Bitcoin Core 29).
             bounds: of each answer.
             sleep: waits between attempts.
 
@@ -184,7 +183,7 @@ class Rpc(Node):
     ) -> Result | None:
         """The result of a call; None for a height above the tip."""
 
-        def read(answer: Answer) -> Result | Failure | None:
+        def read(answer: Response) -> Result | Failure | None:
             decoded = self._connection.decoded(answer, decoder)
             if isinstance(decoded, Failure):
                 return decoded
@@ -201,14 +200,16 @@ class Rpc(Node):
         """The result of a call that always has one."""
         result = self._call(decoder, method, *params, height=height)
         if result is None:
-            raise NodeRefused(f"{self.shown} gave no result to {method}: check the address and the node's version.")
+            raise NodeRefused(
+                f"{self.shown} returned no result for {method}: check the address and the node's version."
+            )
         return result
 
     def _batch(self, method: str, params: Iterable[list]) -> list[str | None]:
         """Results in the order of `params`, None for a height above the tip."""
         calls = [{"jsonrpc": "1.0", "id": n, "method": method, "params": each} for n, each in enumerate(params)]
 
-        def read(answer: Answer) -> list[str | None] | Failure:
+        def read(answer: Response) -> list[str | None] | Failure:
             decoded = self._connection.decoded(answer, messages.RPC_BATCH)
             return decoded if isinstance(decoded, Failure) else self._results(decoded, method, len(calls))
 
@@ -220,7 +221,7 @@ class Rpc(Node):
                 return self._failure(answer.error, method, 0)
         by_id = {answer.id: answer.result for answer in answers}
         if by_id.keys() != set(range(count)):
-            return Failure(NodeRefused, f"{self.shown} left calls of a batch unanswered", "restart the node")
+            return Failure(NodeRefused, f"{self.shown} did not answer all calls of a batch", "restart the node")
         return [by_id[n] for n in range(count)]
 
     def _failure(self, error: RpcError, method: str, height: int) -> Failure:
@@ -269,32 +270,32 @@ class Rest(Node):
         return block
 
     def _get(self, path: str, decoder: msgspec.json.Decoder[Result], height: int = 0) -> Result | None:
-        """The decoded answer, None where there is no such thing."""
+        """The decoded answer; None where the node answers 404."""
 
-        def read(answer: Answer) -> Result | Failure | None:
+        def read(answer: Response) -> Result | Failure | None:
             found = self._found(answer, height)
             return self._connection.decoded(answer, decoder) if isinstance(found, bytes) else found
 
         return self._connection.ask(path, None, read)
 
-    def _found(self, answer: Answer, height: int) -> bytes | Failure | None:
+    def _found(self, answer: Response, height: int) -> bytes | Failure | None:
         if answer.status == 200:
             return answer.content
-        if answer.status == 404 and "pruned" not in words(answer):
+        if answer.status == 404 and "pruned" not in excerpt(answer):
             return None
-        return _refusal(self.shown, words(answer), f"a GET ({answer.status})", height)
+        return _refusal(self.shown, excerpt(answer), f"a GET ({answer.status})", height)
 
 
-def _refusal(shown: str, said: str, to: str, height: int) -> Failure:
-    """What the node's refusal means. See `GetBlockChecked` and `blockToJSON` in Bitcoin Core's rpc/blockchain.cpp."""
-    if "pruned" in said:
+def _refusal(shown: str, message: str, request: str, height: int) -> Failure:
+    """The failure that an error message means; for the texts see `GetBlockChecked` in Core's rpc/blockchain.cpp."""
+    if "pruned" in message:
         reason = f"{shown} has pruned the block at height {height}"
-        return Failure(PrunedBlock, reason, "ask a node that keeps it, or start from a UTXO snapshot")
-    if said.startswith("Undo data"):
+        return Failure(PrunedBlock, reason, "use a node that keeps it, or start from a UTXO snapshot")
+    if message.startswith("Undo data"):
         return _no_undo(shown, height)
-    return Failure(NodeRefused, f"{shown} answers '{said}' to {to}", "check the node's log")
+    return Failure(NodeRefused, f"{shown} answers '{message}' to {request}", "check the node's log")
 
 
 def _no_undo(shown: str, height: int) -> Failure:
     reason = f"{shown} cannot say which coins the block at height {height} spent"
-    return Failure(MissingUndo, reason, "ask a node of Bitcoin Core 23 or later that keeps its undo data")
+    return Failure(MissingUndo, reason, "use a node of Bitcoin Core 23 or later that keeps its undo data")

@@ -1,4 +1,4 @@
-"""Requests to one node, repeated while its failures are passing ones, silent about secrets."""
+"""Requests to one node: transient failures are retried, and secrets never reach messages."""
 
 import time
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from ingestion.errors import UsageError
 from ingestion.transport import redaction
 from ingestion.transport.errors import NodeRefused, NodeUnreachable
 from ingestion.transport.retry import Failure, Policy
-from ingestion.transport.session import Answer, Bounds, Cause, NoAnswer, Session
+from ingestion.transport.session import Bounds, Cause, NoResponse, Response, Session
 
 # A block of 4 MB is 20 to 40 MB of JSON; more where the scripts it spends are longer than its own.
 BOUNDS = Bounds(max_bytes=512 * 2**20, silence_seconds=60, total_seconds=600)
-# Seconds to wait, in sum, for a node that is starting or busy, and for one that broke off or went silent.
+# Seconds to wait, in total, for a node that is starting or busy, and for one that broke off or went silent.
 BUSY_SECONDS, BROKEN_SECONDS = 120, 3
 LONGEST_WAIT_SECONDS = 15
 
 _REMEDIES = {
-    Cause.SILENT: (NodeUnreachable, "come back when it is less busy", BROKEN_SECONDS),
-    Cause.BROKEN_OFF: (NodeUnreachable, "come back later", BROKEN_SECONDS),
+    Cause.SILENT: (NodeUnreachable, "try again when it is less busy", BROKEN_SECONDS),
+    Cause.BROKEN_OFF: (NodeUnreachable, "try again later", BROKEN_SECONDS),
     Cause.UNREACHABLE: (NodeUnreachable, "start the node, or check the address", BROKEN_SECONDS),
     Cause.TOO_SLOW: (NodeUnreachable, "check the address and the connection", 0),
     Cause.TOO_LARGE: (NodeRefused, "check the address", 0),
@@ -37,8 +37,8 @@ class Connection:
 
     Args:
         url: the node's address, without credentials.
-        login: gives user and password, for each request anew; None where there are none.
-        in_flight: requests under way at once.
+        login: returns user and password, called for each request; None where there are none.
+        in_flight: concurrent requests.
         bounds: of each answer.
         sleep: waits between attempts.
 
@@ -46,7 +46,7 @@ class Connection:
         shown: its address as messages show it.
 
     Raises:
-        UsageError: `url` is no http or https address, or it holds credentials.
+        UsageError: `url` is not an http or https address, or has credentials in it.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Connection:
         shown = None if "@" in url else redaction.origin(url)
         if shown is None:
             raise UsageError(
-                "The node's address must be like http://127.0.0.1:8332, with user and password given apart."
+                "The node's address must be like http://127.0.0.1:8332, with user and password given separately."
             )
         self.shown = shown
         self._url = url.rstrip("/")
         self._login = login
-        # Proxies and .netrc are for the internet, not for one's own node.
+        # Proxies and .netrc are for the internet, not for the user's own node.
         self._session = Session(bounds, in_flight, trust_env=False)
         self._policy = Policy(lambda attempt: min(2 ** (attempt - 1), LONGEST_WAIT_SECONDS), sleep=sleep)
 
@@ -73,8 +73,8 @@ class Connection:
         """Close its connections."""
         self._session.close()
 
-    def ask(self, path: str, body: bytes | None, read: Callable[[Answer], Result | Failure]) -> Result:
-        """What `read` makes of the node's answer, asked again while it calls that a passing failure.
+    def ask(self, path: str, body: bytes | None, read: Callable[[Response], Result | Failure]) -> Result:
+        """`read` of the node's answer; the request is sent again while that is a transient failure.
 
         Raises:
             the error of the failure that lasted.
@@ -86,7 +86,7 @@ class Connection:
 
         return self._policy.retry(send)
 
-    def decoded(self, answer: Answer, decoder: msgspec.json.Decoder[Result]) -> Result | Failure:
+    def decoded(self, answer: Response, decoder: msgspec.json.Decoder[Result]) -> Result | Failure:
         """The answer's content, or the failure to read it."""
         try:
             return decoder.decode(answer.content)
@@ -95,31 +95,31 @@ class Connection:
             return Failure(NodeRefused, reason, "check the address and the node's version")
         except msgspec.DecodeError:
             reason = f"{self.shown} gave an answer ({answer.status}) that cannot be read to its end"
-            return Failure(NodeUnreachable, reason, "check the address, or come back later", BROKEN_SECONDS)
+            return Failure(NodeUnreachable, reason, "check the address, or try again later", BROKEN_SECONDS)
 
-    def busy(self, words: str) -> Failure:
-        """The failure of a node that says it is starting or has too much to do."""
-        reason = f"{self.shown} was not ready within {BUSY_SECONDS} s ({words or 'no reason given'})"
-        return Failure(NodeUnreachable, reason, "come back when it has started", BUSY_SECONDS)
+    def busy(self, message: str) -> Failure:
+        """The failure of a node that says it is starting or overloaded."""
+        reason = f"{self.shown} was not ready within {BUSY_SECONDS} s ({message or 'no reason given'})"
+        return Failure(NodeUnreachable, reason, "try again when it has started", BUSY_SECONDS)
 
-    def _send(self, path: str, body: bytes | None) -> Answer | Failure:
+    def _send(self, path: str, body: bytes | None) -> Response | Failure:
         answer = self._session.request(self._url + path, self.shown, body, auth=self._login() if self._login else None)
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, NoResponse):
             error, remedy, patience = _REMEDIES[answer.cause]
             return Failure(error, answer.reason, remedy, patience)
         if answer.status == 401:
-            remedy = "check user and password, or name the .cookie file of the node that is running"
+            remedy = "check user and password, or give the .cookie file of the running node"
             return Failure(NodeRefused, f"{self.shown} refuses the credentials (401)", remedy)
         if answer.status == 403:
             return Failure(NodeRefused, f"{self.shown} refuses this machine (403)", "allow it with -rpcallowip")
         # Older nodes answer 500 where newer ones answer 503: the queue of requests is full.
         if answer.status == 503 or (answer.status == 500 and answer.content.startswith(b"Work queue")):
-            return self.busy(words(answer))
+            return self.busy(excerpt(answer))
         return answer
 
 
-def words(answer: Answer) -> str:
-    """The start of an answer that is a sentence."""
+def excerpt(answer: Response) -> str:
+    """The start of an answer as text, for messages."""
     return answer.content[:200].decode(errors="replace").strip()
 
 
@@ -127,7 +127,7 @@ def read_cookie(path: Path) -> tuple[bytes, bytes]:
     """User and password of a node's cookie file.
 
     Raises:
-        NodeRefused: it cannot be read, or is no cookie.
+        NodeRefused: it cannot be read, or is not a cookie.
     """
     try:
         user, mark, password = path.read_bytes().strip().partition(b":")
@@ -137,5 +137,5 @@ def read_cookie(path: Path) -> tuple[bytes, bytes]:
             " folder, or give user and password."
         ) from error
     if not mark:
-        raise NodeRefused(f"{path} is not the cookie of a node: name the .cookie in its network's data folder.")
+        raise NodeRefused(f"{path} is not a node's cookie: give the .cookie file in its network's data folder.")
     return user, password

@@ -1,4 +1,4 @@
-"""What a node says, typed: JSON of its RPC and REST, as far as it is read."""
+"""The JSON of a node's RPC and REST, typed: the fields that are read."""
 
 from typing import Generic, NamedTuple, TypeVar
 
@@ -11,14 +11,14 @@ Result = TypeVar("Result")
 
 
 class Header(NamedTuple):
-    """What is needed of a block header; hashes as displayed, time in seconds since 1970."""
+    """The fields read from a block header; hashes as displayed, time in seconds since 1970."""
 
     block_hash: str
     parent: str
     time: int
 
 
-class State(NamedTuple):
+class NodeState(NamedTuple):
     """How far a node is: heights of its last block, of its last header, and of the first block it keeps (0 for all)."""
 
     height: int
@@ -40,7 +40,7 @@ class Output(msgspec.Struct, gc=False, rename={"script": "scriptPubKey"}):
 
 
 class Coin(msgspec.Struct, gc=False):
-    """The coin an input spends: whether a coinbase made it, in the block at which height, and its value in coins."""
+    """The coin an input spends: whether a coinbase created it, the height of its block, and its value in coins."""
 
     generated: bool
     height: int
@@ -61,14 +61,14 @@ class Transaction(msgspec.Struct, gc=False):
 
 
 class Block(msgspec.Struct, gc=False):
-    """A block as `getblock` with verbosity 3 and /rest/block give it, everything else left undecoded."""
+    """A block as `getblock` with verbosity 3 and /rest/block return it; other fields are not decoded."""
 
     hash: str
     height: int
     transactions: list[Transaction] = msgspec.field(name="tx")
 
     def spent_coins(self) -> list[Coin]:
-        """Coins of all inputs but the coinbase's; fewer than these where the node has no undo data."""
+        """Coins of all inputs but the coinbase's; fewer where the node has no undo data."""
         return [each.prevout for spender in self.transactions[1:] for each in spender.vin if each.prevout is not None]
 
 
@@ -82,7 +82,7 @@ def sats(values: list[float]) -> np.ndarray:
 
 
 class Info(msgspec.Struct):
-    """What the node says of its chain."""
+    """The node's `getblockchaininfo`."""
 
     chain: str
     blocks: int
@@ -92,20 +92,20 @@ class Info(msgspec.Struct):
 
 
 class Hash(msgspec.Struct):
-    """A block's hash, as REST gives it."""
+    """A block's hash, as REST returns it."""
 
     blockhash: str
 
 
 class RpcError(msgspec.Struct):
-    """Why a call has no result."""
+    """The error of a call."""
 
     code: int
     message: str
 
 
 class RpcAnswer(msgspec.Struct, Generic[Result]):
-    """What JSON-RPC answers to a call."""
+    """JSON-RPC's answer to a call."""
 
     id: int | None = None
     result: Result | None = None

@@ -1,4 +1,4 @@
-"""How each chart is drawn: a function from the rows of the answer of its name to a Vega-Lite specification."""
+"""The drawing of each chart: a function from the rows of the answer of its name to a Vega-Lite specification."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from orchestration.publishing.report.results import Result, Row
 
 Drawing = Callable[[Sequence[Row]], dict]
 DRAWINGS: dict[str, Drawing] = {}
-"""By the name of the answer that is drawn."""
+"""By the name of the answer."""
 
 DAY = {
     "field": "day",
@@ -26,7 +26,9 @@ WEEK = {
 }
 LINE = {"type": "line", "strokeWidth": 2}
 LINE_LEGEND = {"symbolType": "stroke", "symbolStrokeWidth": 3}
-AMOUNT = {"format": ",.0f", "title": None}
+QUANTITY = {"type": "quantitative", "axis": {"format": ",.0f", "title": None}}
+LEVEL = QUANTITY | {"scale": {"zero": False}}
+IN_AND_OUT = ["var(--in)", "var(--out)"]
 FAINT_IF_INCOMPLETE = {"condition": {"test": "datum['is complete']", "value": 1}, "value": 0.4}
 
 
@@ -74,14 +76,14 @@ def flows_by_fund(rows: Sequence[Row]) -> dict:
 @draws_answer
 def flows_by_convention(rows: Sequence[Row]) -> dict:
     """Two bars a week: the same shares by the date of the trade and by the date of the count."""
-    colors = {"domain": ["trade_date", "as_of_date"], "range": ["var(--in)", "var(--out)"]}
+    colors = {"domain": ["trade_date", "as_of_date"], "range": IN_AND_OUT}
     return {
         "data": {"values": rows},
         "mark": "bar",
         "encoding": {
             "x": WEEK,
             "xOffset": {"field": "dating", "sort": colors["domain"]},
-            "y": {"field": "BTC", "type": "quantitative", "axis": AMOUNT},
+            "y": {"field": "BTC"} | QUANTITY,
             "color": {"field": "dating", "scale": colors},
             "opacity": FAINT_IF_INCOMPLETE,
         },
@@ -90,13 +92,12 @@ def flows_by_convention(rows: Sequence[Row]) -> dict:
 
 @draws_answer
 def demand_and_supply(rows: Sequence[Row]) -> dict:
-    """Two bars a week, what the funds took in and what was let go, under the share that they absorbed."""
+    """Two bars a week, what the funds took in and what was let go, with the share that they absorbed above."""
     measures = ["funds took in", "issued and let go"]
-    y = {"type": "quantitative", "axis": AMOUNT}
     top = "max(0, datum['funds took in'], datum['issued and let go'])"
     share = "isValid(datum['share absorbed']) ? format(datum['share absorbed'], '.0%') : ''"
     label = f"datum['internal move'] ? '*' : {share}"
-    # one move of 798,636 BTC between a custodian's own wallets would flatten every other week
+    # one move of 798,636 BTC between a custodian's own wallets would flatten all other weeks
     drawn = [row | dict.fromkeys(measures) | {"share absorbed": None} if row["internal move"] else row for row in rows]
     return {
         "data": {"values": drawn},
@@ -107,15 +108,15 @@ def demand_and_supply(rows: Sequence[Row]) -> dict:
                 "mark": "bar",
                 "encoding": {
                     "xOffset": {"field": "measure", "sort": measures},
-                    "y": {"field": "BTC"} | y,
-                    "color": {"field": "measure", "scale": {"domain": measures, "range": ["var(--in)", "var(--out)"]}},
+                    "y": {"field": "BTC"} | QUANTITY,
+                    "color": {"field": "measure", "scale": {"domain": measures, "range": IN_AND_OUT}},
                     "opacity": FAINT_IF_INCOMPLETE,
                 },
             },
             {
                 "transform": [{"calculate": top, "as": "top"}, {"calculate": label, "as": "label"}],
                 "mark": {"type": "text", "dy": -8, "aria": False},
-                "encoding": {"y": {"field": "top"} | y, "text": {"field": "label"}},
+                "encoding": {"y": {"field": "top"} | QUANTITY, "text": {"field": "label"}},
             },
         ],
     }
@@ -130,7 +131,7 @@ def long_term_supply(rows: Sequence[Row]) -> dict:
         "mark": LINE,
         "encoding": {
             "x": DAY,
-            "y": {"field": "BTC", "type": "quantitative", "scale": {"zero": False}, "axis": AMOUNT},
+            "y": {"field": "BTC"} | LEVEL,
             "color": {"field": "series", "scale": {"range": hues}, "legend": LINE_LEGEND | {"columns": 1}},
         },
     }
@@ -140,7 +141,6 @@ def long_term_supply(rows: Sequence[Row]) -> dict:
 def matured_and_spent(rows: Sequence[Row]) -> dict:
     """Bars up for what came of age, bars down for what was spent, a mark for the difference."""
     measures = ["matured", "spent"]
-    y = {"type": "quantitative", "axis": AMOUNT}
     return {
         "data": {"values": rows},
         "encoding": {"x": WEEK},
@@ -152,13 +152,13 @@ def matured_and_spent(rows: Sequence[Row]) -> dict:
                 ],
                 "mark": "bar",
                 "encoding": {
-                    "y": {"field": "BTC"} | y,
-                    "color": {"field": "measure", "scale": {"domain": measures, "range": ["var(--in)", "var(--out)"]}},
+                    "y": {"field": "BTC"} | QUANTITY,
+                    "color": {"field": "measure", "scale": {"domain": measures, "range": IN_AND_OUT}},
                 },
             },
             {
                 "mark": {"type": "tick", "color": "var(--ink)", "thickness": 3, "width": 10},
-                "encoding": {"y": {"field": "net change"} | y},
+                "encoding": {"y": {"field": "net change"} | QUANTITY},
             },
         ],
     }
@@ -166,7 +166,7 @@ def matured_and_spent(rows: Sequence[Row]) -> dict:
 
 @draws_answer
 def age_bands(rows: Sequence[Row]) -> dict:
-    """A column per month, split by how long its coins had not moved."""
+    """A column per month, split by the age of its coins."""
     bands = ["to 1 week", "to 1 month", "to 6 months", "to 1 year", "to 3 years", "older"]
     return {
         "data": {"values": rows},
@@ -198,7 +198,7 @@ def price(rows: Sequence[Row]) -> dict:
         "mark": LINE,
         "encoding": {
             "x": DAY,
-            "y": {"field": "US$", "type": "quantitative", "scale": {"zero": False}, "axis": AMOUNT},
+            "y": {"field": "US$"} | LEVEL,
             "color": {"field": "measure", "scale": {"domain": measures, "range": hues}, "legend": LINE_LEGEND},
         },
     }
@@ -216,14 +216,14 @@ def cost_basis(rows: Sequence[Row]) -> dict:
                 "type": "ordinal",
                 "axis": {"format": ",.0f", "title": "US$", "labelAngle": 0, "labelOverlap": True},
             },
-            "y": {"field": "BTC", "type": "quantitative", "axis": AMOUNT},
+            "y": {"field": "BTC"} | QUANTITY,
         },
     }
 
 
 @draws_answer
 def reporting_latency(rows: Sequence[Row]) -> dict:
-    """A dot per session, orange where a partial total had the opposite sign; weeks without a look stay in sight."""
+    """A dot per session, orange where a partial total had the opposite sign."""
     hours = {"scale": {"type": "symlog"}, "axis": {"title": None, "values": [1, 6, 24, 72, 168, 720, 2160]}}
     return {
         "data": {"values": rows},

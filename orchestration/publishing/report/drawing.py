@@ -1,8 +1,8 @@
-"""From a Vega-Lite specification to SVG and PNG, drawn by vl-convert in this process: no browser, no network.
+"""Vega-Lite specifications as SVG and PNG, rendered by vl-convert in this process: no browser, no network.
 
-Colours are CSS variables, so that one drawing follows the page from light to dark; a PNG has the light ones. Every
-drawing is WIDTH wide: as text it stays legible on a phone and two stand side by side on a desk, which saves drawing
-each chart twice (0.1 s of CPU per drawing, after 0.7 s for the first).
+Colours are CSS variables, so that one drawing works in light and dark; a PNG has the light ones. Every drawing is WIDTH
+wide: legible on a phone, and two fit side by side on a desktop, so no chart is drawn twice (0.1 s of CPU each, after
+0.7 s for the first).
 """
 
 import re
@@ -54,7 +54,7 @@ DARK = {
     "age-5": "#6f7f9c",
     "age-6": "#4a7bd0",
 }
-"""Blue takes in, orange lets go: the pair that colour-blind readers tell apart best. Text on either meets AA."""
+"""Blue for inflows, orange for outflows: colour-blind readers distinguish this pair best. Text on both meets AA."""
 
 CONFIG = {
     "background": None,
@@ -92,7 +92,7 @@ def svg(spec: dict) -> str:
 
 
 def png(drawing: str, title: str) -> bytes:
-    """A drawing in light colours, on paper and under its title, of which what follows a colon stands below."""
+    """A drawing in light colours under its title; the part of the title after a colon becomes a second line."""
     _, width, height, _ = re.split(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing, maxsplit=1)
     width, height = float(width), float(height)
     what, _, details = map(escape, title.partition(": "))

@@ -1,4 +1,4 @@
-"""How the report writes a value: thousands separators, a true minus sign, and a dash for what is not known."""
+"""The report's formats: thousands separators, a true minus sign, and a dash for unknown values."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ def day(value: date) -> str:
 
 
 def amount(value: float | Decimal) -> str:
-    """A number: to two places below 1,000 unless it counts something, else whole."""
+    """A number: two decimals below 1,000 unless it is an integer, otherwise none."""
     text = f"{value:,.0f}" if abs(value) >= 1000 or isinstance(value, int) else f"{value:,.2f}"
     return text.replace("-", MINUS)
 

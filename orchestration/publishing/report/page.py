@@ -1,4 +1,4 @@
-"""The page: answers asked of the published warehouse, drawn, and set in one HTML file with nothing outside it."""
+"""The page: the answers of the published warehouse and their charts in one self-contained HTML file."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
 
     Args:
         warehouse: the database file, which is opened read-only.
-        manifest: what the published folder says of itself: build_id, built_at, as_of, is_sample, failed_sources.
+        manifest: the build's manifest, of which build_id, built_at, as_of, is_sample and failed_sources are used.
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
         cards, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("card", "chart", "table"))
@@ -63,7 +63,7 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
 
 
 def title(chart: Result, is_sample: bool) -> str:
-    """What stands above a chart's PNG, which travels without its page and so says itself what is not real."""
+    """The title of a chart's PNG; it says what is not real, since the PNG may be shown without its page."""
     mark = "; simulated chain" if chart.simulated else "; reconstructed sample" if is_sample else ""
     return chart.answer.question + mark
 
@@ -94,5 +94,5 @@ def _file(name: str) -> Markup:
 
 
 def _hash(script: str) -> str:
-    """What the page's own policy lets run, and nothing else."""
+    """The script's hash for the page's content security policy, which allows no other script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""Answers asked of the published warehouse: the rows found, or the reason why there are none."""
+"""Answers of the published warehouse: the rows found, or the reason why there are none."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from orchestration.answers.answers import Answer
 
 Row = dict[str, Any]
 SIMULATED = {"regtest", "anvil"}
-"""Networks for development: what happens on them is made up."""
+"""Networks for development: their data is simulated."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Result:
 
     @property
     def simulated(self) -> list[str]:
-        """Networks of its rows that only simulate."""
+        """The simulated networks among its rows."""
         return sorted(SIMULATED & {record.get("network") for record in self.records})
 
 
 def ask(con: duckdb.DuckDBPyConnection, answer: Answer) -> Result:
-    """Run an answer's query; a mart that is not there or has no rows is a reason, not an error."""
+    """Run an answer's query; a mart that is missing or has no rows is a reason, not an error."""
     present = {
         name for (name,) in con.sql("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
     }

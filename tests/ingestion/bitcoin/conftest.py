@@ -16,7 +16,7 @@ START = 1_600_000_000
 
 
 class Node(NamedTuple):
-    """A data folder, the blocks of its chain by height, and what each spent as the engine tells it."""
+    """A data folder, the blocks of its chain by height, and what each spent according to the engine."""
 
     datadir: Path
     blocks: list[Block]
@@ -49,7 +49,7 @@ def nodes(tmp_path_factory) -> dict[str, Node]:
 
 
 def _copy(folder: Path, name: str, chain: Chain, engine: Engine) -> Node:
-    """What a reader finds beside the running engine at this moment."""
+    """What a reader finds while the engine runs."""
     shutil.copytree(folder / "running" / "blocks", folder / name / "regtest" / "blocks")
     assert engine.hashes() == [block.hash for block in chain.blocks]
     return Node(folder / name, chain.blocks, engine.spent())

@@ -1,4 +1,4 @@
-"""Bitcoin Core's own engine (py-bitcoinkernel) as the oracle: it validates a chain and tells what each block spent."""
+"""Bitcoin Core's own engine (py-bitcoinkernel) as the oracle: it validates a chain and lists what each block spent."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from ingestion.sample.regtest import Block
 
 
 class Engine:
-    """A node's engine on regtest with its data in `datadir`, which it holds alone until `close`."""
+    """A node's engine on regtest with its data in `datadir`, which it locks until `close`."""
 
     def __init__(self, datadir: Path, chain_type: pbk.ChainType = pbk.ChainType.REGTEST):
         datadir.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ MATURITY = 100
 
 
 def unlocked(transaction: Transaction, coins: list[Coin]) -> Transaction:
-    """The transaction with what its coins' scripts ask for."""
+    """The transaction with what its coins' scripts require."""
     inputs = [_unlocked(transaction, n, coin.script) for n, coin in enumerate(coins)]
     return replace(transaction, inputs=tuple(inputs))
 
@@ -65,7 +65,7 @@ def trade(chain: Chain, day: random.Random, count: int) -> list[Transaction]:
 
 
 def grow(chain: Chain, blocks: int, day: random.Random, tag: bytes = b"") -> None:
-    """Mine blocks of trades minutes or hours apart, now and then with a time before the block before."""
+    """Mine blocks of trades minutes or hours apart, now and then with a time before their parent's."""
     for _ in range(blocks):
         times = sorted(block.time for block in chain.blocks[-11:])
         time = max(times[len(times) // 2] + 1, chain.tip.time + day.choice([-3_000, 600, 6_000, 30_000]))

@@ -45,7 +45,7 @@ def joined(batches, *without):
 
 
 def by_day(batches):
-    """The frames of all batches, summed to days, as if all had been folded."""
+    """The frames of all batches, summed to days, as if all were finalized."""
     flow, created, blocks = joined(batches, "height", "block_hash")
     heights = [pl.min("first_height"), pl.max("last_height")]
     return [
@@ -61,12 +61,12 @@ def by_day(batches):
 
 
 def folded_and_not(folder, after, finalize_until, **options):
-    """Batches of folded blocks, then the batches of the others, drawn apart by their frames' columns."""
+    """Finalized batches, then the others, told apart by their columns."""
     batches = list(history.read(folder, after, finalize_until, **options))
     return [batch for batch in batches if batch.is_finalized], [batch for batch in batches if not batch.is_finalized]
 
 
-def test_a_day_is_told_exactly(tmp_path):
+def test_a_day_is_calls_exactly(tmp_path):
     chain = Chain.begin()
     chain.mine(START)
     chain.mine(START + HOUR, extra=[Output(4, b"\x6a")])
@@ -184,12 +184,12 @@ def test_overwritten_coinbases_are_unspendable(tmp_path, chain):
 
 
 def test_progress_adds_up(folder, chain):
-    told = []
-    list(history.read(folder, 9, 60, progress=lambda *done: told.append(done)))
+    calls = []
+    list(history.read(folder, 9, 60, progress=lambda *done: calls.append(done)))
     total = sum(len(block.serialized) for block in chain.blocks[10:])
-    assert len(told) == 2
-    assert told[-1] == (total, total, sum(len(coins) for block in chain.blocks[10:] for coins in block.spent))
-    assert all(each[1] == total for each in told)
+    assert len(calls) == 2
+    assert calls[-1] == (total, total, sum(len(coins) for block in chain.blocks[10:] for coins in block.spent))
+    assert all(each[1] == total for each in calls)
 
 
 def test_a_missing_undo_file_is_named(tmp_path, chain):

@@ -1,4 +1,4 @@
-"""The ledger, fed from files of made chains: however the reading is cut up, the lake says the same."""
+"""The ledger, fed from files of made chains: however the reading is split, the lake has the same rows."""
 
 import dataclasses
 import os
@@ -39,7 +39,7 @@ def take_in(lake: Lake, node: Folder, confirmations: int) -> None:
 
 
 def held(lake: Lake) -> dict[str, pl.DataFrame]:
-    """What the warehouse reads: every part of each table, summed; how much of it is pending left out."""
+    """What the warehouse reads: every part of each table, summed, without the pending count."""
     found = {}
     for table, keys in KEYS.items():
         parts = [pl.read_parquet(path) for path in sorted((lake.root / "bitcoin" / table).glob("*.parquet"))]

@@ -1,4 +1,4 @@
-"""Blocks of the main network, where they are at hand, counted a second time by a plain parser."""
+"""Blocks of the main network, where they are available, counted a second time by a plain parser."""
 
 import gzip
 import io

@@ -94,12 +94,12 @@ def test_the_coins_are_those_unspent_at_the_base(file, at_base, folder, monkeypa
         key = day[each.height], KINDS[not each.is_coinbase]
         amounts[key] += each.amount
         counts[key] += 1
-    told = []
-    batch = snapshot.read(file, folder, lambda *done: told.append(done))
+    calls = []
+    batch = snapshot.read(file, folder, lambda *done: calls.append(done))
     assert cells(batch.coin_created) == {key: (amounts[key], counts[key]) for key in counts}
     assert {kind for _, kind in counts} == set(KINDS)
-    assert told[-1] == (len(at_base.unspent), len(at_base.unspent))
-    assert len(told) > 1 or piece == snapshot.PIECE_BYTES
+    assert calls[-1] == (len(at_base.unspent), len(at_base.unspent))
+    assert len(calls) > 1 or piece == snapshot.PIECE_BYTES
 
 
 def test_a_transaction_with_many_coins_between_pieces(tmp_path, at_base, folder, monkeypatch):
@@ -169,7 +169,7 @@ def test_an_unknown_version(tmp_path, at_base, folder, version):
         snapshot.read(path, folder)
 
 
-@pytest.mark.parametrize(("magic", "name"), [(NETWORKS["main"].magic, "main"), (b"abcd", "mark 61626364")])
+@pytest.mark.parametrize(("magic", "name"), [(NETWORKS["main"].magic, "main"), (b"abcd", "magic 61626364")])
 def test_another_network(tmp_path, at_base, folder, magic, name):
     path = saved(tmp_path, written(at_base.tip.hash, at_base.unspent, magic))
     with pytest.raises(WrongNetwork, match=f"of the network {name}, not of regtest"):

@@ -105,7 +105,7 @@ def assemble(source: str) -> str:
 
 
 def missing() -> str | None:
-    """Why there can be no anvil here; None where there is one, installed now if need be."""
+    """Why anvil cannot run here; None where it can, after installing it if needed."""
     if not (shutil.which("node") and shutil.which("npm")):
         return "node and npm are not installed, from which anvil comes"
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _binaries() -> list[Path]:
 
 
 class Anvil:
-    """A running node that mines only when told."""
+    """A running node that mines only on request."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -161,7 +161,7 @@ class Anvil:
         self.rpc("anvil_setCode", address, assemble(source))
 
     def mine(self, seconds: int = 12) -> None:
-        """A block with what was sent since the last one, so many seconds after it."""
+        """Mine what was sent since the last block, `seconds` after it."""
         self.time += seconds
         self.rpc("evm_mine", self.time)
         mined = self.rpc("eth_getBlockByNumber", "latest", False)["transactions"]
@@ -169,7 +169,7 @@ class Anvil:
         self._sent = 0
 
     def skip(self, blocks: int) -> None:
-        """Blocks without anything."""
+        """Mine empty blocks."""
         self.rpc("anvil_mine", hex(blocks), hex(12))
         self.time = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 

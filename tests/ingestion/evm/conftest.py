@@ -16,7 +16,7 @@ BLOCKS, MOVES = 120, 30
 
 
 class History(NamedTuple):
-    """A node and what its contracts were told: (block, log index) of each event's arguments."""
+    """A node and the events that its contracts emitted: each one's arguments by (block, log index)."""
 
     node: Anvil
     moves: dict[tuple[int, int], tuple[str, str, str, int]]
@@ -33,7 +33,7 @@ def deploy(node: Anvil) -> None:
 
 @pytest.fixture(scope="session")
 def start_anvil() -> Iterator[Callable[[], Anvil]]:
-    """Starts nodes with the contracts in place; they are stopped in the end."""
+    """Starts nodes with the contracts in place; they are stopped at the end."""
     if reason := anvil.missing():
         pytest.skip(reason)
     nodes = []

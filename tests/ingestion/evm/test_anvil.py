@@ -1,15 +1,15 @@
-"""A real node read into the lake: as it was told, through reorganisations, and through providers that fail and lie."""
+"""A real node read into the lake: every event, through reorganisations, and through providers that fail and lie."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
 import requests
 from anvil import Anvil
+from loopback import HttpServer, JsonHandler
 from simulated import HOLDERS, TOKEN, held
 
 from ingestion.evm import ingest
@@ -40,7 +40,7 @@ def table(lake: Lake, name: str) -> pl.DataFrame:
     return pl.read_parquet(lake.root / "evm" / name / "*.parquet")
 
 
-def test_every_transfer_is_held_as_it_was_told(history, clean):
+def test_every_transfer_is_stored_as_it_was_emitted(history, clean):
     rows = table(clean, "transfers")
     columns = ("block_number", "log_index", "token", "from_address", "to_address", "amount_units")
     found = {(number, index): tuple(move) for number, index, *move in rows.select(columns).iter_rows()}
@@ -56,7 +56,7 @@ def test_days_are_those_of_the_blocks(history, clean):
         assert datetime.fromtimestamp(time, UTC).date() == day
 
 
-def test_events_of_stress_are_held_as_they_were_told(history, clean):
+def test_events_of_stress_are_stored_as_they_were_emitted(history, clean):
     liquidations, changes = table(clean, "liquidations"), table(clean, "vault_changes")
     columns = ["user_address", "liquidator_address", "collateral_token", "debt_token", "collateral_units", "debt_units"]
     assert liquidations.select(columns).rows() == [history.liquidation]
@@ -68,9 +68,9 @@ def test_supplies_are_reconciled_with_the_contract(history, clean):
     supplies = table(clean, "supplies")
     assert supplies["is_reconciled"].to_list() == [True, True]
     for token, units, from_logs in supplies.select("token", "supply_units", "held_units").iter_rows():
-        told = [move for move in history.moves.values() if move[0] == token]
-        minted = sum(value for _, sender, _, value in told if sender == ZERO_ADDRESS)
-        burned = sum(value for _, _, receiver, value in told if receiver == ZERO_ADDRESS)
+        emitted = [move for move in history.moves.values() if move[0] == token]
+        minted = sum(value for _, sender, _, value in emitted if sender == ZERO_ADDRESS)
+        burned = sum(value for _, _, receiver, value in emitted if receiver == ZERO_ADDRESS)
         assert units == from_logs == minted - burned
 
 
@@ -105,7 +105,7 @@ def running(start_anvil) -> Anvil:
 
 
 def blocks_and_events(lake: Lake) -> tuple:
-    """All rows but for what was final when they were read: of a chain that got shorter, less is."""
+    """All rows without `is_final`, which depends on when they were read: less is final on a shorter chain."""
     rows = sorted(table(lake, "transfers").drop("is_final").rows())
     spans = table(lake, "coverage").group_by("contract", "topic").agg(pl.min("from_block"), pl.max("to_block"))
     return rows, sorted(spans.rows())
@@ -138,50 +138,28 @@ def test_blocks_that_come_to_be_final_are_held_once(running, tmp_path):
     assert table(lake, "transfers")["is_final"].all()
 
 
-class Bad:
-    """A provider in front of a node. `spoil` is given what was asked and answered, and how many requests there were;
-    it gives (status, headers, body)."""
+class Bad(HttpServer):
+    """A provider in front of a node. `spoil` gets request, answer and the number of requests so far;
+    it returns (status, headers, body)."""
 
     def __init__(self, node: Anvil, spoil: Callable[[dict | list, bytes, int], tuple[int, dict, bytes]]):
         self.requests = 0
         self.statuses: list[int] = []
         bad, counting, sessions = self, threading.Lock(), threading.local()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
+        class Handler(JsonHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                asked = self.read_json()
                 with counting:
                     bad.requests += 1
                     nth = bad.requests
                 session = sessions.__dict__.setdefault("session", requests.Session())
-                answer = session.post(node.url, data=body, headers=JSON).content
-                status, headers, content = spoil(json.loads(body), answer, nth)
+                status, headers, content = spoil(asked, session.post(node.url, json=asked).content, nth)
                 bad.statuses.append(status)
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-                self.close_connection = "Content-Length" in headers
+                self.reply(status, content, headers)
 
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v2/k3y-that-is-secret"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-JSON = {"Content-Type": "application/json"}
+        super().__init__(Handler)
+        self.url = f"http://127.0.0.1:{self.port}/v2/k3y-that-is-secret"
 
 
 def of_range(asked: dict | list) -> range | None:

@@ -1,4 +1,4 @@
-"""Logs decoded in columns: shapes told apart, amounts exact to the last unit, against web3's own decoding by ABI."""
+"""Logs decoded in columns: shapes distinguished, amounts exact to the last unit, against web3's own decoding by ABI."""
 
 import json
 from datetime import UTC, date, datetime
@@ -90,7 +90,7 @@ def test_addresses_and_hashes_are_in_lower_case_whatever_the_node_writes():
     assert (found["token"], found["from_address"], found["block_hash"]) == (COIN, ANN, "0x" + 64 * "a")
 
 
-def test_three_shapes_of_transfer_are_told_apart():
+def test_three_shapes_of_transfer_are_raw_apart():
     standard = log(COIN, [TRANSFER, ANN, BOB], 7)
     of_one_thing = log(COIN, [TRANSFER, ANN, BOB, "0x" + word(8)])
     old = log(COIN, [TRANSFER], int(BOB, 16), int(ANN, 16), 9)
@@ -110,11 +110,11 @@ def test_amounts_are_exact_or_flagged(units):
 
 @given(int256)
 def test_changes_have_their_sign(delta):
-    (found,) = rows(_as_told(sample.internal_balance(VAULT, ANN, COIN, delta)))["vault_changes"].rows(named=True)
+    (found,) = rows(_as_json(sample.internal_balance(VAULT, ANN, COIN, delta)))["vault_changes"].rows(named=True)
     assert found["delta_units"] == (delta if abs(delta) <= MAX_UNITS else None)
 
 
-def _as_told(event: sample.Log) -> dict:
+def _as_json(event: sample.Log) -> dict:
     return log(event.address, list(event.topics), *event.words)
 
 
@@ -127,25 +127,25 @@ def by_abi():
         kind, *indexed, name = text.split()
         return {"type": kind, "indexed": bool(indexed), "name": name}
 
-    def read(name: str, arguments: str, told: dict) -> dict:
+    def read(name: str, arguments: str, raw: dict) -> dict:
         inputs = [argument(each) for each in arguments.split(", ")]
         abi = [{"type": "event", "name": name, "anonymous": False, "inputs": inputs}]
         event = Web3().eth.contract(abi=abi).events[name]()
-        numbers = {key: int(told[key], 16) for key in ("blockNumber", "logIndex", "transactionIndex")}
-        return dict(event.process_log(told | numbers)["args"])
+        numbers = {key: int(raw[key], 16) for key in ("blockNumber", "logIndex", "transactionIndex")}
+        return dict(event.process_log(raw | numbers)["args"])
 
     return read
 
 
 def test_a_liquidation_is_what_its_abi_says(by_abi):
-    told = _as_told(sample.liquidation(POOL, COIN, BOB, ANN, 2**100, 345, "0x" + 40 * "c"))
+    raw = _as_json(sample.liquidation(POOL, COIN, BOB, ANN, 2**100, 345, "0x" + 40 * "c"))
     theirs = by_abi(
         "LiquidationCall",
         "address indexed collateralAsset, address indexed debtAsset, address indexed user, uint256 debtToCover, "
         "uint256 liquidatedCollateralAmount, address liquidator, bool receiveAToken",
-        told,
+        raw,
     )
-    (ours,) = rows(told)["liquidations"].rows(named=True)
+    (ours,) = rows(raw)["liquidations"].rows(named=True)
     assert (ours["protocol"], ours["contract"]) == ("aave_v3", POOL)
     assert ours["collateral_token"] == theirs["collateralAsset"].lower()
     assert ours["debt_token"] == theirs["debtAsset"].lower()
@@ -156,14 +156,14 @@ def test_a_liquidation_is_what_its_abi_says(by_abi):
 
 
 def test_a_swap_is_two_rows_of_what_its_abi_says(by_abi):
-    told = _as_told(sample.swap(VAULT, sample.POOL_ID, BOB, COIN, 12, 2**90))
+    raw = _as_json(sample.swap(VAULT, sample.POOL_ID, BOB, COIN, 12, 2**90))
     theirs = by_abi(
         "Swap",
         "bytes32 indexed poolId, address indexed tokenIn, address indexed tokenOut, uint256 amountIn, "
         "uint256 amountOut",
-        told,
+        raw,
     )
-    ours = rows(told)["vault_changes"].select("leg", "kind", "user_address", "token", "delta_units").rows()
+    ours = rows(raw)["vault_changes"].select("leg", "kind", "user_address", "token", "delta_units").rows()
     pool = "0x" + theirs["poolId"].hex()[:40]
     assert ours == [
         (0, "swap", pool, theirs["tokenIn"].lower(), theirs["amountIn"]),
@@ -172,9 +172,9 @@ def test_a_swap_is_two_rows_of_what_its_abi_says(by_abi):
 
 
 def test_an_internal_balance_is_what_its_abi_says(by_abi):
-    told = _as_told(sample.internal_balance(VAULT, ANN, COIN, -(2**99)))
-    theirs = by_abi("InternalBalanceChanged", "address indexed user, address indexed token, int256 delta", told)
-    ours = rows(told)["vault_changes"].select("leg", "kind", "user_address", "token", "delta_units").rows()
+    raw = _as_json(sample.internal_balance(VAULT, ANN, COIN, -(2**99)))
+    theirs = by_abi("InternalBalanceChanged", "address indexed user, address indexed token, int256 delta", raw)
+    ours = rows(raw)["vault_changes"].select("leg", "kind", "user_address", "token", "delta_units").rows()
     assert ours == [(0, "internal_balance", theirs["user"].lower(), theirs["token"].lower(), theirs["delta"])]
 
 
@@ -186,12 +186,12 @@ def test_a_contract_gives_only_the_rows_of_its_own_kind():
 
 def test_only_the_events_asked_for_stay():
     found = decode.logs(body(log(COIN, [TRANSFER, ANN, BOB], 1), log(POOL, [TRANSFER, ANN, BOB], 2), log(ANN, [])))
-    assert decode.only(found, [(COIN, TRANSFER), (POOL, SWAP)])["address"].to_list() == [COIN]
+    assert decode.filter_pairs(found, [(COIN, TRANSFER), (POOL, SWAP)])["address"].to_list() == [COIN]
 
 
-def test_a_log_told_twice_is_one():
-    told = log(COIN, [TRANSFER, ANN, BOB], 7)
-    answer = json.dumps({"result": [told, told]}).encode()
+def test_a_log_raw_twice_is_one():
+    raw = log(COIN, [TRANSFER, ANN, BOB], 7)
+    answer = json.dumps({"result": [raw, raw]}).encode()
     assert decode.logs(answer).height == 1
 
 

@@ -1,4 +1,4 @@
-"""A chain in this process read into the lake: killed, resumed, reorganised, refused."""
+"""A simulated chain read into the lake: killed, resumed, reorganised, refused."""
 
 from datetime import UTC, date, datetime
 
@@ -57,7 +57,7 @@ class Killed(BaseException):
 
 
 class Mortal(sample.Provider):
-    """A node whose asker dies at a request."""
+    """A node whose client dies at a request."""
 
     def __init__(self, chain: sample.Chain, last: int):
         super().__init__(chain)
@@ -258,7 +258,7 @@ def test_without_old_state_a_first_block_must_be_stated_and_logs_are_taken(lake)
     assert "missing trie node" in first
     assert "add it there, or ask an archive node" in first
     assert "cannot be compared (error -32000: missing trie node)" in second
-    assert "the logs are stored all the same" in second
+    assert "the logs are stored anyway" in second
     assert table(lake).height == 29
     assert table(lake, "supplies")["is_reconciled"].to_list() == [None]
 
@@ -290,8 +290,8 @@ def test_a_supply_that_is_not_what_transfers_give_refuses_the_token_and_no_other
 def test_a_holder_whose_balance_is_not_what_transfers_give_refuses_the_token(lake):
     class Fee(Spoilt):
         def eth_call(self, call, tag):
-            told = int(super().eth_call(call, tag), 16)
-            return hex(told - 1 if len(call["data"]) > 10 else told)
+            units = int(super().eth_call(call, tag), 16)
+            return hex(units - 1 if len(call["data"]) > 10 else units)
 
     (failure,) = read(lake, Fee(small()), watching(sample.BITCOIN)).failures
     assert f"{sample.TRADERS[0]} holds {sum(range(2, 21)) - 1} and its transfers give {sum(range(2, 21))}" in failure
@@ -314,10 +314,10 @@ def test_balances_are_held_though_only_a_day_is_read(lake, chain):
     assert sorted(rows["token"]) == ["", *(token.address for token in sample.WATCHED.tokens)]
 
 
-def test_progress_is_told(lake):
-    told = []
-    ingest.from_node(lake, Node(sample.Provider(small())), sample.WATCHED, progress=lambda *each: told.append(each))
-    assert told == [(19, 19, 19)]
+def test_progress_is_reported(lake):
+    calls = []
+    ingest.from_node(lake, Node(sample.Provider(small())), sample.WATCHED, progress=lambda *each: calls.append(each))
+    assert calls == [(19, 19, 19)]
 
 
 def test_nothing_new_reads_nothing(lake):

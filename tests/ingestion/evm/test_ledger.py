@@ -1,4 +1,4 @@
-"""What the lake holds of account chains: coverage, months, the tail, and what an interrupted run leaves behind."""
+"""The lake's tables of account chains: coverage, months, the tail, and what an interrupted run leaves behind."""
 
 from datetime import date
 
@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 
 from ingestion.evm import ledger
-from ingestion.evm.decode import no_rows
 from ingestion.evm.ledger import SOURCE, TABLES, EventLedger, read_record
-from ingestion.evm.rows import COVERAGE, TRANSFER, TRANSFERS, Block, Span
+from ingestion.evm.rows import COVERAGE, EVENTS, TRANSFER, TRANSFERS, Block, Span
 from ingestion.lake.tables import Lake
 
 ANN, BOB = "0x" + 40 * "a", "0x" + 40 * "b"
@@ -41,7 +40,10 @@ def transfer(number: int, token: str = COIN, index: int = 0, day: date = date(20
 
 
 def rows(*transfers: dict) -> dict[str, pl.DataFrame]:
-    return no_rows() | {"transfers": pl.DataFrame(transfers, schema=TRANSFERS)}
+    return {
+        table: pl.DataFrame(transfers if table == "transfers" else [], schema=schema)
+        for table, schema in EVENTS.items()
+    }
 
 
 def add(held: EventLedger, first: int, last: int, *transfers: dict, pairs=PAIRS) -> None:
@@ -131,7 +133,7 @@ def test_the_tail_is_replaced_whole_and_finalized_rows_stay(lake):
         held.replace_tail(Span(21, numbers[-1], PAIRS), [block(n) for n in numbers], rows(*tail), 31337)
         assert sorted(read(lake)["block_number"]) == [20, *numbers]
         assert sorted(read(lake, "coverage").filter(~pl.col("is_final"))["to_block"]) == [numbers[-1]] * 2
-    held.replace_tail(None, [], no_rows(), 31337)
+    held.replace_tail(None, [], rows(), 31337)
     assert sorted(read(lake)["block_number"]) == [20]
     assert read(lake, "coverage")["is_final"].all()
 

@@ -1,4 +1,4 @@
-"""How a provider is asked: what is tried again and for how long, what its words become, and what is never shown."""
+"""Requests to a provider: what is retried and for how long, what its messages become, and what is never shown."""
 
 import json
 import logging
@@ -10,24 +10,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from loopback import bomb, drip, serving
+from loopback import HttpServer, JsonHandler, bomb, drip, serving
 
 from ingestion.errors import UsageError
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node
 from ingestion.evm.provider import BOUNDS, Provider
 from ingestion.transport.errors import NodeRefused, NodeUnreachable
-from ingestion.transport.session import Cause, NoAnswer
+from ingestion.transport.session import Cause, NoResponse
 
 KEY = "sEcr3tK3y0123456789"
 GOOD = b'{"jsonrpc": "2.0", "id": 0, "result": "0x1"}'
 Reply = tuple[int, dict[str, str], bytes]
 
 
-class Server:
+class Server(HttpServer):
     """Gives the replies of a list in their order, the last one for ever; with a status of 0 it hangs up."""
 
     def __init__(self) -> None:
@@ -35,33 +34,17 @@ class Server:
         self.asked: list[dict] = []
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
+        class Handler(JsonHandler):
             def do_POST(self) -> None:
-                server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                server.asked.append(self.read_json())
                 status, headers, body = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
                 if status:
-                    self.send_response(status)
-                    for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(body)
-                self.close_connection = not status or "Content-Length" in headers
+                    self.reply(status, body, headers)
+                else:
+                    self.close_connection = True
 
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().__init__(Handler)
+        self.host = f"127.0.0.1:{self.port}"
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +67,7 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def ask(server, waits) -> Iterator[Callable]:
-    """Asks for the chain's id through a provider whose address holds a key."""
+    """Requests the chain's id from a provider whose address has a key in it."""
     made = []
 
     def ask(*replies: Reply, is_patient: bool = True, chance: float = 1.0, read: Callable = bytes):
@@ -128,7 +111,7 @@ def test_a_wait_of_just_the_bound_is_waited_for(ask, waits):
 
 
 def test_a_wait_that_is_too_long_ends_in_a_sentence(ask, waits):
-    with pytest.raises(NodeUnreachable, match=r"answers 429 .* come back in 10 minutes"):
+    with pytest.raises(NodeUnreachable, match=r"answers 429 .* try again in 10 minutes"):
         ask((429, {"Retry-After": "600"}, b"quota"))
     assert waits == []
 
@@ -192,7 +175,7 @@ def test_an_answer_that_unpacks_to_too_much_is_left_to_a_smaller_request(waits):
 def test_an_answer_that_drips_is_given_up(waits):
     bounds = replace(BOUNDS, total_seconds=0.3)
     with serving(drip()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
-        words = r"did not finish its answer within 0\.3 s: check the connection, or ask another provider\."
+        words = r"did not finish its answer within 0\.3 s: check the connection, or use another provider\."
         with pytest.raises(NodeUnreachable, match=words):
             provider.ask("eth_getLogs", [], bytes)
     assert waits == []
@@ -256,7 +239,7 @@ def test_no_more_requests_are_under_way_than_may_be(server):
             time.sleep(0.01)
             with counting:
                 under_way -= 1
-            return NoAnswer(Cause.INVALID, "")
+            return NoResponse(Cause.INVALID, "")
 
     provider = Counting(f"http://{server.host}", in_flight=3)
     with ThreadPoolExecutor(12) as pool:

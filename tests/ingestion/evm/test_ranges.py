@@ -1,4 +1,4 @@
-"""How many blocks are asked for at once, and what is believed of the answer; a chain in this process answers."""
+"""How many blocks are requested at once, and how answers are checked, on a simulated chain."""
 
 import pytest
 from simulated import TOKEN, Spoilt, chain
@@ -87,7 +87,7 @@ def test_a_block_that_cannot_be_read_at_all_ends_in_the_providers_words():
     def spoil(asked: dict, logs: list) -> list:
         raise LookupError("logs are sold out")
 
-    with pytest.raises(NodeRefused, match=r"Block 3 cannot be read.*logs are sold out.*ask another provider"):
+    with pytest.raises(NodeRefused, match=r"Block 3 cannot be read.*logs are sold out.*use another provider"):
         read(Spoilt(chain(10, range(10)), spoil), 3, 3)
 
 
@@ -96,14 +96,14 @@ def test_logs_of_other_blocks_are_no_answer(blocks):
     def spoil(asked: dict, logs: list) -> list:
         return [log | {"blockNumber": hex(8)} for log in logs]
 
-    with pytest.raises(AnswerRefused, match="blocks it was not asked for"):
+    with pytest.raises(AnswerRefused, match="blocks that were not requested"):
         Node(Spoilt(chain(10, range(8)), spoil)).logs(0, 7, PAIRS)
 
 
 def test_logs_of_another_block_are_no_answer_to_a_hash():
     provider = Spoilt(chain(10, range(8)), lambda asked, logs: [log | {"blockHash": "0x" + 64 * "1"} for log in logs])
     node = Node(provider)
-    with pytest.raises(AnswerRefused, match="blocks it was not asked for"):
+    with pytest.raises(AnswerRefused, match="blocks that were not requested"):
         node.logs_of(node.header(5), PAIRS)
 
 

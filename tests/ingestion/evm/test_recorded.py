@@ -26,7 +26,7 @@ def logs() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def found(logs):
-    told = [
+    logs = [
         {
             "address": log["address"],
             "topics": log["topics"],
@@ -40,7 +40,7 @@ def found(logs):
         for log in logs
     ]
     tokens = tuple(Token(address, "any", 0) for address in {log["address"] for log in logs})
-    answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": told}).encode()
+    answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": logs}).encode()
     return decode.rows(decode.logs(answer), WatchList("ethereum", 1, tokens), is_final=True)["transfers"]
 
 

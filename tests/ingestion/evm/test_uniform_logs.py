@@ -1,4 +1,4 @@
-"""Answers that are cut rather than read as JSON give what JSON gives, and only those are cut whose logs are alike."""
+"""Answers that are split give the same logs as JSON, and only answers of uniform logs are split."""
 
 import json
 
@@ -30,8 +30,8 @@ def answer(*logs: dict, **other) -> bytes:
 
 
 def by_json(body: bytes) -> list[dict]:
-    """The logs as Python reads them; keys that are not there are None."""
-    return [{key: told.get(key) for key in decode._LOG} for told in json.loads(body)["result"]]
+    """The logs as Python reads them; absent keys are None."""
+    return [{key: log.get(key) for key in decode._LOG} for log in json.loads(body)["result"]]
 
 
 @settings(max_examples=60, deadline=None)

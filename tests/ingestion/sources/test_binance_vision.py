@@ -30,7 +30,7 @@ def bar(day=NEW_YEAR, prices="20.5,30.25,10.125,25", volume="7.5", per_second=1_
 
 
 def zipped(*lines, names=("made.csv",)):
-    """A zip as Binance files it; several `names` hold the same."""
+    """A zip as Binance publishes it; several `names` have the same content."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
@@ -239,7 +239,7 @@ def test_a_file_is_checked_against_its_checksum():
 @pytest.mark.parametrize("ending", ["", ".CHECKSUM"])
 def test_a_failure_is_not_taken_for_a_file_that_is_not_there(ending):
     url = f"{MONTHLY}2023-06.zip"
-    publisher = Publisher({url: b"made", f"{url}{ending}": FetchFailed("Down: come back later.")})
+    publisher = Publisher({url: b"made", f"{url}{ending}": FetchFailed("Down: try again later.")})
     with pytest.raises(FetchFailed, match="Down"):
         publisher.fetched(date(2023, 7, 1))
 

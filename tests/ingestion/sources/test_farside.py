@@ -193,7 +193,7 @@ def test_a_zero_in_parentheses_is_zero():
     ],
 )
 def test_a_figure_that_is_no_number_refuses_the_page(text):
-    sentence = f"'{text}' is not a figure in US$ m: look at the page before it is read again."
+    sentence = f"'{text}' is not a figure in US$ m: look at the page, then read it again."
     with pytest.raises(PageRefused) as refused:
         farside.usd_m(text)
     assert str(refused.value) == sentence
@@ -220,10 +220,10 @@ def test_a_page_without_the_table_is_refused(content):
     assert refusal(content) == NO_TABLE
 
 
-NO_DAY = "the table has no day in it: look at the page, it may be empty or its dates changed shape."
-NO_TICKERS = "the header has no single row of tickers: the layout changed, teach the parser."
-NO_DATE = "the first column is not named 'Date': the layout changed, teach the parser."
-NO_TOTAL = "the last column is not named 'Total': the layout changed, teach the parser."
+NO_DAY = "the table has no day: look at the page, it may be empty or have dates in a new format."
+NO_TICKERS = "the header has no single row of tickers: the layout changed, update the parser."
+NO_DATE = "the first column is not named 'Date': the layout changed, update the parser."
+NO_TOTAL = "the last column is not named 'Total': the layout changed, update the parser."
 TOTAL_HEADER = '<th><span class="tabletext">Total</span></th>'
 
 
@@ -243,17 +243,17 @@ TOTAL_HEADER = '<th><span class="tabletext">Total</span></th>'
         (edited(">BTCW<", ">BTCWXYZ<"), NO_TICKERS),
         (edited(TOTAL_HEADER, TOTAL_HEADER + "<th>BTC price</th>"), NO_TICKERS),
         (edited("</thead>", row("Date", *FUNDS, "Total", tag="th") + "</thead>"), NO_TICKERS),
-        (edited(">BTCW<", ">IBIT<"), "two columns bear the same ticker: wait for a corrected page."),
+        (edited(">BTCW<", ">IBIT<"), "two columns have the same ticker: wait for a corrected page."),
         (with_row("Median", "1.0", "1.0", "1.0", "3.0"), "the row 'Median' is neither a day nor a known summary:"),
         (with_row("06 Nov 2025*", "-", "-", "-", "-"), "the row '06 Nov 2025*' is neither a day nor a known summary:"),
         (with_row("06 Now 2025", "-", "-", "-", "-"), "the row '06 Now 2025' is neither a day nor a known summary:"),
         (
             with_row("31 Nov 2025", "-", "-", "-", "-"),
-            "'31 Nov 2025' is no day of the calendar: wait for a corrected page.",
+            "'31 Nov 2025' is not a day of the calendar: wait for a corrected page.",
         ),
         (
             with_row("06 Nov 0000", "-", "-", "-", "-"),
-            "'06 Nov 0000' is no day of the calendar: wait for a corrected page.",
+            "'06 Nov 0000' is not a day of the calendar: wait for a corrected page.",
         ),
         (
             with_row("06 Nov 2025", "1.0", "1.0"),
@@ -275,7 +275,7 @@ TOTAL_HEADER = '<th><span class="tabletext">Total</span></th>'
         ),
         (
             with_row("04 Nov 2025", "1.0", "-", "-", "1.0"),
-            "2025-11-04 stands on the page twice with different figures: wait for a corrected page.",
+            "2025-11-04 is on the page twice with different figures: wait for a corrected page.",
         ),
     ],
 )
@@ -369,7 +369,7 @@ class Publisher:
     def get(self, url):
         self.asked.append(url)
         if url.endswith("/sol/"):
-            raise FetchFailed("answered 403 with a challenge page for browsers: come back later.")
+            raise FetchFailed("answered 403 with a challenge page for browsers: try again later.")
         return Served(url, ALL_DATA, None)
 
 

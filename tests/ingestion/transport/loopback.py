@@ -1,13 +1,15 @@
-"""A server on this machine that answers without end: in bytes, or in time."""
+"""Servers on this machine: HTTP with a test's own handler, and answers that are endless in bytes or in time."""
 
 import gzip
+import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import parse_headers
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 BOMB_BYTES = 100_000_000
 DRIP_SECONDS, DRIPS = 0.05, 60
@@ -16,9 +18,51 @@ OK = b"HTTP/1.1 200 OK\r\n"
 Answer = Callable[[socket.socket, threading.Event], None]
 
 
+class JsonHandler(BaseHTTPRequestHandler):
+    """Reads JSON, keeps connections open, and logs nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def read_json(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send `body`; if the test sets Content-Length, the connection is closed afterwards."""
+        headers = headers or {}
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = "Content-Length" in headers
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class HttpServer:
+    """A server on a free port, from its creation until it is closed."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]):
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
 @contextmanager
 def serving(answer: Answer) -> Iterator[str]:
-    """The address of a server that gives every request this answer, and hangs up."""
+    """The address of a server that gives every request this answer, and sends no more.
+
+    It closes its side only at the end: closing a socket can reset the connection, and with it bytes that the client has
+    yet to read.
+    """
     closing = threading.Event()
 
     class Handler(StreamRequestHandler):
@@ -26,18 +70,22 @@ def serving(answer: Answer) -> Iterator[str]:
             read_request(self.rfile)
             with suppress(OSError):
                 answer(self.request, closing)
+                self.request.shutdown(socket.SHUT_WR)
+            closing.wait()
 
     with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        closing.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            closing.set()
+            server.shutdown()
+            thread.join()
 
 
 def read_request(stream: BinaryIO) -> None:
-    """All of it: hanging up on bytes that nobody read would take the answer away too."""
+    """Read a request to its end: closing on unread bytes would reset the connection."""
     stream.readline()
     stream.read(int(parse_headers(stream).get("Content-Length", "0")))
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
 
 import pytest
 import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
-from loopback import bomb, drip, serving
+from loopback import HttpServer, bomb, drip, serving
 from requests.adapters import HTTPAdapter
 
 from ingestion.errors import FetchFailed, UsageError
@@ -30,8 +30,8 @@ SECRET = "s3cr3t"
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-class Publisher:
-    """A loopback server: each request takes the next answer, the last one for good; `requests` is what came in."""
+class Publisher(HttpServer):
+    """Gives each request the next answer, the last one for ever; records `requests`."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
@@ -49,18 +49,14 @@ class Publisher:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
+        super().__init__(Handler)
 
     def close(self) -> None:
         self.closing.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().close()
 
     def address(self, path: str = "/btc/", userinfo: str = "", host: str = "127.0.0.1") -> str:
-        return f"http://{userinfo}{host}:{self.server.server_port}{path}"
+        return f"http://{userinfo}{host}:{self.port}{path}"
 
     def never(self, handler: BaseHTTPRequestHandler) -> None:
         self.closing.wait(5)
@@ -180,7 +176,7 @@ def test_silence_is_tried_again(publisher: Publisher, http: Http, silence: str) 
 def test_back_off_doubles_and_jitters(publisher: Publisher, http: Http, naps: list[float]) -> None:
     publisher.answers = [status(503)]
     error = failure(http, publisher.address())
-    assert str(error) == f"{publisher.address()} answered 503 (4 attempts): come back later."
+    assert str(error) == f"{publisher.address()} answered 503 (4 attempts): try again later."
     assert len(publisher.requests) == 4
     assert [1 <= naps[0] <= 2, 2 <= naps[1] <= 3, 4 <= naps[2] <= 5] == [True] * 3
     assert any(nap != int(nap) for nap in naps)
@@ -212,7 +208,7 @@ def test_illegible_retry_after_falls_back_to_back_off(
 def test_long_retry_after_says_when_to_come_back(publisher: Publisher, http: Http, naps: list[float]) -> None:
     publisher.answers = [status(429, headers={"Retry-After": "121"})]
     error = failure(http, publisher.address())
-    assert str(error) == f"{publisher.address()} answered 429: come back in 3 minutes or later, as it asks."
+    assert str(error) == f"{publisher.address()} answered 429: try again in 3 minutes or later, as it asks."
     assert (len(publisher.requests), naps) == (1, [])
 
 
@@ -231,7 +227,7 @@ def test_challenge_page_is_named_and_not_tried_again(publisher: Publisher, http:
     publisher.answers = [challenge]
     error = failure(http, publisher.address())
     assert "answered 403 with a challenge page" in str(error)
-    assert "saved page into the archive for a replay" in str(error)
+    assert "put a saved page into an archive folder and replay it" in str(error)
     assert len(publisher.requests) == 1
 
 
@@ -270,7 +266,7 @@ def test_garbled_compression_is_refused(publisher: Publisher, http: Http) -> Non
 def test_time_out_says_how_long(publisher: Publisher) -> None:
     publisher.answers = [publisher.never]
     error = failure(Http(bounds=replace(BOUNDS, silence_seconds=0.1), attempts=1), publisher.address())
-    assert str(error) == f"{publisher.address()} did not answer within 0.1 s: come back later."
+    assert str(error) == f"{publisher.address()} did not answer within 0.1 s: try again later."
 
 
 def test_nobody_listening_is_a_fetch_failure(http: Http, naps: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +317,7 @@ def test_page_that_unpacks_to_too_much_is_refused_at_once(naps: list[float]) -> 
 def test_page_that_drips_is_given_up(naps: list[float]) -> None:
     with serving(drip()) as url:
         error = failure(Http(bounds=replace(BOUNDS, total_seconds=0.3), sleep=naps.append), url)
-    assert str(error) == f"{url} did not finish its answer within 0.3 s: check the connection or come back later."
+    assert str(error) == f"{url} did not finish its answer within 0.3 s: check the connection or try again later."
     assert naps == []
 
 
@@ -349,7 +345,7 @@ def test_redirects_without_end_are_a_fetch_failure(publisher: Publisher, http: H
 
 
 class SafeButRedirecting(HTTPAdapter):
-    """Stands for an https publisher that sends everybody to `location`."""
+    """In place of an https publisher: redirects every request to `location`."""
 
     def __init__(self, location: str) -> None:
         super().__init__()
@@ -490,7 +486,7 @@ def test_misspelt_address_shows_nothing_of_itself(http: Http, url: str) -> None:
 @given(st.text("ab:/@?#[]\\%\n\0€"), st.text("ab:/@?#[]\\%\n\0€"))
 @example(before="a/\n?", after="")
 def test_no_spelling_shows_a_secret(before: str, after: str) -> None:
-    """Asked by ftp, so that whatever host comes out of it is not."""
+    """With ftp, so that no host in it is contacted."""
     error = failure(Http(), f"ftp://{before}me:{SECRET}@127.0.0.1/btc/?key={SECRET}{after}")
     assert SECRET not in str(error)
     assert "\n" not in str(error)

@@ -1,4 +1,4 @@
-"""What of an address is never shown."""
+"""Which parts of an address are never shown."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How often and how long a passing failure is waited for."""
+"""How often and how long transient failures are retried."""
 
 import math
 
@@ -17,7 +17,7 @@ def waits() -> list[float]:
 
 
 def outcome(policy: Policy, *outcomes: Failure | str) -> tuple[str, int]:
-    """How it ends when attempts end so, the last one for good; and the attempts."""
+    """The outcome when attempts end like this, the last one for ever; and the number of attempts."""
     attempts = 0
 
     def send(attempt: int) -> Failure | str:
@@ -63,10 +63,10 @@ def test_a_server_that_says_how_long_is_obeyed(waits: list[float]) -> None:
 
 def test_a_wait_of_just_the_bound_is_waited_for() -> None:
     headers = {"Retry-After": str(MAX_RETRY_AFTER_SECONDS)}
-    assert throttled(FetchFailed, "busy", headers) == Failure(FetchFailed, "busy", "come back later", math.inf, 120)
+    assert throttled(FetchFailed, "busy", headers) == Failure(FetchFailed, "busy", "try again later", math.inf, 120)
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(MAX_RETRY_AFTER_SECONDS + 1, 3), (600, 10), (601, 11)])
 def test_a_longer_wait_is_left_to_the_user(seconds: int, minutes: int) -> None:
     failure = throttled(FetchFailed, "busy", {"Retry-After": str(seconds)})
-    assert failure == Failure(FetchFailed, "busy", f"come back in {minutes} minutes or later, as it asks")
+    assert failure == Failure(FetchFailed, "busy", f"try again in {minutes} minutes or later, as it asks")

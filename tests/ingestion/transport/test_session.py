@@ -1,4 +1,4 @@
-"""What one answer may cost: memory and time."""
+"""The limits of one answer: memory and time."""
 
 import time
 import tracemalloc
@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from loopback import OK, Answer, bomb, drip, serving
 
-from ingestion.transport.session import REFUSAL_BYTES, Bounds, Cause, NoAnswer, Session
+from ingestion.transport.session import REFUSAL_BYTES, Bounds, Cause, NoResponse, Session
 
 BOUNDS = Bounds(max_bytes=1_000_000, silence_seconds=2, total_seconds=0.3)
 
@@ -26,14 +26,14 @@ def test_an_answer_that_unpacks_to_too_much_is_dropped_before_it_fills_the_memor
         answer = session.request(url, "it")
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert answer == NoAnswer(Cause.TOO_LARGE, "it serves more than 1000000 bytes")
+    assert answer == NoResponse(Cause.TOO_LARGE, "it serves more than 1000000 bytes")
     assert peak < 10_000_000
 
 
 def test_of_a_refusal_only_the_start_is_read(session: Session) -> None:
     with serving(bomb(b"HTTP/1.1 500 Error\r\n")) as url:
         answer = session.request(url, "it")
-    assert not isinstance(answer, NoAnswer)
+    assert not isinstance(answer, NoResponse)
     assert (answer.status, answer.content) == (500, bytes(REFUSAL_BYTES))
 
 
@@ -51,7 +51,7 @@ def test_an_answer_that_drips_is_ended(session: Session, answer: Answer) -> None
     before = time.monotonic()
     with serving(answer) as url:
         found = session.request(url, "it")
-    assert found == NoAnswer(Cause.TOO_SLOW, "it did not finish its answer within 0.3 s")
+    assert found == NoResponse(Cause.TOO_SLOW, "it did not finish its answer within 0.3 s")
     assert time.monotonic() - before < 2
 
 
@@ -59,13 +59,13 @@ def test_a_refusal_that_drips_is_taken_for_what_has_come(session: Session) -> No
     before = time.monotonic()
     with serving(drip(b"HTTP/1.1 503 Busy\r\nContent-Length: 60\r\n\r\n")) as url:
         answer = session.request(url, "it")
-    assert not isinstance(answer, NoAnswer)
+    assert not isinstance(answer, NoResponse)
     assert answer.status == 503
     assert time.monotonic() - before < 2
 
 
 def test_the_time_of_an_answer_is_its_own(session: Session) -> None:
-    """A connection that is used again does not inherit the time of the answer before."""
+    """A reused connection does not inherit the time of its last answer."""
     body = b"Content-Length: 2\r\n\r\nok"
 
     def two(connection, closing) -> None:
@@ -77,6 +77,6 @@ def test_the_time_of_an_answer_is_its_own(session: Session) -> None:
         first = session.request(url, "it")
         time.sleep(BOUNDS.total_seconds)
         second = session.request(url, "it")
-    assert not isinstance(first, NoAnswer)
-    assert not isinstance(second, NoAnswer)
+    assert not isinstance(first, NoResponse)
+    assert not isinstance(second, NoResponse)
     assert first.content == second.content == b"ok"

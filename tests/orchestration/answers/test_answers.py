@@ -18,7 +18,7 @@ EMPTY_ON_THE_SAMPLE = {"reporting_latency"}
 
 @pytest.fixture
 def warehouse(sample_home, monkeypatch) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The sample's published warehouse, in the folder that holds the home, as the queries on the archive expect."""
+    """The sample's published warehouse, from the folder above the home, as the queries on the archive expect."""
     monkeypatch.chdir(sample_home.parent)
     with duckdb.connect(str(sample_home / "published/latest/warehouse.duckdb"), read_only=True) as con:
         yield con
@@ -144,7 +144,7 @@ def query(sql: str) -> exp.Expression:
 
 
 def obstacles_to_spark(sql: str) -> list[str]:
-    """Why a query does not run on Spark once its identifiers are quoted as Spark quotes them, the rest word for word.
+    """Why a query does not run on Spark once its identifiers are quoted as Spark quotes them, the rest unchanged.
 
     Answers are written for DuckDB in what both engines run. Sqlglot writes some of DuckDB's own constructs for Spark
     too, so those are looked for by name.
@@ -163,7 +163,7 @@ def obstacles_to_spark(sql: str) -> list[str]:
 
 
 def venues_named(sql: str) -> list[str]:
-    """Conditions that hold a venue against a literal."""
+    """Conditions that compare a venue with a literal."""
     conditions = query(sql).find_all(exp.EQ, exp.NEQ, exp.In, exp.Like)
     return [
         condition.sql()

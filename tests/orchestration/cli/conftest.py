@@ -1,4 +1,4 @@
-"""What several commands' tests read."""
+"""Fixtures of several commands' tests."""
 
 from datetime import date
 from pathlib import Path

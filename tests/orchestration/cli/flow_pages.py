@@ -1,4 +1,4 @@
-"""Pages of fund flows for homes that tests make, and the archive they are put into."""
+"""Synthetic pages of fund flows, and the archive they are stored in."""
 
 from datetime import date, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`flowhouse build` as a user walks it: what it says, what it publishes, how it ends."""
+"""`flowhouse build`: its output, what it publishes, its exit codes."""
 
 import json
 import shutil

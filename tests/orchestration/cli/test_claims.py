@@ -1,4 +1,4 @@
-"""`flowhouse claims` on the sample: the ledger, one claim's checks, and what it says of the week of the crash."""
+"""`flowhouse claims` on the sample: the ledger, one claim's checks, and the claims on the week of the crash."""
 
 import csv
 import io

@@ -67,7 +67,7 @@ def test_doctor_live_tries_every_resource_and_says_what_came(sample_home, flowho
     def get(http, url):
         if url in served:
             return served[url]
-        raise FetchFailed("example.org answered 403: come back later.")
+        raise FetchFailed("example.org answered 403: try again later.")
 
     monkeypatch.setattr(Http, "get", get)
     result = flowhouse("doctor", "--live", "--home", sample_home)

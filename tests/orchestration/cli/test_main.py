@@ -1,4 +1,4 @@
-"""The commands as a whole: how errors end, their examples, completion, and what starting them costs."""
+"""The commands as a whole: how errors end, their examples, completion, and the time they take to start."""
 
 import os
 import re
@@ -20,14 +20,14 @@ from orchestration.health import status
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ("flowhouse",)):
-    """Every command with how it is called."""
+    """Every command with its path."""
     yield " ".join(path), command
     for name, child in getattr(command, "commands", {}).items():
         yield from commands(child, (*path, name))
 
 
 def parses(line: str) -> bool:
-    """Whether the command line would take an example; nothing is run."""
+    """Whether the command line accepts an example, without running it."""
     command, words = main, shlex.split(line)[1:]
     context = click.Context(main, info_name="flowhouse")
     while isinstance(command, click.Group):

@@ -1,4 +1,4 @@
-"""How commands speak: tables that fit, colours on terminals alone, formats for programs."""
+"""The output of commands: tables that fit, colours on terminals alone, formats for programs."""
 
 import io
 import json

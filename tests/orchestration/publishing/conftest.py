@@ -1,4 +1,4 @@
-"""A home whose build file is made by hand, and what publishes it."""
+"""A home with a small build file made without dbt, and a function that publishes it."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,14 +13,14 @@ from orchestration.publishing import publish
 
 AT = datetime(2026, 1, 5, 6)
 RESULTS = [
-    RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: come back later.",)),
+    RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: try again later.",)),
     RefreshResult("ishares", "live", AT, captures=1, added=2),
 ]
 
 
 @pytest.fixture
 def home(tmp_path) -> Home:
-    """A home whose build file holds two marts, a macro over one of them, and what must not be published."""
+    """A home whose build file has two marts, a macro over one of them, and what must not be published."""
     home = Home(tmp_path / "home")
     home.build.mkdir(parents=True)
     home.lake.root.mkdir()
@@ -41,7 +41,7 @@ def home(tmp_path) -> Home:
 
 @pytest.fixture
 def publish_after() -> Callable[..., Path]:
-    """Publish a home some time after 2026-01-05 06:00; gives the folder."""
+    """Publish a home some time after 2026-01-05 06:00; returns the folder."""
 
     def run(home: Home, after: timedelta = timedelta(0), keep: int = 7) -> Path:
         return publish.publish(home, RESULTS, AT + after, keep)

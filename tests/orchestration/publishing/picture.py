@@ -14,7 +14,7 @@ SIZE = {"width": 1200, "height": 1790}
 
 
 def main(report: Path) -> None:
-    """Take the picture; its size must stay below 200 kB."""
+    """Make the picture; its size must stay below 200 kB."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, device_scale_factor=0.68)

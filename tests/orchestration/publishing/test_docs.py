@@ -15,7 +15,7 @@ MODEL = "#!/model/model.flowhouse.etf_flows_daily"
 
 @pytest.fixture
 def browse(tmp_path):
-    """Open a page without a window; gives what it shows, and the addresses it asked for."""
+    """Open a page without a window; returns what it shows, and the addresses it requested."""
 
     def run(page: Path) -> tuple[str, list[str]]:
         log = tmp_path / "net.json"

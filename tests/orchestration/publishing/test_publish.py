@@ -1,4 +1,4 @@
-"""Publishing, from a build file made by hand."""
+"""Publishing, from a small build file made without dbt."""
 
 import json
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ def test_the_report_stands_beside_what_it_is_made_of(home, publish_after):
     past = Home(home.root, datetime(2025, 11, 20, 2, 15))
     past.build.mkdir()
     past.build_file.write_bytes(home.build_file.read_bytes())
-    assert "as held at" in (publish_after(home) / "report.html").read_text()
+    assert "as known at" in (publish_after(home) / "report.html").read_text()
     assert 'known at\n<time datetime="2025-11-20T02:15:00+00:00">' in (publish_after(past) / "report.html").read_text()
 
 

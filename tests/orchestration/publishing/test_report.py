@@ -50,7 +50,7 @@ def page_text(folder) -> str:
 
 @pytest.fixture
 def warehouse(tmp_path) -> Path:
-    """A made warehouse: weekly flows of one fund, whose ticker is up to no good, and an empty mart."""
+    """A small warehouse: weekly flows of one fund, whose ticker is hostile HTML, and an empty mart."""
     file = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(file)) as con:
         con.execute("create schema marts")
@@ -266,7 +266,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser):
-    """Open a file as a reader would; gives the page, with what it asked for and complained about."""
+    """Open a file as a reader would; returns the page, with its requests and errors."""
     contexts = []
 
     def open_file(file: Path, width: int = 1280, scheme: str = "light") -> tuple[Page, list[str], list[str]]:

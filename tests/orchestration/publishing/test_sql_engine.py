@@ -27,7 +27,7 @@ MANIFEST = {
 
 
 def package(files: dict[str, bytes]) -> bytes:
-    """A made npm package."""
+    """A synthetic npm package."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         for name, text in files.items():
@@ -64,7 +64,7 @@ def folder(home) -> Path:
 
 @pytest.fixture
 def npm(monkeypatch) -> list[str]:
-    """An npm that gives made packages, and a list of what it was asked for."""
+    """An npm that returns synthetic packages, and a list of its requests."""
     asked = []
 
     def run(command, **_):
@@ -79,7 +79,7 @@ def npm(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def known(monkeypatch) -> None:
-    """The made packages are the expected ones."""
+    """The synthetic packages are the expected ones."""
     for name, content in (("DUCKDB", DUCKDB), ("ARROW", ARROW)):
         monkeypatch.setattr(sql_engine, name, (getattr(sql_engine, name)[0], sql_engine.integrity(content)))
 
@@ -114,7 +114,7 @@ def test_the_engine_is_downloaded_from_npm_once(home, npm, known):
 
 
 def test_a_package_with_another_checksum_is_refused_and_nothing_is_kept(home, npm):
-    with pytest.raises(PageRefused, match="has an unexpected checksum; nothing was kept"):
+    with pytest.raises(PageRefused, match="has an unexpected checksum, so it was discarded"):
         sql_engine.download_engine(home)
     assert list(sql_engine.engine_file(home).parent.iterdir()) == []
 

@@ -23,7 +23,7 @@ START_MILLISECONDS = 30_000
 
 @pytest.fixture(scope="module")
 def home(sample_home, tmp_path_factory, pytestconfig) -> Home:
-    """The sample's home with the engine, which is kept between runs, and the page beside its warehouse."""
+    """The sample's home with the engine, which is kept between runs, and the page next to its warehouse."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     kept = Home(pytestconfig.cache.mkdir("browser"))
@@ -66,7 +66,7 @@ class Page:
         return self
 
     def ask(self, query: str) -> str:
-        """Type a query and run it by keyboard; gives what the page says of it."""
+        """Type a query and run it by keyboard; returns the page's message."""
         self.page.fill("#query", query)
         self.page.press("#query", "Control+Enter")
         self.page.locator("#run:not([disabled])").wait_for()
@@ -85,7 +85,7 @@ class Page:
 
 @pytest.fixture(scope="module")
 def opened(chromium, home):
-    """The sample's page, opened once for all tests that only ask."""
+    """The sample's page, opened once for all tests that only query."""
     with chromium.new_context() as context:
         yield Page(context).open(published.latest(home) / sql_engine.PAGE)
 
@@ -175,7 +175,7 @@ def test_every_mart_is_listed_with_its_columns_described(opened, home):
 
 
 def test_a_query_reaches_nothing_outside(opened):
-    """Not even what a reader types leaves the page: the address is a server's on this machine, and it hears nothing."""
+    """Not even what a reader types leaves the page: a server on this machine gets no request."""
     heard = []
 
     class Server(BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ dated as (
     {{ dated_flows(ref('etf_flows_daily'), 'funds', 'sessions') }}
 ),
 
--- A row for every flow a check needs, reported or not: each listed fund on each session inside the window.
+-- One row per flow that a check needs, reported or not: each listed fund on each session inside the window.
 needed as (
     select
         checks.claim_id,

@@ -2,7 +2,7 @@ with checks as (
     {{ checks_answered_by('holders') }}
 ),
 
--- Of a pace the second half of the window counts against the first one.
+-- A slowing is the second half of the window less the first one.
 days as (
     select
         checks.claim_id,

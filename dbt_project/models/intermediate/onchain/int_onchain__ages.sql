@@ -1,5 +1,5 @@
 with ages as (
-    -- A hundred years.
+    -- 100 years
     select {{ each_from_zero(36524) }} as age_days
 ),
 

@@ -67,7 +67,7 @@ scaled as (
     from closes
 ),
 
--- The price's last digit that counts, the third.
+-- The unit of the price's third significant digit.
 floored as (
     select
         *,
@@ -80,7 +80,7 @@ select
     network,
     value_date,
     close_usd,
-    -- For running sums of values, which lose nothing in fixed point when coins leave them.
+    -- In fixed point, running sums of values stay exact when coins leave them.
     close_fixed,
     coalesce(cast(close_e12 - mod(close_e12, step) as double) / 1e12, -1) as price_bucket_usd
 from floored

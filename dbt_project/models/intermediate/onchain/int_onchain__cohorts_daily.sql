@@ -1,4 +1,4 @@
--- Amounts are smallest units times weights in 1e-9, whole numbers to the end.
+-- Amounts are smallest units times weights in 1e-9, as whole numbers.
 with matured as (
     select
         held.asset,

@@ -38,7 +38,7 @@ days as (
     from numbered
 ),
 
-unfolded as (
+pending as (
     select distinct
         asset,
         network,
@@ -59,7 +59,7 @@ select
     -- A snapshot's day began before it, so flows are known from the next day on.
     days.is_from_genesis or days.day_number > 0 as has_flows,
     days.is_from_genesis,
-    days.value_date <= days.settled_date and unfolded.value_date is null as is_final
+    days.value_date <= days.settled_date and pending.value_date is null as is_final
 from days
-left join unfolded
-    on days.asset = unfolded.asset and days.network = unfolded.network and days.value_date = unfolded.value_date
+left join pending
+    on days.asset = pending.asset and days.network = pending.network and days.value_date = pending.value_date

@@ -25,7 +25,7 @@ reached as (
     select
         created.*,
         ages.age_days,
-        -- What a snapshot found is there from its day on.
+        -- A snapshot's coins count from its day on.
         greatest({{ add_days('created.birth_date', 'ages.age_days') }}, days.first_date) as reached_date
     from created
     inner join {{ ref('int_onchain__days') }} as days

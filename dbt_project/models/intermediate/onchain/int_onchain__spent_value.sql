@@ -1,5 +1,5 @@
 -- All values are those of smallest units as if they were coins. Cost is exact, for running sums; dollars that are only
--- added up are doubles, a third of the time.
+-- summed are doubles, which take a third of the time.
 with priced as (
     select
         flow.asset,

@@ -2,8 +2,8 @@
 
 {% set states = lot_states() -%}
 {% set known = run_query(states).rows if execute and is_incremental() else [] -%}
--- Coins leave a holder in the order they came: what left is where the running totals of both overlap. The rows are the
--- state too: what a holder has not spent takes the place of what he had not spent before, once something moves.
+-- First in, first out: a lot is matched where the running totals of coins received and sent overlap. The rows are also
+-- the state of the next run: once a holder moves something, new unspent lots replace the old ones.
 with states as (
     {{- known_states(known) if known else states }}
 ),
@@ -72,7 +72,7 @@ amounts as (
     group by token_number, holder, moment
 ),
 
--- What comes on a day is one lot, before anything goes; coins held before come again on their day of birth.
+-- Coins received on a day are one lot, before any are sent; unspent lots of earlier runs come in on their birth day.
 steps as (
     select
         token_number,
@@ -85,14 +85,17 @@ steps as (
     union all
     select
         tokens.token_number,
-        held.holder,
-        {{ moment_of('held.birth_date', 0) }} as came,
+        unspent.holder,
+        {{ moment_of('unspent.birth_date', 0) }} as came,
         null as went,
-        held.amount_units
-    from {{ this }} as held
+        unspent.amount_units
+    from {{ this }} as unspent
     inner join tokens
-        on held.network = tokens.network and held.token = tokens.token and held.birth_date <= tokens.matched_date
-    where held.kind = 'unspent' and held.holder in {{ few_of('holder', 'amounts') }}
+        on
+            unspent.network = tokens.network
+            and unspent.token = tokens.token
+            and unspent.birth_date <= tokens.matched_date
+    where unspent.kind = 'unspent' and unspent.holder in {{ few_of('holder', 'amounts') }}
     {%- endif %}
 ),
 
@@ -106,7 +109,7 @@ ends as (
     from steps
 ),
 
--- Where totals meet, what came stands before what went: in the empty piece after it the holder has nothing.
+-- Where totals are equal, what came sorts before what went: in the empty piece after it the holder has nothing.
 pieces as (
     select
         token_number,
@@ -146,7 +149,7 @@ last_blocks as (
     {{ last_blocks('last_days') }}
 ),
 
--- Somebody becomes a holder when coins come to him who had nothing, and is none from the day that leaves him nothing.
+-- An address becomes a holder when it receives coins and had none, and stops being one on the day that leaves it none.
 holders as (
     select
         matched.token_number,
@@ -182,7 +185,7 @@ lots as (
         token_number,
         null as holder,
         went as moment,
-        -- Nobody sends what comes later: such coins have no birth, and their token does not conserve its amounts.
+        -- Coins sent before they came have no birth: their token does not conserve its amounts.
         case when came < went then came end as birth,
         case mod(went, 4) when 2 then 'transfer' else 'burn' end as kind,
         sum(amount_units) as amount_units,
@@ -246,7 +249,7 @@ select
 from lots
 inner join tokens on lots.token_number = tokens.token_number
 union all
--- Up to which day the rows stay, and from which blocks they come.
+-- The day up to which the rows are kept, and the blocks that they come from.
 select
     tokens.network,
     tokens.token,
@@ -264,7 +267,7 @@ left join last_blocks on tokens.network = last_blocks.network and tokens.token =
 where tokens.settled_date > tokens.matched_date
 {%- if is_incremental() %}
 union all
--- What is there of later days gives way.
+-- Present rows of later days are replaced.
 select
     network,
     token,

@@ -1,4 +1,4 @@
--- A figure is met within 5 % of itself, a bound or a direction to the letter: facts_claims says which wording is which.
+-- A figure has a tolerance of 5 %, a bound or a direction has none: facts_claims has the wording of each claim.
 with claims as (
     select
         *,

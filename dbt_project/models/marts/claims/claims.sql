@@ -2,7 +2,7 @@ with checks as (
     select * from {{ ref('claim_checks') }}
 ),
 
--- The check whose figures stand for the claim: the first decided one by name.
+-- The check whose figures represent the claim: the first decided one by name.
 ordered as (
     select
         *,

@@ -14,7 +14,7 @@ converted as (
     where kind = 'conversion'
 ),
 
--- A fund that began in the quarter began with nothing; any other with what it filed a quarter earlier.
+-- A fund that began in the quarter starts with 0 coins, any other with what it filed a quarter earlier.
 quarters as (
     select
         filings.asset,
@@ -56,7 +56,7 @@ last_sessions as (
     group by quarter_start_date
 ),
 
--- Fees shrink what came in by the days it stayed. A quarter counts only when the source's days cover it.
+-- Fees reduce inflows by the days since. A quarter counts only if the source's days cover it.
 inflows as (
     select
         quarters.ticker,

@@ -1,7 +1,7 @@
 with dated as (
     select
         *,
-        -- Large filers have 40 to 45 days; a date nobody looked up is taken at the end of them.
+        -- Large filers have 40 to 45 days; a date that was not looked up is assumed at the end of them.
         coalesce(filed_date, {{ add_days('quarter_end_date', 45) }}) as known_date
     from {{ ref('facts_filings') }}
 )

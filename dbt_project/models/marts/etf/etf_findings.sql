@@ -37,7 +37,7 @@ unlisted_funds as (
     group by flows.source, flows.asset, flows.ticker
 ),
 
--- The slowest cell that ever came took 279 hours; ten sessions are longer.
+-- The slowest cell ever reported took 279 hours; ten sessions are longer.
 never_reported as (
     select
         'never_reported' as kind,

@@ -27,7 +27,7 @@ listed as (
             and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
 ),
 
--- A figure of a day without a listing does not stand in for a missing one.
+-- A figure on a day without a listing does not replace a missing one.
 weeks as (
     select
         dated.asset,

@@ -25,7 +25,7 @@ expected as (
     group by asset, trade_date
 ),
 
--- A fund that no seed knows counts in the sum, not among the funds expected.
+-- A fund that the seed does not list counts in the sum, but not among the funds expected.
 market as (
     select
         flows.asset,

@@ -26,7 +26,7 @@ listed as (
             and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
 ),
 
--- What one capture changed on a day: how many listed funds came or went, and the total it printed.
+-- What one capture changed on a day: how many listed funds were added or withdrawn, and the printed total.
 events as (
     select
         cells.asset,
@@ -64,7 +64,7 @@ counted as (
     )
 ),
 
--- A total stays printed until another one is.
+-- A printed total applies until the next one.
 states as (
     select
         *,
@@ -123,7 +123,7 @@ days as (
     group by ordered.asset, ordered.trade_date, ordered.source, final.final_total_usd
 )
 
--- Nobody saw a day become complete that was complete when first captured.
+-- Where a day was complete when first captured, it is unknown when it became so.
 select
     asset,
     trade_date,

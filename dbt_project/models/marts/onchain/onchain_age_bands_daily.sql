@@ -1,4 +1,4 @@
--- At the first age of a band, what is still held of a day's coins leaves the band before and enters this one.
+-- At the first age of a band, the unspent coins of a birth day leave the band before and enter this one.
 with bands as (
     select
         age_days,
@@ -10,7 +10,7 @@ with bands as (
             min(age_days) as age_days
         from {{ ref('int_onchain__ages') }}
         group by age_band
-    ) as firsts
+    ) as first_ages
 ),
 
 aged as (
@@ -78,7 +78,7 @@ summed as (
     group by asset, network, value_date, age_band
 ),
 
-held as (
+balances as (
     select
         days.asset,
         days.network,
@@ -110,4 +110,4 @@ select
     age_band,
     {{ native_from_units('held_units', 'decimals') }} as supply_native,
     case when unpriced_units = 0 then {{ coins_from_units('cost', 'decimals') }} end as realized_value_usd
-from held
+from balances

@@ -37,7 +37,7 @@ daily as (
         coalesce(sums.transactions, 0) as transactions,
         coalesce(sums.spends, 0) as spends,
         case when sums.value_date is null then 0 else sums.outputs end as outputs,
-        -- The first coinbase was never spendable, so there the difference is no fee; a snapshot's day is known in part.
+        -- The first coinbase is unspendable, so its difference is not a fee; a snapshot's day is only partly known.
         case
             when sums.value_date is null then 0
             when sums.fees_sats is not null then sums.fees_sats

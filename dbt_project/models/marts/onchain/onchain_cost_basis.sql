@@ -71,7 +71,7 @@ buckets as (
     group by asset, network, price_bucket_usd
 ),
 
-held as (
+balances as (
     select
         buckets.asset,
         buckets.network,
@@ -104,5 +104,5 @@ select
     value_date,
     price_bucket_usd,
     {{ native_from_units('held_units', 'decimals') }} as supply_native
-from held
+from balances
 where held_units > 0

@@ -1,6 +1,6 @@
 select
     wallets.ticker,
-    -- An address of no token stands for the chain's own coin, which is ether on every chain in the seeds.
+    -- An empty token address is the chain's own coin, which is ether on every chain in the seeds.
     coalesce(tokens.asset, 'ETH') as asset,
     balances.network,
     balances.address,

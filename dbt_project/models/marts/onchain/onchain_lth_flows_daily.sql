@@ -51,7 +51,7 @@ derived as (
             when cohorts.spent = 0 then 0
             else {{ coins_from_units('cohorts.spent', 'cohorts.decimals') }} / 1e9 * closes.close_usd
         end as spent_usd,
-        -- Nothing sold is nothing gained; one coin without a price leaves all unknown.
+        -- Without sales, profit and loss are 0; one coin without a price makes both unknown.
         case
             when not cohorts.has_flows then 'unknown'
             when sold.value_date is null then 'none'

@@ -1,4 +1,4 @@
--- Transfers within an entity move nothing.
+-- Transfers within an entity are not flows.
 with moves as (
     select
         transfers.network,

@@ -1,4 +1,4 @@
-with held as (
+with stored as (
     select
         network,
         token,
@@ -50,12 +50,12 @@ judged as (
         tokens.address,
         tokens.kind,
         tokens.decimals,
-        held.first_date,
-        coalesce(covered.last_date, held.last_transfer_date) as last_date,
+        stored.first_date,
+        coalesce(covered.last_date, stored.last_transfer_date) as last_date,
         covered.settled_date,
         case
             when covered.token is null then 'its transfers are not held from the first block on without a gap'
-            when held.has_large_amounts or sums.supply_units >= {{ too_many_units() }}
+            when stored.has_large_amounts or sums.supply_units >= {{ too_many_units() }}
                 then 'its amounts are too large to be summed exactly'
             when sums.unmatched > 0 then 'somebody sent more of it than was received'
             when not reconciled.is_reconciled then 'its transfers do not add up to its supply'
@@ -63,7 +63,7 @@ judged as (
                 then 'nothing says that its first transfers are held'
         end as unmatched_because
     from {{ ref('tokens') }} as tokens
-    inner join held on tokens.network = held.network and tokens.address = held.token
+    inner join stored on tokens.network = stored.network and tokens.address = stored.token
     left join ({{ covered_tokens() }}) as covered
         on tokens.network = covered.network and tokens.address = covered.token
     left join sums on tokens.network = sums.network and tokens.address = sums.token

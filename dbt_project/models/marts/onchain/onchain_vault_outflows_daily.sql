@@ -1,4 +1,4 @@
--- Within a transaction what moves between pools and users' balances stays in the vault: only the difference flows.
+-- Transfers between pools and users' balances in one transaction stay in the vault: only the difference is a flow.
 with net as (
     select
         network,

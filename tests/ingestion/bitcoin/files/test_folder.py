@@ -205,7 +205,7 @@ def _by_age(chain):
     return coins, coins[::-1]
 
 
-def test_siblings_of_one_shape_are_told_by_the_order_of_connection(tmp_path, siblings):
+def test_siblings_of_one_shape_are_calls_by_the_order_of_connection(tmp_path, siblings):
     one, two = siblings
     arrived = [*one.blocks, *two.blocks[21:]]
     write_files(blocks_of(tmp_path), [arrived], [arrived])
@@ -219,7 +219,7 @@ def test_a_sibling_that_was_never_connected_has_no_record(tmp_path, siblings):
 
 
 @pytest.mark.parametrize("is_stale_last", [False, True])
-def test_siblings_are_told_apart_by_inputs(tmp_path, chain, is_stale_last):
+def test_siblings_are_calls_apart_by_inputs(tmp_path, chain, is_stale_last):
     stale = chain.fork(20)
     points = list(stale.unspent)[:5]
     stale.mine(stale.tip.time + HOUR, [pay(stale, *points)], tag=b"stale")
@@ -230,7 +230,7 @@ def test_siblings_are_told_apart_by_inputs(tmp_path, chain, is_stale_last):
 
 
 @pytest.mark.parametrize("is_stale_last", [False, True])
-def test_siblings_are_told_apart_by_amounts(tmp_path, chain, is_stale_last):
+def test_siblings_are_calls_apart_by_amounts(tmp_path, chain, is_stale_last):
     parent = chain.fork(20)
     points = sorted(parent.unspent, key=lambda point: parent.unspent[point].amount)
     stale, best = parent.fork(20), parent.fork(20)
@@ -264,11 +264,11 @@ def test_hashes_and_heights_name_the_chains_blocks(tmp_path, chain):
         folder.block_hash(31)
 
 
-def test_progress_is_told_by_block_file(tmp_path, chain):
-    told = []
+def test_progress_is_calls_by_block_file(tmp_path, chain):
+    calls = []
     write_files(blocks_of(tmp_path), [chain.blocks[:9], chain.blocks[9:]])
-    Folder(tmp_path, REGTEST, lambda *done: told.append(done))
-    assert told == [(1, 2), (2, 2)]
+    Folder(tmp_path, REGTEST, lambda *done: calls.append(done))
+    assert calls == [(1, 2), (2, 2)]
 
 
 def test_a_folder_without_block_files_is_refused(tmp_path):
@@ -325,7 +325,7 @@ def test_a_block_whose_ancestors_are_not_there_has_no_record_to_read(tmp_path, c
     write_files(
         blocks_of(tmp_path), [[*chain.blocks[:10], *chain.blocks[11:]]], [[*chain.blocks[:10], *chain.blocks[12:]]]
     )
-    with pytest.raises(MissingBlocks, match=r"blk00000.dat holds block [0-9a-f]{64} .*not all blocks before it"):
+    with pytest.raises(MissingBlocks, match=r"blk00000.dat has block [0-9a-f]{64} .*not all blocks before it"):
         opened(tmp_path)
 
 

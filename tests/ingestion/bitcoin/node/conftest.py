@@ -1,4 +1,4 @@
-"""A chain, one that forks off it, and a node that follows them, asked by either of its interfaces."""
+"""A chain, a fork of it, and a node that follows them, over either of its interfaces."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ def chain() -> Chain:
 
 @pytest.fixture(scope="session")
 def other(chain) -> Chain:
-    """A chain that leaves it five blocks below its tip, and is longer by two."""
+    """A fork five blocks below the tip, longer by two."""
     other = chain.fork(BLOCKS - 5)
     grow(other, 7, random.Random(4), tag=b"other")
     return know(other)
@@ -38,7 +38,7 @@ def core(chain) -> Iterator[Core]:
 
 @pytest.fixture(params=["rpc", "rest"])
 def ask(request, core) -> Iterator[Callable[..., Node]]:
-    """Opens the node by either interface; `waits` holds the seconds it then slept."""
+    """Opens the node by either interface; `waits` has the seconds it slept."""
     opened = []
 
     def ask(**options) -> Node:

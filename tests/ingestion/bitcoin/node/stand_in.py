@@ -1,12 +1,11 @@
-"""A server on this machine that answers as Bitcoin Core does, and what the tests of several folders ask of it."""
+"""A server on this machine that answers as Bitcoin Core does, and the requests and replies that several tests share."""
 
 import base64
-import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
+from loopback import HttpServer, JsonHandler
 
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node.client import Node, Rpc
@@ -24,10 +23,10 @@ NO_UNDO = (
 Reply = tuple[int, bytes]
 
 
-class Core:
+class Core(HttpServer):
     """A node that follows `chain`, which a test may replace.
 
-    `interrupts` are asked first: each is given what was asked for (an RPC method or a path) and may answer by itself.
+    `interrupts` come first: each gets the RPC method or path of a request, and may return a reply of its own.
     """
 
     def __init__(self, chain: Chain):
@@ -41,15 +40,12 @@ class Core:
         self.closing = threading.Event()
         core = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
+        class Handler(JsonHandler):
             def do_GET(self) -> None:
                 self.answer(core.interrupted(self.path) or core.rest(self.path))
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = self.read_json()
                 allowed = "Basic " + base64.b64encode(core.cookie.encode()).decode()
                 if self.headers["Authorization"] != allowed:
                     self.answer((401, b""))
@@ -63,30 +59,20 @@ class Core:
 
             def answer(self, reply: Reply) -> None:
                 status, content = reply
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(content) + 1000 * (status == HALF)))
-                self.end_headers()
-                self.wfile.write(content)
-                self.close_connection = status == HALF
+                headers = {"Location": "/elsewhere"} if status == 302 else {}
+                if status == HALF:
+                    headers["Content-Length"] = str(len(content) + 1000)
+                self.reply(status, content, headers)
 
             def send_response(self, code: int, message: str | None = None) -> None:
                 super().send_response(200 if code == HALF else code, message)
 
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
+        super().__init__(Handler)
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         self.closing.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().close()
 
     def interrupted(self, what: str) -> Reply | None:
         self.asked.append(what)
@@ -106,7 +92,7 @@ class Core:
         elif call["method"] == "getblockheader":
             result = self.find(params[0]).header.hex()
         elif params[1] == 3:
-            result = as_core_tells(self.find(params[0]))
+            result = as_core_returns(self.find(params[0]))
         answer = msgspec.json.encode({"result": result, "error": error, "id": call["id"]})
         return (500 if error else 200), answer
 
@@ -126,7 +112,7 @@ class Core:
             block = self.find(rest[1].removesuffix(".bin"))
             following = blocks[block.height :] if block in blocks else []
             return 200, b"".join(each.header for each in following[: int(rest[0])])
-        return 200, msgspec.json.encode(as_core_tells(self.find(rest[0].removesuffix(".json"))))
+        return 200, msgspec.json.encode(as_core_returns(self.find(rest[0].removesuffix(".json"))))
 
     def info(self) -> dict:
         tip = self.chain.tip
@@ -160,7 +146,7 @@ def script(raw: bytes) -> dict:
     return {"asm": "", "desc": "raw()#", "hex": raw.hex(), "type": "nonstandard"}
 
 
-def as_core_tells(block: Block) -> dict:
+def as_core_returns(block: Block) -> dict:
     """`getblock` with verbosity 3."""
     spent = [(), *block.spent] if block.height else [()]
     return {

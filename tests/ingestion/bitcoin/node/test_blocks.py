@@ -83,11 +83,11 @@ def test_days_that_are_held_spare_their_headers(core, ask, chain, tmp_path):
 
 
 def test_progress_counts_blocks_and_coins(core, chain):
-    told = []
-    list(blocks.read(by_rpc(core), 199, 210, progress=lambda *each: told.append(each)))
+    calls = []
+    list(blocks.read(by_rpc(core), 199, 210, progress=lambda *each: calls.append(each)))
     spends = sum(len(coins) for block in chain.blocks[200:] for coins in block.spent)
-    assert [done for done, _, _ in told] == list(range(1, BLOCKS - 198))
-    assert told[-1] == (BLOCKS - 199, BLOCKS - 199, spends)
+    assert [done for done, _, _ in calls] == list(range(1, BLOCKS - 198))
+    assert calls[-1] == (BLOCKS - 199, BLOCKS - 199, spends)
 
 
 def test_nothing_new_is_no_batch(ask):
@@ -132,7 +132,7 @@ def test_a_reorganisation_below_what_was_given_out(ask, core, other):
     batches = blocks.read(ask(), BLOCKS - 3, BLOCKS - 2)
     assert next(batches).last_height == BLOCKS - 2
     core.chain = other
-    with pytest.raises(ReorgDuringRead, match=rf"is not, or no longer, on the chain read up to height {BLOCKS - 2}"):
+    with pytest.raises(ReorgDuringRead, match=rf"is not \(or no longer\) on the chain read up to height {BLOCKS - 2}"):
         next(batches)
 
 

@@ -1,4 +1,4 @@
-"""The chain of a running node, and the days that spare its headers."""
+"""The chain of a running node, and the stored days that save reading its headers."""
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -45,5 +45,5 @@ def test_headers_that_never_link_up(ask, core, chain, monkeypatch):
         with pytest.raises(ReorgDuringRead, match="changed 5 times"):
             NodeChain(node)
     else:
-        with pytest.raises(NodeRefused, match="left calls of a batch unanswered"):
+        with pytest.raises(NodeRefused, match="did not answer all calls of a batch"):
             NodeChain(node)

@@ -1,10 +1,10 @@
-"""What a running node says of its chain and its blocks, and what it refuses."""
+"""The chain and the blocks of a running node, and its errors."""
 
 from collections.abc import Callable
 
 import msgspec
 import pytest
-from stand_in import BLOCKS, NO_UNDO, PRUNED, REGTEST, Core, always, as_core_tells, by_rpc, error, once, shown
+from stand_in import BLOCKS, NO_UNDO, PRUNED, REGTEST, Core, always, as_core_returns, by_rpc, error, once, shown
 
 from ingestion.bitcoin.errors import MissingUndo, WrongNetwork
 from ingestion.bitcoin.networks import NETWORKS
@@ -40,7 +40,7 @@ def test_wrong_network(ask, core):
 
 def test_a_call_without_a_result(core):
     core.interrupts = [always("getblockchaininfo", (200, b'{"result":null,"error":null,"id":0}'))]
-    with pytest.raises(NodeRefused, match="gave no result to getblockchaininfo: check the address"):
+    with pytest.raises(NodeRefused, match="returned no result for getblockchaininfo: check the address"):
         by_rpc(core)
 
 
@@ -78,27 +78,35 @@ def test_blocks_a_node_cannot_give(ask, core, by_rpc, by_rest, kind, words):
 
 
 def tampered(core: Core, ask, change: Callable[[dict], None]) -> int:
-    """The newest block of the chain that spends coins, told in another way."""
+    """The newest block of the chain that spends coins, in another form."""
     block = next(block for block in reversed(core.chain.blocks) if block.spent)
-    told = msgspec.json.decode(msgspec.json.encode(as_core_tells(block)))
-    change(told)
-    told = told if ask.block[0] == "/" else {"result": told, "error": None, "id": 0}
-    core.interrupts = [always(ask.block, (200, msgspec.json.encode(told)))]
+    block_json = msgspec.json.decode(msgspec.json.encode(as_core_returns(block)))
+    change(block_json)
+    block_json = block_json if ask.block[0] == "/" else {"result": block_json, "error": None, "id": 0}
+    core.interrupts = [always(ask.block, (200, msgspec.json.encode(block_json)))]
     return block.height
 
 
-def first_input(told: dict) -> dict:
-    return told["tx"][1]["vin"][0]
+def first_input(block_json: dict) -> dict:
+    return block_json["tx"][1]["vin"][0]
 
 
 CHANGES = [
-    (lambda told: first_input(told).pop("prevout"), MissingUndo, "cannot say which coins"),
-    (lambda told: told.update(hash="00"), NodeRefused, "gave another block than"),
-    (lambda told: told.update(height=1), NodeRefused, "gave another block than"),
-    (lambda told: first_input(told)["prevout"].update(height=told["height"] + 1), NodeRefused, "no chain can have"),
-    (lambda told: first_input(told)["prevout"].update(height=0), NodeRefused, "no chain can have"),
-    (lambda told: first_input(told)["prevout"].update(value=-1e-8), NodeRefused, "no chain can have"),
-    (lambda told: first_input(told)["prevout"].update(value=21_000_000.00000001), NodeRefused, "no chain can have"),
+    (lambda block_json: first_input(block_json).pop("prevout"), MissingUndo, "cannot say which coins"),
+    (lambda block_json: block_json.update(hash="00"), NodeRefused, "returned another block than"),
+    (lambda block_json: block_json.update(height=1), NodeRefused, "returned another block than"),
+    (
+        lambda block_json: first_input(block_json)["prevout"].update(height=block_json["height"] + 1),
+        NodeRefused,
+        "no chain can have",
+    ),
+    (lambda block_json: first_input(block_json)["prevout"].update(height=0), NodeRefused, "no chain can have"),
+    (lambda block_json: first_input(block_json)["prevout"].update(value=-1e-8), NodeRefused, "no chain can have"),
+    (
+        lambda block_json: first_input(block_json)["prevout"].update(value=21_000_000.00000001),
+        NodeRefused,
+        "no chain can have",
+    ),
 ]
 
 

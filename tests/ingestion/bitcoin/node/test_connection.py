@@ -1,4 +1,4 @@
-"""How a node is asked: what is tried again and for how long, and what is never shown."""
+"""Requests to a node: what is retried and for how long, and what is never shown."""
 
 from dataclasses import replace
 
@@ -36,8 +36,8 @@ def test_wrong_credentials_are_refused_and_never_shown(core, caplog):
     with pytest.raises(NodeRefused, match=r"refuses the credentials \(401\)") as caught:
         by_rpc(core, password="s3cr3t")
     node = by_rpc(core)
-    told = [repr(caught.value), repr(node), repr(node.__dict__), repr(node._connection.__dict__), caplog.text]
-    assert not any(secret in text for secret in ("s3cr3t", USER, PASSWORD) for text in told)
+    texts = [repr(caught.value), repr(node), repr(node.__dict__), repr(node._connection.__dict__), caplog.text]
+    assert not any(secret in text for secret in ("s3cr3t", USER, PASSWORD) for text in texts)
     assert caught.value.__context__ is None
 
 
@@ -51,7 +51,7 @@ def test_a_cookie_is_read_anew(core, tmp_path):
     cookie.write_text(core.cookie)
     assert node.tip()[0] == BLOCKS
     cookie.write_text("s3cr3t")
-    with pytest.raises(NodeRefused, match="is not the cookie of a node") as caught:
+    with pytest.raises(NodeRefused, match="is not a node's cookie") as caught:
         node.tip()
     assert "s3cr3t" not in str(caught.value)
 
@@ -76,7 +76,7 @@ def test_the_wait_for_a_node_that_starts_ends(ask, core):
     reply = (503, b"Service temporarily unavailable: Loading") if ask.block[0] == "/" else error(-28, "Loading")
     core.interrupts = [always("", reply)]
     with pytest.raises(
-        NodeUnreachable, match=r"was not ready within 120 s .*Loading.*: come back when it has started\."
+        NodeUnreachable, match=r"was not ready within 120 s .*Loading.*: try again when it has started\."
     ):
         ask()
     assert 60 < sum(ask.waits) <= 120

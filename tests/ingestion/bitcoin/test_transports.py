@@ -1,4 +1,4 @@
-"""The same chain by every road into the lake: files, a running node, a snapshot, and one after the other."""
+"""The same chain over every transport: files, a running node, a snapshot, and one after the other."""
 
 import random
 from contextlib import closing
@@ -44,9 +44,9 @@ def test_history_from_files_and_the_rest_from_a_node(tmp_path, chain, by_files):
     folder(tmp_path / "some", Chain(chain.blocks[:101]))
     assert ingest.from_files(lake, tmp_path / "some", "regtest", CONFIRMATIONS).blocks == 101
     core = Core(chain)
-    taken = ingest.from_node(lake, by_rpc(core), CONFIRMATIONS)
+    result = ingest.from_node(lake, by_rpc(core), CONFIRMATIONS)
     core.close()
-    assert (taken.blocks, taken.tip_height) == (50, 150)
+    assert (result.blocks, result.tip_height) == (50, 150)
     assert same(held(lake), by_files)
 
 
