@@ -17,8 +17,8 @@ from dagster import (
 )
 
 from ingestion import calendar, registry
-from ingestion.bitcoin import ledger
-from ingestion.evm import ledger as tokens
+from ingestion.bitcoin import ledger as coins
+from ingestion.evm import ledger as events
 from ingestion.refresh import last_readings
 from ingestion.source import Source
 from ingestion.sources import holder_series
@@ -66,26 +66,26 @@ def raw_table(source: Source[Any]) -> AssetsDefinition:
 
 @multi_asset(
     name="bitcoin_raw",
-    specs=[AssetSpec([ledger.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in ledger.TABLES],
+    specs=[AssetSpec([coins.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in coins.TABLES],
 )
 def bitcoin_raw(home: ResourceParam[Home], mode: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
     """What coins were spent and created on a chain, by day; nodes are read by `flowhouse ingest bitcoin`."""
     with home.lock():
         pipeline.update_chain(home, mode)
-    for table in ledger.TABLES:
-        yield MaterializeResult(asset_key=[ledger.SOURCE, table])
+    for table in coins.TABLES:
+        yield MaterializeResult(asset_key=[coins.SOURCE, table])
 
 
 @multi_asset(
     name="evm_raw",
-    specs=[AssetSpec([tokens.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in tokens.TABLES],
+    specs=[AssetSpec([events.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in events.TABLES],
 )
 def evm_raw(home: ResourceParam[Home], mode: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
     """Token transfers and stress events of account chains; providers are asked by `flowhouse ingest evm`."""
     with home.lock():
         pipeline.update_tokens(home, mode)
-    for table in tokens.TABLES:
-        yield MaterializeResult(asset_key=[tokens.SOURCE, table])
+    for table in events.TABLES:
+        yield MaterializeResult(asset_key=[events.SOURCE, table])
 
 
 @asset(key=[calendar.SOURCE, calendar.TABLE], group_name="sources", kinds={"parquet"}, description=calendar.__doc__)

@@ -11,7 +11,7 @@ from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
 
 if TYPE_CHECKING:
-    from ingestion.bitcoin.files.folder import Folder
+    from ingestion.bitcoin.files.chain import FileChain
     from ingestion.bitcoin.node.chain import NodeChain
     from ingestion.bitcoin.node.client import Node
     from orchestration.settings import Settings
@@ -64,11 +64,11 @@ def node_location(
     return locations[0]
 
 
-def folder(location: NodeFiles) -> Folder:
+def folder(location: NodeFiles) -> FileChain:
     """The node's files, with all headers read."""
-    from ingestion.bitcoin.files.folder import Folder
+    from ingestion.bitcoin.files.chain import FileChain
 
-    return Folder(location.datadir, NETWORKS[location.network])
+    return FileChain(location.datadir, NETWORKS[location.network])
 
 
 def node(location: RpcNode | RestNode, settings: Settings) -> Node:

@@ -49,17 +49,17 @@ def from_files(
         ChainMismatch: the node's chain leaves the lake's below what is final.
         IngestionError: as the files' reader names it; what was stored stays.
     """
-    from ingestion.bitcoin import history  # compiled code takes 2 s of CPU to load
-    from ingestion.bitcoin.files.folder import Folder
+    from ingestion.bitcoin.files import reader  # compiled code takes 2 s of CPU to load
+    from ingestion.bitcoin.files.chain import FileChain
 
     check_network(network)
-    folder = Folder(datadir, NETWORKS[network])
+    chain = FileChain(datadir, NETWORKS[network])
     ledger = CoinLedger(lake, NETWORKS[network])
-    after = ledger.last_common(lambda height: folder.block_hash(height) if height <= folder.tip_height else None)
-    finalize_until = folder.tip_height - confirmations
-    batches = history.read(folder, after, finalize_until, progress=progress)
+    after = ledger.last_common(lambda height: chain.block_hash(height) if height <= chain.tip_height else None)
+    finalize_until = chain.tip_height - confirmations
+    batches = reader.read(chain, after, finalize_until, progress=progress)
     ledger.append(batches, after, finalize_until)
-    return IngestResult(network, folder.tip_height - (-1 if after is None else after), ledger.record.tip_height)
+    return IngestResult(network, chain.tip_height - (-1 if after is None else after), ledger.record.tip_height)
 
 
 def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | None = None) -> IngestResult:
@@ -73,13 +73,13 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     Raises:
         ChainMismatch, IngestionError: as in `from_files`.
     """
-    from ingestion.bitcoin.node import blocks
+    from ingestion.bitcoin.node import reader
 
     network = node.network.name
     ledger = CoinLedger(lake, node.network)
     after = ledger.last_common(node.hash_at)
     finalize_until = node.tip()[0] - confirmations
-    batches = blocks.read(
+    batches = reader.read(
         node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress
     )
     ledger.append(batches, after, finalize_until, node.transport)

@@ -17,8 +17,8 @@ from numba import njit
 
 from ingestion.bitcoin.batches import to_schema
 from ingestion.bitcoin.chain_view import ChainView
+from ingestion.bitcoin.decode import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
 from ingestion.bitcoin.errors import WrongNetwork
-from ingestion.bitcoin.fold import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, NETWORK, Batch
 from ingestion.errors import IngestionError

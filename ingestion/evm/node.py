@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 import polars as pl
 
-from ingestion.evm import decode
+from ingestion.evm import bloom, decode
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import COIN, Block, Pair
 from ingestion.threads import in_order
@@ -62,8 +61,7 @@ class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "numb
 
     def may_hold(self, pairs: Iterable[Pair]) -> bool:
         """Whether the block may have an event of `pairs`; if False, it has none (Yellow Paper, 4.4.1)."""
-        bloom = int(self.logsBloom, 16)
-        return any(bloom & mask == mask for mask in map(_bloom_mask, pairs))
+        return bloom.may_hold(int(self.logsBloom, 16), pairs)
 
 
 class _Error(msgspec.Struct):
@@ -197,19 +195,6 @@ def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
             batch = []
     if batch:
         yield batch
-
-
-@lru_cache
-def _bloom_mask(pair: Pair) -> int:
-    """The bits that a log of this contract and topic sets in its block's bloom."""
-    from eth_hash.auto import keccak
-
-    mask = 0
-    for item in pair:
-        digest = keccak(bytes.fromhex(item[2:]))
-        for at in (0, 2, 4):
-            mask |= 1 << (int.from_bytes(digest[at : at + 2], "big") % 2048)
-    return mask
 
 
 def _decoded(body: bytes, kind: Any) -> Any:

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from ingestion.errors import UsageError
-from orchestration.cli.health import say_findings
 from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_home
 from orchestration.cli.output import print_table
 from orchestration.cli.progress import build_progress, say_failures, say_if_leaving_sample
+from orchestration.cli.status import say_findings
 from orchestration.home import Home, now
 from orchestration.settings import Settings
 

@@ -7,12 +7,13 @@ from ingestion.errors import IngestionError, UsageError
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
+from orchestration.cli.doctor import doctor
 from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
-from orchestration.cli.health import doctor, status
 from orchestration.cli.ingest import ingest
+from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
 from orchestration.cli.sql import sql
-from orchestration.cli.sql_page import browser, install_sql_page
+from orchestration.cli.status import status
 from orchestration.errors import BuildFailed
 
 

@@ -17,7 +17,7 @@ import duckdb
 
 from ingestion.refresh import RefreshResult
 from orchestration.home import Home
-from orchestration.publishing import published, sql_engine
+from orchestration.publishing import published, retention, sql_engine
 from orchestration.publishing.fingerprint import fingerprint, versions
 
 STORAGE_VERSION = "v1.0.0"
@@ -61,7 +61,7 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
     folder = home.published / build_id
     os.replace(part, folder)
     published.point_latest(home.published, build_id)
-    published.remove_old(home.published, folder, built_at, keep_builds)
+    retention.remove_old(home.published, folder, built_at, keep_builds)
     return folder
 
 

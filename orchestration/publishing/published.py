@@ -8,8 +8,6 @@ published/as_of/<T>/       a build as of an earlier time
 import json
 import os
 import shutil
-from collections.abc import Iterable
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from ingestion.errors import UsageError
@@ -18,7 +16,6 @@ from orchestration.home import Home
 MANIFEST = "manifest.json"
 REPORT = "report.html"
 WAREHOUSE = "warehouse.duckdb"
-KEPT_FOR = timedelta(days=1)
 
 
 def latest(home: Home) -> Path | None:
@@ -75,15 +72,3 @@ def replace_folder(part: Path, folder: Path) -> Path:
     os.replace(part, folder)
     shutil.rmtree(old, ignore_errors=True)
     return folder
-
-
-def remove_old(published: Path, newest: Path, built_at: datetime, keep_builds: int) -> None:
-    """Remove builds over a day old beyond the newest `keep_builds`; one that a reader has open can stay."""
-    for folder in sorted(_builds(published), reverse=True)[keep_builds:]:
-        stamp = datetime.strptime(folder.name.split("-")[0], "%Y%m%dT%H%M%SZ")
-        if folder != newest and built_at - stamp > KEPT_FOR:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _builds(published: Path) -> Iterable[Path]:
-    return (path.parent for path in published.glob(f"*T*Z-*/{MANIFEST}"))

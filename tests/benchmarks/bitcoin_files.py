@@ -21,8 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
 
 from engine import Engine
 
-from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.sample.node_files import write_files
 from ingestion.sample.regtest import REGTEST, Chain, Coin, Input, Output, Transaction, genesis, solve
 from ingestion.sample.serialization import compact_size
@@ -101,8 +100,8 @@ def validate(folder: Path) -> tuple[Engine, int]:
 
 def matrix(folder: Path, workers: int) -> int:
     """Coins in the matrix of all the folder's blocks, summed by day."""
-    reader = Folder(folder, REGTEST)
-    batches = history.read(reader, None, reader.tip_height, bodies=False, workers=workers)
+    reader = FileChain(folder, REGTEST)
+    batches = reader.read(reader, None, reader.tip_height, bodies=False, workers=workers)
     return sum(batch.coin_flow["coins"].sum() for batch in batches)
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
 import numpy as np
 from test_main_blocks import BLOCKS, HEIGHTS, raw_block, transactions, undo_277647
 
-from ingestion.bitcoin import fold
+from ingestion.bitcoin import decode
 from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample.regtest import Coin
@@ -81,13 +81,13 @@ def by_undo(block: Spent) -> int:
     undo = np.frombuffer(block.undo, dtype=np.uint8)
     totals = np.zeros(3, dtype=np.int64)
     sha256d(block.raw[4:36], undo)
-    assert fold.fold_undo(undo, 0, len(undo), block.height, DAYS, CELLS, totals) == fold.OK
+    assert decode.fold_undo(undo, 0, len(undo), block.height, DAYS, CELLS, totals) == decode.OK
     return int(totals[1])
 
 
 def by_undo_and_body(block: Spent) -> int:
     outputs = np.zeros((2, 4), dtype=np.int64)
-    _, inputs = fold.read_block(np.frombuffer(block.raw, dtype=np.uint8), outputs)
+    _, inputs = decode.read_block(np.frombuffer(block.raw, dtype=np.uint8), outputs)
     assert inputs == by_undo(block)
     return inputs
 

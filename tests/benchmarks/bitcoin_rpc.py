@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from ingestion.bitcoin.fold import COINBASE
+from ingestion.bitcoin.decode import COINBASE
 from ingestion.bitcoin.networks import COIN
-from ingestion.bitcoin.node import blocks
+from ingestion.bitcoin.node import reader
 from ingestion.bitcoin.node.messages import RPC_BLOCK
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "bitcoin" / "277647.v3.json.gz"
@@ -31,8 +31,8 @@ Sums = tuple[dict[tuple[int, bool], tuple[int, int]], list[int]]
 
 
 def typed(content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """As `blocks.read` does, one birth day per height."""
-    return blocks.folded(RPC_BLOCK.decode(content).result, DAYS)
+    """As `reader.read` does, one birth day per height."""
+    return reader.folded(RPC_BLOCK.decode(content).result, DAYS)
 
 
 def sums(cells: np.ndarray, totals: np.ndarray) -> Sums:

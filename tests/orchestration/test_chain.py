@@ -92,4 +92,4 @@ def test_a_folder_of_another_network_is_refused_in_a_sentence(flowhouse, tmp_pat
 def test_a_folder_that_is_none_is_refused_in_a_sentence(flowhouse, tmp_path):
     result = flowhouse("ingest", "bitcoin", "--datadir", tmp_path, "--home", tmp_path / "home")
     assert result.exit_code == 1
-    assert "is not the data folder of a node" in result.output
+    assert "is not a node's data folder" in result.output

@@ -31,7 +31,7 @@ def test_doctor_says_when_no_provider_is_set(flowhouse, monkeypatch, tmp_path):
     monkeypatch.delenv("FLOWHOUSE_EVM_RPC_URL", raising=False)
     result = flowhouse("doctor", "--evm", "--home", tmp_path)
     assert result.exit_code == 1
-    assert "put its address into FLOWHOUSE_EVM_RPC_URL" in result.output
+    assert "set FLOWHOUSE_EVM_RPC_URL to its address" in result.output
 
 
 def test_doctor_says_when_a_provider_is_of_a_chain_nobody_reads(flowhouse, served, tmp_path):

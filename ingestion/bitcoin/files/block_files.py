@@ -9,18 +9,17 @@ files are only read.
 """
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ingestion.bitcoin.errors import DamagedFile, MissingBlocks, NotADataFolder, WrongNetwork
-from ingestion.bitcoin.fold import HEADER_BYTES
+from ingestion.bitcoin.decode import HEADER_BYTES
+from ingestion.bitcoin.errors import WrongNetwork
+from ingestion.bitcoin.files.data_folder import block_file_numbers, blocks_folder, xor_key
 from ingestion.bitcoin.networks import NETWORKS, Network
 
-BLOCK_FILE = re.compile(r"blk(\d{5,})\.dat")
 PREFIX_BYTES = 8
 CHECKSUM_BYTES = 32
 
@@ -52,8 +51,8 @@ class BlockFiles:
             DamagedFile: xor.dat is not a key.
         """
         self.network = network
-        self._folder = _blocks_folder(datadir, network)
-        self._key = _key(self._folder / "xor.dat")
+        self._folder = blocks_folder(datadir, network)
+        self._key = xor_key(self._folder / "xor.dat")
         self._masks = [np.roll(self._key, -n).tobytes() * 11 for n in range(8)]
 
     def numbers(self) -> list[int]:
@@ -62,7 +61,7 @@ class BlockFiles:
         Raises:
             MissingBlocks: a number is missing.
         """
-        return _numbers(self._folder)
+        return block_file_numbers(self._folder)
 
     def block_file(self, number: int) -> Path:
         """Path of the block file of that number."""
@@ -157,35 +156,3 @@ def unmask(data: np.ndarray, key: np.ndarray, offset: int) -> None:
     words = data[:whole].view(np.uint64)
     words ^= rotated.view(np.uint64)[0]
     data[whole:] ^= rotated[: len(data) - whole]
-
-
-def _blocks_folder(datadir: Path, network: Network) -> Path:
-    candidates = dict.fromkeys([datadir / network.folder / "blocks", datadir / "blocks"])
-    for folder in candidates:
-        if folder.is_dir() and _numbers(folder):
-            return folder
-    paths = " or ".join(str(folder / "blk00000.dat") for folder in candidates)
-    raise NotADataFolder(
-        f"{datadir} is not a node's data folder, there is no {paths} (height 0): pass the folder that bitcoind uses as"
-        " -datadir."
-    )
-
-
-def _numbers(blocks: Path) -> list[int]:
-    numbers = sorted(int(match[1]) for path in blocks.iterdir() if (match := BLOCK_FILE.fullmatch(path.name)))
-    for expected, number in enumerate(numbers):
-        if number != expected:
-            raise MissingBlocks(
-                f"{blocks / f'blk{expected:05}.dat'} is missing (its heights are unknown): restore it, or pass the"
-                " data folder of a node that has not pruned its blocks."
-            )
-    return numbers
-
-
-def _key(path: Path) -> np.ndarray:
-    if not path.exists():
-        return np.zeros(8, dtype=np.uint8)
-    key = path.read_bytes()
-    if len(key) != 8:
-        raise DamagedFile(f"{path} has {len(key)} bytes instead of 8 (needed from height 0 on): restore it.")
-    return np.frombuffer(key, dtype=np.uint8)

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
+from ingestion.bitcoin.decode import HEADER_BYTES, MAX_SATS
 from ingestion.bitcoin.errors import MissingUndo, WrongNetwork
-from ingestion.bitcoin.fold import HEADER_BYTES, MAX_SATS
 from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import COIN, Network
 from ingestion.bitcoin.node import messages

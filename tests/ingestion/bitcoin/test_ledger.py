@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from holders import grow
 
-from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.files import reader
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.ledger import KEYS, TABLES, CoinLedger, read_record
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.errors import ChainMismatch
@@ -23,19 +23,19 @@ REGTEST = NETWORKS["regtest"]
 START = 1_600_000_000
 
 
-def folder(path, *chains: Chain, network: Network = REGTEST) -> Folder:
+def folder(path, *chains: Chain, network: Network = REGTEST) -> FileChain:
     """The files of a node that saw these chains, the blocks they share once."""
     seen = {block.hash: block for chain in chains for block in chain.blocks}
     shutil.rmtree(path, ignore_errors=True)
     write_files(path / "regtest" / "blocks", [list(seen.values())], key=bytes(range(8)))
-    return Folder(path, network)
+    return FileChain(path, network)
 
 
-def take_in(lake: Lake, node: Folder, confirmations: int) -> None:
+def take_in(lake: Lake, node: FileChain, confirmations: int) -> None:
     ledger = CoinLedger(lake, node.network)
     after = ledger.last_common(lambda height: node.block_hash(height) if height <= node.tip_height else None)
     finalize_until = node.tip_height - confirmations
-    ledger.append(history.read(node, after, finalize_until), after, finalize_until)
+    ledger.append(reader.read(node, after, finalize_until), after, finalize_until)
 
 
 def held(lake: Lake) -> dict[str, pl.DataFrame]:
@@ -50,7 +50,7 @@ def held(lake: Lake) -> dict[str, pl.DataFrame]:
     return found
 
 
-def read_at_once(tmp_path, node: Folder) -> dict[str, pl.DataFrame]:
+def read_at_once(tmp_path, node: FileChain) -> dict[str, pl.DataFrame]:
     lake = Lake(tmp_path / "at_once")
     shutil.rmtree(lake.root, ignore_errors=True)
     take_in(lake, node, 0)
@@ -137,13 +137,13 @@ def test_a_chain_that_parts_below_what_is_finalized_is_refused_and_nothing_chang
 
 
 def test_an_interrupted_run_leaves_whole_batches_and_is_resumed(tmp_path, chain, monkeypatch):
-    monkeypatch.setattr(history, "BATCH_ROWS", 1)
+    monkeypatch.setattr(reader, "BATCH_ROWS", 1)
     lake = Lake(tmp_path / "lake")
     node = folder(tmp_path / "node", chain)
     blocks = [Chain(chain.blocks[n : n + 20]) for n in range(0, 181, 20)]
     shutil.rmtree(tmp_path / "node")
     write_files(tmp_path / "node" / "regtest" / "blocks", [each.blocks for each in blocks])
-    node = Folder(tmp_path / "node", REGTEST)
+    node = FileChain(tmp_path / "node", REGTEST)
 
     def killed_after(batches, count):
         for number, batch in enumerate(batches):
@@ -153,7 +153,7 @@ def test_an_interrupted_run_leaves_whole_batches_and_is_resumed(tmp_path, chain,
 
     ledger = CoinLedger(lake, REGTEST)
     with pytest.raises(KeyboardInterrupt):
-        ledger.append(killed_after(history.read(node, None, 160), 3), None, 160)
+        ledger.append(killed_after(reader.read(node, None, 160), 3), None, 160)
     assert 0 < CoinLedger(lake, REGTEST).record.tip_height < 180
     take_in(lake, node, 20)
     assert same(held(lake), read_at_once(tmp_path, node))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingestion.bitcoin import fold
+from ingestion.bitcoin import decode
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.sample import serialization
 
@@ -73,7 +73,7 @@ def raw_block(height):
 
 def read(raw):
     outputs = np.zeros((2, 4), dtype=np.int64)
-    return fold.read_block(np.frombuffer(raw, dtype=np.uint8), outputs), outputs.tolist()
+    return decode.read_block(np.frombuffer(raw, dtype=np.uint8), outputs), outputs.tolist()
 
 
 def undo_277647():
@@ -112,19 +112,23 @@ def test_the_sums_of_block_277647_are_exact_to_the_satoshi():
     cells = np.zeros((277_648, 2, 2), dtype=np.int64)
     totals = np.zeros(3, dtype=np.int64)
     record = np.frombuffer(undo, dtype=np.uint8)
-    assert fold.fold_undo(record, 0, len(record), 277_647, days, cells, totals) == fold.OK
+    assert decode.fold_undo(record, 0, len(record), 277_647, days, cells, totals) == decode.OK
     (transactions_read, inputs), outputs = read(raw_block(277_647))
     assert totals.tolist() == [transactions_read - 1, 732, 175_466_312_176]
     assert inputs == 732
     assert MAIN.subsidy(277_647) == 25 * COIN
-    assert outputs[fold.COINBASE][fold.OUTPUT_SATS] + outputs[fold.TRANSFER][fold.OUTPUT_SATS] == 177_966_312_176
-    assert fold.belongs(np.frombuffer(raw_block(277_647), dtype=np.uint8), record, 0, len(record), 25 * COIN)
+    assert (
+        outputs[decode.COINBASE][decode.OUTPUT_SATS] + outputs[decode.TRANSFER][decode.OUTPUT_SATS] == 177_966_312_176
+    )
+    assert decode.belongs(np.frombuffer(raw_block(277_647), dtype=np.uint8), record, 0, len(record), 25 * COIN)
 
 
 def test_the_coins_of_block_277647_are_those_of_its_json():
     undo = np.frombuffer(undo_277647(), dtype=np.uint8)
     cells = np.zeros((277_648, 2, 2), dtype=np.int64)
-    fold.fold_undo(undo, 0, len(undo), 277_647, np.arange(277_648, dtype=np.int32), cells, np.zeros(3, dtype=np.int64))
+    decode.fold_undo(
+        undo, 0, len(undo), 277_647, np.arange(277_648, dtype=np.int32), cells, np.zeros(3, dtype=np.int64)
+    )
     block = json.loads(gzip.decompress((BLOCKS / "277647.v3.json.gz").read_bytes()), parse_float=Decimal)["result"]
     expected = np.zeros_like(cells)
     for each in (each["prevout"] for transaction in block["tx"][1:] for each in transaction["vin"]):

@@ -11,9 +11,10 @@ import pytest
 from holders import grow
 from polars.testing import assert_frame_equal
 
-from ingestion.bitcoin import history, snapshot
+from ingestion.bitcoin import snapshot
 from ingestion.bitcoin.errors import WrongNetwork
-from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.files import reader
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
@@ -55,10 +56,10 @@ def chain() -> Chain:
 
 
 @pytest.fixture(scope="module")
-def folder(chain, tmp_path_factory) -> Folder:
+def folder(chain, tmp_path_factory) -> FileChain:
     path = tmp_path_factory.mktemp("node")
     write_files(path / "regtest" / "blocks", [chain.blocks])
-    return Folder(path, REGTEST)
+    return FileChain(path, REGTEST)
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +138,8 @@ def remaining(batches: list[Batch], until: date) -> pl.DataFrame:
 
 
 def test_from_its_day_on_it_agrees_with_the_files(file, chain, at_base, folder):
-    from_genesis = list(history.read(folder, None, BLOCKS))
-    from_snapshot = [snapshot.read(file, folder), *history.read(folder, BASE, BLOCKS)]
+    from_genesis = list(reader.read(folder, None, BLOCKS))
+    from_snapshot = [snapshot.read(file, folder), *reader.read(folder, BASE, BLOCKS)]
     later = sorted(set(days(chain)[BASE:]))
     assert len(later) > 3
     for day in later:
@@ -150,7 +151,7 @@ def test_a_ledger_starts_with_it(file, folder, tmp_path):
     CoinLedger(lake, REGTEST).append([snapshot.read(file, folder)], None, BASE)
     ledger = CoinLedger(lake, REGTEST)
     assert ledger.last_common(folder.block_hash) == BASE
-    ledger.append(history.read(folder, BASE, BLOCKS), BASE, BLOCKS)
+    ledger.append(reader.read(folder, BASE, BLOCKS), BASE, BLOCKS)
     blocks = pl.read_parquet(lake.root / "bitcoin" / "blocks_daily" / "*.parquet").sort("first_height")
     assert blocks["first_height"][0] == BASE
     assert blocks["last_height"][-1] == BLOCKS

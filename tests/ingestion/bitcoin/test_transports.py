@@ -13,7 +13,7 @@ from test_snapshot import written
 from ingestion.bitcoin import ingest
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.bitcoin.node import blocks
+from ingestion.bitcoin.node import reader
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 from ingestion.sample.regtest import Chain
@@ -61,7 +61,7 @@ def test_a_node_alone(tmp_path, chain, by_files):
 
 @pytest.mark.parametrize(("confirmations", "held_at_least"), [(1_000, 79), (60, 79), (CONFIRMATIONS, 59)])
 def test_a_node_that_dies_is_read_on_behind_the_last_batch(tmp_path, chain, monkeypatch, confirmations, held_at_least):
-    monkeypatch.setattr(blocks, "BATCH_BLOCKS", 20)
+    monkeypatch.setattr(reader, "BATCH_BLOCKS", 20)
     lake = Lake(tmp_path / "lake")
     with closing(Core(chain)) as core:
         core.interrupts = [lambda what: (HALF, b"") if core.asked.count("getblock()") > 95 else None]

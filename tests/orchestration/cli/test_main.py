@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ingestion import registry
 from ingestion.source import UploadSource
 from orchestration import home as resources
-from orchestration.cli import sql_page
+from orchestration.cli import install_sql_page
 from orchestration.cli.main import main
 from orchestration.health import status
 
@@ -103,7 +103,7 @@ def test_every_source_is_a_command_with_the_options_of_its_kind(name):
 
 def test_the_former_name_of_a_command_is_hidden_and_does_the_same(flowhouse, monkeypatch, tmp_path):
     installed = []
-    monkeypatch.setattr(sql_page.install_sql_page, "callback", lambda root: installed.append(root))
+    monkeypatch.setattr(install_sql_page.install_sql_page, "callback", lambda root: installed.append(root))
     assert flowhouse("browser", "--home", tmp_path).exit_code == 0
     assert installed == [tmp_path]
     said = flowhouse("--help").output
@@ -148,7 +148,7 @@ def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
         (("build", "--replay", "no/such/folder"), "is not a folder"),
         (("build", "--as-of", "yesterday"), "write it like 2025-11-20T02:15:00Z"),
         (("build", "--as-of", "2999-01-01"), "is in the future"),
-        (("ingest", "bitcoin"), "give --datadir DIR, --rpc URL or --rest URL"),
+        (("ingest", "bitcoin"), "give one of --datadir DIR, --rpc URL and --rest URL"),
         (("ingest", "bitcoin", "--datadir", ".", "--network", "main2"), "There is no network 'main2'"),
         (("unknown",), "No such command"),
         (("ingest", "bloomberg"), "No such command"),

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from engine import Engine
 
-from ingestion.bitcoin import fold, history
-from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin import decode
+from ingestion.bitcoin.files import reader
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample.serialization import is_unspendable
 
@@ -47,7 +48,7 @@ def as_map(frame, *key):
 
 
 def read_all(node, finalize_until, **options):
-    batches = list(history.read(Folder(node.datadir, REGTEST), None, finalize_until, **options))
+    batches = list(reader.read(FileChain(node.datadir, REGTEST), None, finalize_until, **options))
     return [
         pl.concat(getattr(batch, name) for batch in batches) for name in ("coin_flow", "coin_created", "blocks_daily")
     ]
@@ -58,14 +59,14 @@ def test_networks_are_the_engines(name, tmp_path):
     network = NETWORKS[name]
     engine = Engine(tmp_path / network.folder, CHAIN_TYPES[name])
     assert [each[::-1].hex() for each in engine.hashes()] == [network.genesis]
-    folder = Folder(tmp_path, network)
+    folder = FileChain(tmp_path, network)
     assert (folder.tip_height, folder.block_hash(0)) == (0, network.genesis)
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_chain_is_the_engines(nodes, state):
     node = nodes[state]
-    folder = Folder(node.datadir, REGTEST)
+    folder = FileChain(node.datadir, REGTEST)
     assert [folder.block_hash(height) for height in range(folder.tip_height + 1)] == [
         block.hash[::-1].hex() for block in node.blocks
     ]
@@ -74,14 +75,14 @@ def test_the_chain_is_the_engines(nodes, state):
 @pytest.mark.parametrize("state", STATES)
 def test_every_coin_spent_is_the_engines(nodes, state):
     node = nodes[state]
-    folder = Folder(node.datadir, REGTEST)
+    folder = FileChain(node.datadir, REGTEST)
     undo, places = folder.undo(0)
     heights = np.arange(folder.tip_height + 1, dtype=np.int32)
     assert sum(map(len, node.spent)) > 500
     for height, spent in enumerate(node.spent[1:], start=1):
         cells = np.zeros((height + 1, 2, 2), dtype=np.int64)
-        assert fold.fold_undo(undo, *places[height], height, heights, cells, np.zeros(3, dtype=np.int64)) == fold.OK
-        read = {(int(birth), int(k)): tuple(cells[birth, k]) for birth, k in np.argwhere(cells[:, :, fold.COINS])}
+        assert decode.fold_undo(undo, *places[height], height, heights, cells, np.zeros(3, dtype=np.int64)) == decode.OK
+        read = {(int(birth), int(k)): tuple(cells[birth, k]) for birth, k in np.argwhere(cells[:, :, decode.COINS])}
         assert read == summed(((birth, int(not is_coinbase)), amount) for birth, amount, is_coinbase in spent)
 
 
@@ -154,7 +155,7 @@ def test_each_day_supply_grows_by_what_was_issued_and_can_be_spent(nodes, state)
 
 def test_days_never_fall_though_header_times_do(nodes):
     node = nodes["before"]
-    folder = Folder(node.datadir, REGTEST)
+    folder = FileChain(node.datadir, REGTEST)
     times = [block.time for block in node.blocks]
     assert any(later < earlier for earlier, later in pairwise(times))
     first = datetime(1970, 1, 1).date() + timedelta(days=folder.first_day)

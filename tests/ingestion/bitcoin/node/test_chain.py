@@ -4,7 +4,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from stand_in import BLOCKS, always, by_rpc, know, shown
 
-from ingestion.bitcoin.node import blocks, client
+from ingestion.bitcoin.node import client, reader
 from ingestion.bitcoin.node.chain import NodeChain
 from ingestion.errors import ReorgDuringRead
 from ingestion.transport.errors import NodeRefused
@@ -25,7 +25,7 @@ def test_a_block_held_that_the_node_has_left(ask, core, chain, other):
     core.chain = other
     for days in (known, None):
         with pytest.raises(ReorgDuringRead, match=f"up to height {BLOCKS}:"):
-            next(blocks.read(node, BLOCKS, BLOCKS, days, shown(chain.tip.hash)))
+            next(reader.read(node, BLOCKS, BLOCKS, days, shown(chain.tip.hash)))
 
 
 def test_a_node_behind_what_is_held(ask, core, chain):
@@ -34,7 +34,7 @@ def test_a_node_behind_what_is_held(ask, core, chain):
     core.chain = know(chain.fork(100))
     for days in (known, None):
         with pytest.raises(ReorgDuringRead, match=f"up to height {BLOCKS}: let it catch up"):
-            next(blocks.read(node, BLOCKS, BLOCKS, days))
+            next(reader.read(node, BLOCKS, BLOCKS, days))
 
 
 def test_headers_that_never_link_up(ask, core, chain, monkeypatch):

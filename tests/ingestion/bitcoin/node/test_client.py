@@ -8,7 +8,7 @@ from stand_in import BLOCKS, NO_UNDO, PRUNED, REGTEST, Core, always, as_core_ret
 
 from ingestion.bitcoin.errors import MissingUndo, WrongNetwork
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.bitcoin.node import blocks
+from ingestion.bitcoin.node import reader
 from ingestion.bitcoin.node.chain import NodeChain
 from ingestion.bitcoin.node.client import Rest
 from ingestion.bitcoin.node.errors import PrunedBlock
@@ -73,7 +73,7 @@ def test_blocks_a_node_cannot_give(ask, core, by_rpc, by_rest, kind, words):
     node = ask()
     core.interrupts = [always(ask.block, by_rest if ask.block[0] == "/" else by_rpc)]
     with pytest.raises(kind, match=words):
-        next(blocks.read(node, 199, 300))
+        next(reader.read(node, 199, 300))
     assert ask.waits == []
 
 
@@ -115,7 +115,7 @@ def test_blocks_that_cannot_be(ask, core, change, kind, words):
     node = ask()
     height = tampered(core, ask, change)
     with pytest.raises(kind, match=words) as caught:
-        next(blocks.read(node, height - 1, height))
+        next(reader.read(node, height - 1, height))
     assert f"height {height}" in str(caught.value)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_in import amount
 
-from ingestion.bitcoin.fold import MAX_SATS
+from ingestion.bitcoin.decode import MAX_SATS
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.bitcoin.node.messages import RPC_BLOCK, sats
 

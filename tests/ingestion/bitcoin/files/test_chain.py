@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingestion.bitcoin.errors import DamagedFile, MissingBlocks, MissingUndo, NotADataFolder, WrongNetwork
 from ingestion.bitcoin.files.block_files import unmask
-from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample import node_files, regtest
 from ingestion.sample.node_files import write_files
@@ -42,7 +42,7 @@ def chain():
 
 
 def opened(tmp_path, network=REGTEST):
-    return Folder(tmp_path, network)
+    return FileChain(tmp_path, network)
 
 
 def blocks_of(tmp_path):
@@ -94,7 +94,7 @@ def test_any_piece_of_a_masked_file_is_unmasked(key, start, size):
 @pytest.mark.parametrize("name", ["", "regtest"])
 def test_the_networks_own_folder_is_as_good_as_the_datadir(tmp_path, chain, name):
     write_files(tmp_path / "regtest" / "blocks", [chain.blocks])
-    assert Folder(tmp_path / name, REGTEST).tip_height == 30
+    assert FileChain(tmp_path / name, REGTEST).tip_height == 30
 
 
 def test_the_networks_folder_goes_before_the_main_networks(tmp_path, chain):
@@ -267,7 +267,7 @@ def test_hashes_and_heights_name_the_chains_blocks(tmp_path, chain):
 def test_progress_is_calls_by_block_file(tmp_path, chain):
     calls = []
     write_files(blocks_of(tmp_path), [chain.blocks[:9], chain.blocks[9:]])
-    Folder(tmp_path, REGTEST, lambda *done: calls.append(done))
+    FileChain(tmp_path, REGTEST, lambda *done: calls.append(done))
     assert calls == [(1, 2), (2, 2)]
 
 

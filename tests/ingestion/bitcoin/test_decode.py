@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.bitcoin import fold
+from ingestion.bitcoin import decode
 from ingestion.sample import regtest, serialization
 from ingestion.sample.regtest import Coin, Input, Output, Transaction
 
@@ -46,45 +46,45 @@ def folded(undo, height=1000, start=0, end=None):
     """(status, cells that hold coins, totals)."""
     cells = np.zeros((DAYS[-1] + 1, 2, 2), dtype=np.int64)
     totals = np.zeros(3, dtype=np.int64)
-    status = fold.fold_undo(array(undo), start, len(undo) if end is None else end, height, DAYS, cells, totals)
+    status = decode.fold_undo(array(undo), start, len(undo) if end is None else end, height, DAYS, cells, totals)
     held = {(int(day), int(kind)): tuple(map(int, cells[day, kind])) for day, kind in np.argwhere(cells[:, :, 1])}
     return status, held, totals.tolist()
 
 
 def read(data):
     outputs = np.zeros((2, 4), dtype=np.int64)
-    return fold.read_block(array(data), outputs), outputs.tolist()
+    return decode.read_block(array(data), outputs), outputs.tolist()
 
 
 @NO_DEADLINE
 @given(st.integers(0, 2**55 - 1))
 def test_varint_comes_back(number):
     data = serialization.varint(number)
-    assert fold.varint(array(data), 0, len(data)) == (number, len(data))
-    assert fold.varint(array(data), 0, len(data) - 1)[1] == -1
+    assert decode.varint(array(data), 0, len(data)) == (number, len(data))
+    assert decode.varint(array(data), 0, len(data) - 1)[1] == -1
 
 
 def test_a_varint_beyond_any_coin_is_refused():
     data = b"\xff" * 30 + b"\x00"
-    assert fold.varint(array(data), 0, len(data))[1] == -1
+    assert decode.varint(array(data), 0, len(data))[1] == -1
 
 
 @NO_DEADLINE
 @given(st.integers(0, MAX_SATS))
 def test_amount_comes_back(sats):
-    assert fold.decompress(serialization.compress_amount(sats)) == sats
+    assert decode.decompress(serialization.compress_amount(sats)) == sats
 
 
 @NO_DEADLINE
 @given(st.integers(0, 20_999_999).map(lambda coins: coins * 10**8))
 def test_round_amount_comes_back(sats):
-    assert fold.decompress(serialization.compress_amount(sats)) == sats
+    assert decode.decompress(serialization.compress_amount(sats)) == sats
 
 
 @NO_DEADLINE
 @given(st.integers(MAX_SATS + 1, 10**17))
 def test_more_than_21_million_is_refused(sats):
-    assert fold.decompress(serialization.compress_amount(sats)) == -1
+    assert decode.decompress(serialization.compress_amount(sats)) == -1
 
 
 @NO_DEADLINE
@@ -97,32 +97,32 @@ def test_coins_go_to_their_birth_day_and_kind(spent):
         expected[cell] = amount + coin.amount, count + 1
     undo = block(spent).undo
     totals = [len(spent), sum(map(len, spent)), sum(coin.amount for each in spent for coin in each)]
-    assert folded(b"before" + undo + b"after", start=6, end=6 + len(undo)) == (fold.OK, expected, totals)
+    assert folded(b"before" + undo + b"after", start=6, end=6 + len(undo)) == (decode.OK, expected, totals)
 
 
 @NO_DEADLINE
 @given(spends)
 def test_a_record_cut_anywhere_runs_out(spent):
     undo = block(spent).undo
-    assert {folded(undo, end=end)[0] for end in range(len(undo))} == {fold.RUNS_OUT}
+    assert {folded(undo, end=end)[0] for end in range(len(undo))} == {decode.RUNS_OUT}
 
 
 @NO_DEADLINE
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data):
-    assert folded(data)[0] in {fold.OK, *fold.STATUS}
+    assert folded(data)[0] in {decode.OK, *decode.STATUS}
     assert read(bytes(80) + data)[0] >= (-1, -1)
-    assert fold.belongs(array(bytes(80) + data), array(data), 0, len(data), SUBSIDY) in (True, False)
+    assert decode.belongs(array(bytes(80) + data), array(data), 0, len(data), SUBSIDY) in (True, False)
 
 
 @pytest.mark.parametrize(
     ("coin", "status"),
     [
-        (Coin(1, b"", 1000, False), fold.OK),
-        (Coin(1, b"", 1001, False), fold.LATE_HEIGHT),
-        (Coin(1, b"", 0, True), fold.NO_HEIGHT),
-        (Coin(MAX_SATS, b"", 1, False), fold.OK),
-        (Coin(MAX_SATS + 1, b"", 1, False), fold.TOO_MUCH),
+        (Coin(1, b"", 1000, False), decode.OK),
+        (Coin(1, b"", 1001, False), decode.LATE_HEIGHT),
+        (Coin(1, b"", 0, True), decode.NO_HEIGHT),
+        (Coin(MAX_SATS, b"", 1, False), decode.OK),
+        (Coin(MAX_SATS + 1, b"", 1, False), decode.TOO_MUCH),
     ],
 )
 def test_coins_that_cannot_be_are_refused(coin, status):
@@ -130,14 +130,14 @@ def test_coins_that_cannot_be_are_refused(coin, status):
 
 
 def test_bytes_after_the_last_coin_are_refused():
-    assert folded(block(((Coin(1, b"", 1, False),),)).undo + b"\x00")[0] == fold.LEFT_OVER
+    assert folded(block(((Coin(1, b"", 1, False),),)).undo + b"\x00")[0] == decode.LEFT_OVER
 
 
 @pytest.fixture
 def interpreted(monkeypatch):
     """The same loops uncompiled, so that a read beyond the bytes is an IndexError."""
     monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
-    spec = importlib.util.spec_from_file_location("interpreted_fold", fold.__file__)
+    spec = importlib.util.spec_from_file_location("interpreted_decode", decode.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -183,8 +183,8 @@ def test_an_unknown_kind_of_transaction_is_refused():
 def test_no_record_belongs_to_a_header_alone():
     """Not even where the header reads as a transaction from the byte before it."""
     header = bytes(3) + b"\x01" + bytes(36) + b"\x00" + bytes(4) + b"\x01" + bytes(8) + b"\x15" + bytes(25)
-    assert len(header) == fold.HEADER_BYTES
-    assert not fold.belongs(array(header), array(b"\x00"), 0, 1, SUBSIDY)
+    assert len(header) == decode.HEADER_BYTES
+    assert not decode.belongs(array(header), array(b"\x00"), 0, 1, SUBSIDY)
 
 
 OUTPUTS = [
@@ -221,11 +221,11 @@ def test_more_than_252_of_anything_is_counted():
     coin = Coin(1, b"", 1, False)
     made = block(((coin,) * 300,) * 300, [Output(1)] * 260)
     assert read(made.serialized)[0] == (301, 90_000)
-    assert folded(made.undo) == (fold.OK, {(0, 1): (90_000, 90_000)}, [300, 90_000, 90_000])
+    assert folded(made.undo) == (decode.OK, {(0, 1): (90_000, 90_000)}, [300, 90_000, 90_000])
 
 
 def belongs(made, undo):
-    return fold.belongs(array(made.serialized), array(undo), 0, len(undo), SUBSIDY)
+    return decode.belongs(array(made.serialized), array(undo), 0, len(undo), SUBSIDY)
 
 
 def test_a_record_belongs_to_a_block_with_its_inputs_and_amounts():

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ingestion.bitcoin import history
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
-from ingestion.bitcoin.files.folder import Folder
+from ingestion.bitcoin.files import reader
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.sample import regtest
@@ -37,7 +37,7 @@ def chain():
 def folder(tmp_path, chain):
     arrived = [*chain.blocks[:25], *chain.blocks[30:40]], [*chain.blocks[25:30], *chain.blocks[40:]]
     write_files(tmp_path / "blocks", arrived, key=KEY)
-    return Folder(tmp_path, REGTEST)
+    return FileChain(tmp_path, REGTEST)
 
 
 def joined(batches, *without):
@@ -62,7 +62,7 @@ def by_day(batches):
 
 def folded_and_not(folder, after, finalize_until, **options):
     """Finalized batches, then the others, told apart by their columns."""
-    batches = list(history.read(folder, after, finalize_until, **options))
+    batches = list(reader.read(folder, after, finalize_until, **options))
     return [batch for batch in batches if batch.is_finalized], [batch for batch in batches if not batch.is_finalized]
 
 
@@ -76,7 +76,7 @@ def test_a_day_is_calls_exactly(tmp_path):
     )
     chain.mine(START + 25 * HOUR, [spend], unclaimed=11)
     write_files(tmp_path / "blocks", [chain.blocks])
-    (batch,) = history.read(Folder(tmp_path, REGTEST), None, 3)
+    (batch,) = reader.read(FileChain(tmp_path, REGTEST), None, 3)
     first, second = date(2020, 9, 14), date(2020, 9, 15)
     mined = 50 * COIN
     assert (batch.first_height, batch.last_height, batch.is_finalized) == (0, 3, True)
@@ -113,29 +113,29 @@ def test_blocks_above_finalize_until_stay_apart(folder, chain):
 
 @pytest.mark.parametrize("finalize_until", [-1, 0, 13, 39, 59])
 def test_folded_or_not_the_days_are_the_same(folder, finalize_until):
-    whole = by_day(list(history.read(folder, None, 60)))
-    for frame, expected in zip(by_day(list(history.read(folder, None, finalize_until))), whole, strict=True):
+    whole = by_day(list(reader.read(folder, None, 60)))
+    for frame, expected in zip(by_day(list(reader.read(folder, None, finalize_until))), whole, strict=True):
         assert_frame_equal(frame, expected)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 24, 33, 59])
 def test_a_read_that_goes_on_adds_up_to_one_in_a_single_go(folder, stop):
-    whole = list(history.read(folder, None, 60))
-    until = [batch for batch in history.read(folder, None, stop) if batch.is_finalized]
-    resumed = list(history.read(folder, until[-1].last_height, 60))
+    whole = list(reader.read(folder, None, 60))
+    until = [batch for batch in reader.read(folder, None, stop) if batch.is_finalized]
+    resumed = list(reader.read(folder, until[-1].last_height, 60))
     assert resumed[0].first_height == stop + 1
     for frame, expected in zip(by_day([*until, *resumed]), by_day(whole), strict=True):
         assert_frame_equal(frame, expected)
 
 
 def test_nothing_new_is_no_batch(folder):
-    assert list(history.read(folder, 60, 60)) == []
+    assert list(reader.read(folder, 60, 60)) == []
 
 
 def test_batches_end_with_days_and_follow_each_other(folder, monkeypatch):
-    whole = list(history.read(folder, None, 50))
-    monkeypatch.setattr(history, "BATCH_ROWS", 1)
-    batches = list(history.read(folder, None, 50))
+    whole = list(reader.read(folder, None, 50))
+    monkeypatch.setattr(reader, "BATCH_ROWS", 1)
+    batches = list(reader.read(folder, None, 50))
     assert len(batches) > 2
     assert [batch.first_height for batch in batches] == [0, *(batch.last_height + 1 for batch in batches[:-1])]
     for batch in batches[:-2]:
@@ -148,14 +148,14 @@ def test_batches_end_with_days_and_follow_each_other(folder, monkeypatch):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_any_number_of_threads_reads_the_same(folder, workers):
-    for one, other in zip(history.read(folder, None, 40, workers=workers), history.read(folder, None, 40), strict=True):
+    for one, other in zip(reader.read(folder, None, 40, workers=workers), reader.read(folder, None, 40), strict=True):
         for name in FRAMES:
             assert_frame_equal(getattr(one, name), getattr(other, name))
 
 
 def test_without_bodies_flow_is_the_same_and_what_needs_them_is_null(folder):
-    (with_bodies,) = history.read(folder, None, 60)
-    (without,) = history.read(folder, None, 60, bodies=False)
+    (with_bodies,) = reader.read(folder, None, 60)
+    (without,) = reader.read(folder, None, 60, bodies=False)
     assert_frame_equal(without.coin_flow, with_bodies.coin_flow)
     assert without.coin_created.is_empty()
     unknown = ["outputs", "fees_sats", "unclaimed_sats", "unspendable_sats", "coinbase_sats"]
@@ -168,14 +168,14 @@ def test_without_bodies_no_body_is_read(tmp_path, folder, monkeypatch):
     def refuse(self, height):
         raise AssertionError("read a body")
 
-    monkeypatch.setattr(Folder, "block", refuse)
-    assert len(list(history.read(folder, None, 60, bodies=False))) == 1
+    monkeypatch.setattr(FileChain, "block", refuse)
+    assert len(list(reader.read(folder, None, 60, bodies=False))) == 1
 
 
 def test_overwritten_coinbases_are_unspendable(tmp_path, chain):
     write_files(tmp_path / "blocks", [chain.blocks])
     network = dataclasses.replace(REGTEST, overwritten=frozenset({3}))
-    (batch,) = history.read(Folder(tmp_path, network), 0, -1)
+    (batch,) = reader.read(FileChain(tmp_path, network), 0, -1)
     reward = sum(output.amount for output in chain.blocks[3].transactions[0].outputs)
     lost = batch.blocks_daily.filter(pl.col("unspendable_sats") > 0)
     assert lost.select("height", "unspendable_sats", "coinbase_sats").rows() == [(3, reward, reward)]
@@ -185,7 +185,7 @@ def test_overwritten_coinbases_are_unspendable(tmp_path, chain):
 
 def test_progress_adds_up(folder, chain):
     calls = []
-    list(history.read(folder, 9, 60, progress=lambda *done: calls.append(done)))
+    list(reader.read(folder, 9, 60, progress=lambda *done: calls.append(done)))
     total = sum(len(block.serialized) for block in chain.blocks[10:])
     assert len(calls) == 2
     assert calls[-1] == (total, total, sum(len(coins) for block in chain.blocks[10:] for coins in block.spent))
@@ -196,7 +196,7 @@ def test_a_missing_undo_file_is_named(tmp_path, chain):
     write_files(tmp_path / "blocks", [chain.blocks[:20], chain.blocks[20:40], chain.blocks[40:]])
     (tmp_path / "blocks" / "rev00001.dat").unlink()
     with pytest.raises(MissingUndo, match=r"rev00001.dat has no undo record of the block at height 20: restore"):
-        list(history.read(Folder(tmp_path, REGTEST), None, 60))
+        list(reader.read(FileChain(tmp_path, REGTEST), None, 60))
 
 
 def test_a_half_written_record_below_the_tip_is_named(tmp_path, chain):
@@ -204,7 +204,7 @@ def test_a_half_written_record_below_the_tip_is_named(tmp_path, chain):
     path = tmp_path / "blocks" / "rev00000.dat"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(MissingUndo, match=r"rev00000.dat has no undo record of the block at height 19: restore"):
-        list(history.read(Folder(tmp_path, REGTEST), None, 60))
+        list(reader.read(FileChain(tmp_path, REGTEST), None, 60))
 
 
 def test_a_record_of_an_old_node_is_named(tmp_path, chain):
@@ -212,7 +212,7 @@ def test_a_record_of_an_old_node_is_named(tmp_path, chain):
     old = dataclasses.replace(chain.blocks[20], spent=((coin, *chain.blocks[20].spent[0][1:]),))
     write_files(tmp_path / "blocks", [chain.blocks], [[*chain.blocks[:20], old, *chain.blocks[21:]]])
     with pytest.raises(DamagedFile, match=r"rev00000.dat .* height 20 .*before 0.15: run the node with -reindex"):
-        list(history.read(Folder(tmp_path, REGTEST), None, 60))
+        list(reader.read(FileChain(tmp_path, REGTEST), None, 60))
 
 
 def test_a_block_that_cannot_be_read_is_named(tmp_path, chain):
@@ -223,7 +223,7 @@ def test_a_block_that_cannot_be_read_is_named(tmp_path, chain):
     data[place] += 1
     path.write_bytes(data)
     with pytest.raises(DamagedFile, match=r"blk00000.dat has a block at height 20 that cannot be read to its end"):
-        list(history.read(Folder(tmp_path, REGTEST), None, 60))
+        list(reader.read(FileChain(tmp_path, REGTEST), None, 60))
 
 
 def header_bytes():
@@ -235,15 +235,15 @@ def test_a_record_of_other_inputs_than_its_block_is_named(tmp_path, chain):
     fewer = dataclasses.replace(block, spent=(block.spent[0][:1],))
     write_files(tmp_path / "blocks", [chain.blocks], [[*chain.blocks[:20], fewer, *chain.blocks[21:]]])
     with pytest.raises(DamagedFile, match=r"blk00000.dat has 2 inputs in the block at height 20, its undo record 1"):
-        list(history.read(Folder(tmp_path, REGTEST), None, 60))
+        list(reader.read(FileChain(tmp_path, REGTEST), None, 60))
 
 
 def test_a_reader_that_stops_early_leaves_no_thread(folder, monkeypatch):
     import threading
 
-    monkeypatch.setattr(history, "BATCH_ROWS", 1)
+    monkeypatch.setattr(reader, "BATCH_ROWS", 1)
     before = threading.active_count()
-    batches = history.read(folder, None, 60, workers=2)
+    batches = reader.read(folder, None, 60, workers=2)
     next(batches)
     batches.close()
     assert threading.active_count() == before

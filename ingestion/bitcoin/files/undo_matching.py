@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ingestion.bitcoin import fold
+from ingestion.bitcoin import decode
 from ingestion.bitcoin.errors import DamagedFile, MissingBlocks
 from ingestion.bitcoin.files.block_files import CHECKSUM_BYTES, undo_records
 from ingestion.bitcoin.files.block_index import UNLINKED, BlockIndex
@@ -73,7 +73,7 @@ def _assign(
     left = list(records)
     for row in sorted(rows, key=lambda row: not is_on_chain(row)):
         block, subsidy = index.block(row), index.files.network.subsidy(index.heights[row])
-        fitting = [record for record in left if fold.belongs(block, data, *record, subsidy)]
+        fitting = [record for record in left if decode.belongs(block, data, *record, subsidy)]
         if fitting:
             matched[row] = fitting[-1] if is_on_chain(row) else fitting[0]
             left.remove(matched[row])

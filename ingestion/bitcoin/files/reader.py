@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from ingestion.bitcoin import fold
+from ingestion.bitcoin import decode
 from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
-from ingestion.bitcoin.files.folder import Folder
-from ingestion.bitcoin.files.undo import ByteRange
+from ingestion.bitcoin.files.chain import FileChain
+from ingestion.bitcoin.files.undo_matching import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
 
 # Rows collected before a batch is yielded; half a million take about 150 MB while they are concatenated.
@@ -20,21 +20,21 @@ BATCH_ROWS = 500_000
 
 
 def read(
-    folder: Folder,
+    chain: FileChain,
     after: int | None,
     finalize_until: int,
     bodies: bool = True,
     progress: Callable[[int, int, int], None] | None = None,
     workers: int | None = None,
 ) -> Iterator[Batch]:
-    """Every block of the folder's chain above `after`, as batches in order of height.
+    """Every block of the chain above `after`, as batches in order of height.
 
     File by file, in threads. Memory does not grow with the chain: it is an undo file and a block per thread, and
     the rows of a batch. To resume, pass the last_height of the last stored batch, if the chain still has its
     last_hash.
 
     Args:
-        folder: the node's files.
+        chain: the chain in a node's files.
         after: height of the last block already read; None to begin with genesis.
         finalize_until: height of the last final block; blocks above stay by block.
         bodies: whether to read the blocks, for created coins and fees, or the undo records alone.
@@ -43,32 +43,32 @@ def read(
 
     Raises:
         MissingUndo: a block has no undo record.
-        MissingBlocks: see `Folder.undo`.
+        MissingBlocks: see `FileChain.undo`.
         DamagedFile: an undo record or a block cannot be read, or the two disagree.
     """
     first = 0 if after is None else after + 1
-    files = folder.heights_by_file(first)
-    total = sum(folder.block_bytes(height) for height in range(first, folder.tip_height + 1))
-    is_done = np.zeros(folder.tip_height + 2 - first, dtype=bool)
+    files = chain.heights_by_file(first)
+    total = sum(chain.block_bytes(height) for height in range(first, chain.tip_height + 1))
+    is_done = np.zeros(chain.tip_height + 2 - first, dtype=bool)
     flows: list[pl.DataFrame] = []
     blocks: list[pl.DataFrame] = []
     done = spends = 0
     workers = workers or os.cpu_count() or 1
-    for heights, flow, read_blocks in _in_threads(folder, files, finalize_until, bodies, workers):
+    for heights, flow, read_blocks in _in_threads(chain, files, finalize_until, bodies, workers):
         is_done[np.array(heights) - first] = True
         flows.append(flow)
         blocks.append(read_blocks)
         if progress:
-            done += sum(map(folder.block_bytes, heights))
+            done += sum(map(chain.block_bytes, heights))
             spends += int(read_blocks["spends"].sum())
             progress(done, total, spends)
         reached = first + int(is_done.argmin()) - 1
-        if reached == folder.tip_height or sum(map(len, flows)) >= BATCH_ROWS:
+        if reached == chain.tip_height or sum(map(len, flows)) >= BATCH_ROWS:
             flow, read_blocks = pl.concat(flows), pl.concat(blocks)
-            for last in _ends(folder, first, reached, finalize_until):
+            for last in _ends(chain, first, reached, finalize_until):
                 batch = pl.col("height").is_between(first, last)
                 yield batch_of_blocks(
-                    folder, first, last, last <= finalize_until, bodies, flow.filter(batch), read_blocks.filter(batch)
+                    chain, first, last, last <= finalize_until, bodies, flow.filter(batch), read_blocks.filter(batch)
                 )
                 is_done = is_done[last + 1 - first :]
                 first = last + 1
@@ -76,14 +76,14 @@ def read(
 
 
 def _in_threads(
-    folder: Folder, files: dict[int, list[int]], finalize_until: int, bodies: bool, workers: int
+    chain: FileChain, files: dict[int, list[int]], finalize_until: int, bodies: bool, workers: int
 ) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
     """Heights, flow and totals of each file, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for number, heights in files.items():
-            waiting.append((heights, pool.submit(_read_file, folder, number, heights, finalize_until, bodies)))
+            waiting.append((heights, pool.submit(_read_file, chain, number, heights, finalize_until, bodies)))
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
                 yield heights, *future.result()
@@ -93,10 +93,10 @@ def _in_threads(
         pool.shutdown(cancel_futures=True)
 
 
-def _ends(folder: Folder, first: int, reached: int, finalize_until: int) -> Iterator[int]:
+def _ends(chain: FileChain, first: int, reached: int, finalize_until: int) -> Iterator[int]:
     """Last heights of the batches that the blocks from `first` to `reached` make up."""
     final = min(reached, finalize_until)
-    while final >= first and final not in (finalize_until, folder.tip_height) and _day_goes_on(folder, final):
+    while final >= first and final not in (finalize_until, chain.tip_height) and _day_goes_on(chain, final):
         final -= 1
     if final >= first:
         yield final
@@ -104,29 +104,29 @@ def _ends(folder: Folder, first: int, reached: int, finalize_until: int) -> Iter
         yield reached
 
 
-def _day_goes_on(folder: Folder, height: int) -> bool:
-    return folder.day_of_height[height + 1] == folder.day_of_height[height]
+def _day_goes_on(chain: FileChain, height: int) -> bool:
+    return chain.day_of_height[height + 1] == chain.day_of_height[height]
 
 
 def _read_file(
-    folder: Folder, number: int, heights: list[int], finalize_until: int, bodies: bool
+    chain: FileChain, number: int, heights: list[int], finalize_until: int, bodies: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cells of coin flow by day or, above `finalize_until`, by block; and totals by block.
 
     The height of a day's cells is that of its last block in this file.
     """
-    undo, records = folder.undo(number)
-    days = folder.day_of_height
+    undo, records = chain.undo(number)
+    days = chain.day_of_height
     cells = np.zeros((int(days[heights[-1]]) + 1, len(KINDS), 2), dtype=np.int64)
     totals = np.zeros((len(heights), len(TOTALS)), dtype=np.int64)
     flow: list[np.ndarray] = []
     for n, height in enumerate(heights):
         totals[n, 0] = height
         if height > 0:
-            _fold(folder, number, height, undo, records, cells, totals[n])
+            _fold(chain, number, height, undo, records, cells, totals[n])
         totals[n, 1] += 1  # the coinbase
         if bodies:
-            _read_body(folder, number, height, totals[n])
+            _read_body(chain, number, height, totals[n])
         is_last = n + 1 == len(heights)
         if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
             flow.append(_drain(cells[: days[height] + 1], height))
@@ -135,7 +135,7 @@ def _read_file(
 
 
 def _fold(
-    folder: Folder,
+    chain: FileChain,
     number: int,
     height: int,
     undo: np.ndarray,
@@ -145,27 +145,27 @@ def _fold(
 ) -> None:
     if height not in records:
         raise MissingUndo(
-            f"{folder.undo_file(number)} has no undo record of the block at height {height}: restore the file, or run"
+            f"{chain.undo_file(number)} has no undo record of the block at height {height}: restore the file, or run"
             " the node with -reindex."
         )
-    status = fold.fold_undo(undo, *records[height], height, folder.day_of_height, cells, totals[1:4])
-    if status != fold.OK:
+    status = decode.fold_undo(undo, *records[height], height, chain.day_of_height, cells, totals[1:4])
+    if status != decode.OK:
         raise DamagedFile(
-            f"{folder.undo_file(number)} has a record for height {height} that {fold.STATUS[status]}: run the node"
+            f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: run the node"
             " with -reindex."
         )
 
 
-def _read_body(folder: Folder, number: int, height: int, totals: np.ndarray) -> None:
-    transactions, inputs = fold.read_block(folder.block(height), totals[4:].reshape(len(KINDS), 4))
+def _read_body(chain: FileChain, number: int, height: int, totals: np.ndarray) -> None:
+    transactions, inputs = decode.read_block(chain.block(height), totals[4:].reshape(len(KINDS), 4))
     if transactions < 0:
         raise DamagedFile(
-            f"{folder.block_file(number)} has a block at height {height} that cannot be read to its end: restore the"
+            f"{chain.block_file(number)} has a block at height {height} that cannot be read to its end: restore the"
             " file, or run the node with -reindex."
         )
     if (transactions, inputs) != (totals[1], totals[2]):
         raise DamagedFile(
-            f"{folder.block_file(number)} has {inputs} inputs in the block at height {height}, its undo record"
+            f"{chain.block_file(number)} has {inputs} inputs in the block at height {height}, its undo record"
             f" {totals[2]}: restore both files, or run the node with -reindex."
         )
 
@@ -173,7 +173,7 @@ def _read_body(folder: Folder, number: int, height: int, totals: np.ndarray) -> 
 def _drain(cells: np.ndarray, height: int) -> np.ndarray:
     """The cells that have coins, as rows of CELLS; sets the cells to zero."""
     cells = cells.reshape(-1, 2)
-    filled = np.flatnonzero(cells[:, fold.COINS])
+    filled = np.flatnonzero(cells[:, decode.COINS])
     birth_day, kind = np.divmod(filled, len(KINDS))
     rows = np.column_stack([np.full(len(filled), height), birth_day, kind, cells[filled]])
     cells[filled] = 0

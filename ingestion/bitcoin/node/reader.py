@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
-from ingestion.bitcoin.fold import COINBASE, MAX_SCRIPT_BYTES, TRANSFER
+from ingestion.bitcoin.decode import COINBASE, MAX_SCRIPT_BYTES, TRANSFER
 from ingestion.bitcoin.node.chain import MAX_REORGS, NodeChain, chain_left, chain_unsettled
 from ingestion.bitcoin.node.client import Node
 from ingestion.bitcoin.node.messages import Block, Transaction, sats
@@ -29,7 +29,7 @@ def read(
     after_hash: str | None = None,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Iterator[Batch]:
-    """Every block above `after` up to the node's tip at the start, as `history.read` gives them from its files.
+    """Every block above `after` up to the node's tip at the start, as `files.reader.read` gives them from its files.
 
     A batch has BATCH_BLOCKS; a finalized one goes on to the end of its day. It is yielded only if its last block is
     still on the node's chain; otherwise the blocks that a reorg replaced are read again.
@@ -117,7 +117,7 @@ def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.n
 
 
 def _outputs(transactions: list[Transaction]) -> tuple[int, int, int, int]:
-    """Outputs, their satoshi, and those that can never be spent, as `fold.read_block` counts them."""
+    """Outputs, their satoshi, and those that can never be spent, as `decode.read_block` counts them."""
     outputs = [output for transaction in transactions for output in transaction.vout]
     amounts = sats([output.value for output in outputs])
     unspendable = np.array([_is_unspendable(output.script.hex) for output in outputs], dtype=bool)

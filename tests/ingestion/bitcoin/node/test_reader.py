@@ -8,9 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 from stand_in import BLOCKS, HALF, REGTEST, by_rpc, once
 
-from ingestion.bitcoin import history
-from ingestion.bitcoin.files.folder import Folder
-from ingestion.bitcoin.node import blocks, client
+from ingestion.bitcoin.files import reader as file_reader
+from ingestion.bitcoin.files.chain import FileChain
+from ingestion.bitcoin.node import client, reader
 from ingestion.bitcoin.node.chain import NodeChain
 from ingestion.bitcoin.node.messages import Output, Script, Transaction
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
@@ -21,9 +21,9 @@ from ingestion.sample.regtest import Chain
 TABLES = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
 
 
-def folder(path: Path, chain: Chain) -> Folder:
+def folder(path: Path, chain: Chain) -> FileChain:
     write_files(path / "regtest" / "blocks", [chain.blocks])
-    return Folder(path, REGTEST)
+    return FileChain(path, REGTEST)
 
 
 def joined(batches: list[Batch]) -> dict[tuple[bool, str], pl.DataFrame]:
@@ -48,14 +48,14 @@ def assert_same(found: list[Batch], expected: list[Batch]) -> None:
 @pytest.mark.parametrize("finalize_until", [-1, 100, BLOCKS])
 def test_a_node_says_what_its_files_say(ask, chain, tmp_path, monkeypatch, after, finalize_until):
     monkeypatch.setattr(client, "HEADERS_A_REQUEST", 64)
-    monkeypatch.setattr(blocks, "BATCH_BLOCKS", 20)
-    expected = list(history.read(folder(tmp_path, chain), after, finalize_until))
-    assert_same(list(blocks.read(ask(), after, finalize_until)), expected)
+    monkeypatch.setattr(reader, "BATCH_BLOCKS", 20)
+    expected = list(file_reader.read(folder(tmp_path, chain), after, finalize_until))
+    assert_same(list(reader.read(ask(), after, finalize_until)), expected)
 
 
 def test_folded_batches_end_with_a_day(core, chain, monkeypatch):
-    monkeypatch.setattr(blocks, "BATCH_BLOCKS", 20)
-    batches = list(blocks.read(by_rpc(core), None, 150))
+    monkeypatch.setattr(reader, "BATCH_BLOCKS", 20)
+    batches = list(reader.read(by_rpc(core), None, 150))
     days = [batch.blocks_daily["value_date"] for batch in batches if batch.is_finalized]
     assert len(days) > 3
     assert all(one.max() < later.min() for one, later in pairwise(days))
@@ -63,13 +63,13 @@ def test_folded_batches_end_with_a_day(core, chain, monkeypatch):
 
 def test_days_that_are_held_spare_their_headers(core, ask, chain, tmp_path):
     node = folder(tmp_path, chain)
-    expected = list(history.read(node, 150, 200))
-    by_day = pl.concat(batch.blocks_daily for batch in history.read(node, None, 100) if batch.is_finalized)
-    by_block = [batch.blocks_daily for batch in history.read(node, None, 100) if not batch.is_finalized]
+    expected = list(file_reader.read(node, 150, 200))
+    by_day = pl.concat(batch.blocks_daily for batch in file_reader.read(node, None, 100) if batch.is_finalized)
+    by_block = [batch.blocks_daily for batch in file_reader.read(node, None, 100) if not batch.is_finalized]
     known = pl.concat([by_day, *by_block], how="diagonal")
     running = ask()
     core.asked.clear()
-    found = list(blocks.read(running, 150, 200, known, node.block_hash(150)))
+    found = list(reader.read(running, 150, 200, known, node.block_hash(150)))
     assert_same(found, expected)
     assert "/rest/blockhashbyheight/0.json" not in core.asked
     for part in (pl.col("last_height") > 3, pl.col("last_height") < 149):
@@ -84,7 +84,7 @@ def test_days_that_are_held_spare_their_headers(core, ask, chain, tmp_path):
 
 def test_progress_counts_blocks_and_coins(core, chain):
     calls = []
-    list(blocks.read(by_rpc(core), 199, 210, progress=lambda *each: calls.append(each)))
+    list(reader.read(by_rpc(core), 199, 210, progress=lambda *each: calls.append(each)))
     spends = sum(len(coins) for block in chain.blocks[200:] for coins in block.spent)
     assert [done for done, _, _ in calls] == list(range(1, BLOCKS - 198))
     assert calls[-1] == (BLOCKS - 199, BLOCKS - 199, spends)
@@ -92,21 +92,21 @@ def test_progress_counts_blocks_and_coins(core, chain):
 
 def test_nothing_new_is_no_batch(ask):
     node = ask()
-    assert list(blocks.read(node, BLOCKS, BLOCKS)) == []
+    assert list(reader.read(node, BLOCKS, BLOCKS)) == []
 
 
 @pytest.mark.parametrize(("raw", "is_dead"), [(b"\x6a", True), (b"\x51" * 10_001, True), (b"\x51" * 10_000, False)])
 def test_outputs_that_can_never_be_spent(raw, is_dead):
     output = Output(1e-8, Script(raw.hex()))
-    assert blocks._outputs([Transaction([], [output])]) == (1, 1, int(is_dead), int(is_dead))
+    assert reader._outputs([Transaction([], [output])]) == (1, 1, int(is_dead), int(is_dead))
 
 
 @pytest.mark.parametrize("finalize_until", [205, BLOCKS - 23])
 @pytest.mark.parametrize("at", ["block", "headers"])
 def test_a_reorganisation_while_reading(ask, core, chain, other, tmp_path, monkeypatch, at, finalize_until):
     monkeypatch.setattr(client, "HEADERS_A_REQUEST", BLOCKS - 2)
-    monkeypatch.setattr(blocks, "BATCH_BLOCKS", 20)
-    expected = list(history.read(folder(tmp_path, other), None, finalize_until))
+    monkeypatch.setattr(reader, "BATCH_BLOCKS", 20)
+    expected = list(file_reader.read(folder(tmp_path, other), None, finalize_until))
     node = ask(in_flight=1 if at == "headers" else 2)
 
     def move() -> None:
@@ -114,7 +114,7 @@ def test_a_reorganisation_while_reading(ask, core, chain, other, tmp_path, monke
 
     where, after = (ask.block, 218) if at == "block" else (ask.headers, 1)
     core.interrupts = [once(where, move, after)]
-    assert_same(list(blocks.read(node, None, finalize_until)), expected)
+    assert_same(list(reader.read(node, None, finalize_until)), expected)
     assert core.chain is other
 
 
@@ -124,12 +124,12 @@ def test_blocks_below_a_fork_are_read_once(ask, core, other):
 
     node = ask(in_flight=1)
     core.interrupts = [once(ask.block, move, 15)]
-    list(blocks.read(node, 204, 204))
+    list(reader.read(node, 204, 204))
     assert sum(what.startswith(ask.block) for what in core.asked) == 16 + 7
 
 
 def test_a_reorganisation_below_what_was_given_out(ask, core, other):
-    batches = blocks.read(ask(), BLOCKS - 3, BLOCKS - 2)
+    batches = reader.read(ask(), BLOCKS - 3, BLOCKS - 2)
     assert next(batches).last_height == BLOCKS - 2
     core.chain = other
     with pytest.raises(ReorgDuringRead, match=rf"is not \(or no longer\) on the chain read up to height {BLOCKS - 2}"):
@@ -146,12 +146,12 @@ def test_a_chain_that_changes_all_the_time(ask, core, chain, other):
     core.interrupts = [move]
     # Five blocks of one chain, or seven of the other: after an odd number of moves it is the other one.
     with pytest.raises(ReorgDuringRead, match="changed 5 times"):
-        next(blocks.read(node, BLOCKS - 5, 0))
+        next(reader.read(node, BLOCKS - 5, 0))
     assert sum(what.startswith(ask.block) for what in core.asked) == 5 + 7 + 5 + 7 + 5
 
 
 def test_half_a_block_is_asked_for_again(ask, core, chain, tmp_path):
     node = ask()
     core.interrupts = [once(ask.block, (HALF, b'{"hash":"00'), 3), once(ask.headers, (HALF, b"00"))]
-    assert_same(list(blocks.read(node, None, 200)), list(history.read(folder(tmp_path, chain), None, 200)))
+    assert_same(list(reader.read(node, None, 200)), list(file_reader.read(folder(tmp_path, chain), None, 200)))
     assert ask.waits == [1, 1]

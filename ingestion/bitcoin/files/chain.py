@@ -9,13 +9,13 @@ import numpy as np
 
 from ingestion.bitcoin.chain_view import SECONDS_A_DAY
 from ingestion.bitcoin.errors import MissingUndo
-from ingestion.bitcoin.files import undo
+from ingestion.bitcoin.files import undo_matching
 from ingestion.bitcoin.files.block_files import BlockFiles
 from ingestion.bitcoin.files.block_index import BlockIndex
 from ingestion.bitcoin.networks import Network
 
 
-class Folder:
+class FileChain:
     """The files of one node on one network and the best chain in them when it was opened; a `ChainView`.
 
     The chain ends at the block of most work that has an undo record, the first to arrive among equals: blocks that the
@@ -78,14 +78,14 @@ class Folder:
         """Plain bytes (uint8) of the chain's block at `height`."""
         return self._index.block(self._chain[height])
 
-    def undo(self, number: int) -> tuple[np.ndarray, dict[int, undo.ByteRange]]:
+    def undo(self, number: int) -> tuple[np.ndarray, dict[int, undo_matching.ByteRange]]:
         """An undo file's plain bytes (uint8), and the record of each of its blocks on the chain, by height.
 
         Raises:
-            DamagedFile, MissingBlocks: as `undo.match` names them.
+            DamagedFile, MissingBlocks: as `undo_matching.match` names them.
         """
         data = self._files.undo(number)
-        records = undo.match(self._index, number, data, self._is_on_chain)
+        records = undo_matching.match(self._index, number, data, self._is_on_chain)
         return data, {self._index.heights[row]: record for row, record in records.items() if self._is_on_chain(row)}
 
     def undo_file(self, number: int) -> Path:
@@ -111,7 +111,7 @@ class Folder:
             _, row = heapq.heappop(by_work)
             number = index.numbers[row]
             if number not in connected:
-                connected[number] = set(undo.match(index, number, self._files.undo(number), self._is_on_chain))
+                connected[number] = set(undo_matching.match(index, number, self._files.undo(number), self._is_on_chain))
             if row in connected[number] or (index.heights[row] == 0 and is_alone):
                 return row
         raise MissingUndo(

@@ -1,4 +1,4 @@
-"""Compiled loops that add the coins of undo records and blocks to the cells of a day. They release the GIL.
+"""Compiled loops that decode undo records and blocks and add their coins to the cells of a day; without the GIL.
 
 Formats: Bitcoin Core's undo.h, compressor.h, serialize.h (VARINT and compact size) and BIP 144. Every read is checked
 against the end of the record; a record that ends early gives a status, never a crash.

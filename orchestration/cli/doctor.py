@@ -1,0 +1,52 @@
+"""`flowhouse doctor`."""
+
+import sys
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from orchestration.cli.exit_codes import DONE, FAILED
+from orchestration.cli.options import home_option, node_options, open_home
+from orchestration.home import now
+from orchestration.settings import Settings
+
+
+@click.command()
+@click.option("--live", is_flag=True, help="Fetch a page from each publisher and say what it has.")
+@click.option("--evm", is_flag=True, help="Check the provider of an account chain: FLOWHOUSE_EVM_RPC_URL.")
+@node_options
+@home_option
+def doctor(
+    live: bool,
+    evm: bool,
+    datadir: Path | None,
+    rpc: str | None,
+    rest: str | None,
+    cookie: Path | None,
+    network: str,
+    root: Path | None,
+) -> None:
+    """Check settings, folders, disk and versions, and say what to do; exits 1 if something needs fixing.
+
+    \b
+    flowhouse doctor --live
+    flowhouse doctor --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
+    FLOWHOUSE_EVM_RPC_URL=http://127.0.0.1:8545 flowhouse doctor --evm
+    """
+    from orchestration.health import doctor
+    from orchestration.node_config import node_location
+
+    home, settings = open_home(root), Settings.read()
+    checks = [doctor.machine(home)]
+    if datadir or rpc or rest:
+        checks.append(doctor.node(home, node_location(network, datadir, rpc, rest, cookie), settings))
+    if evm:
+        checks.append(doctor.provider(home, settings))
+    if live:
+        checks.append(doctor.publishers(settings, now().date()))
+    is_well = True
+    for check in chain.from_iterable(checks):
+        is_well &= check.is_well
+        click.echo(f"{'ok  ' if check.is_well else 'FAIL'}  {check.sentence}")
+    sys.exit(DONE if is_well else FAILED)
