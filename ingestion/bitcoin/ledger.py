@@ -20,7 +20,7 @@ import polars as pl
 from ingestion.bitcoin.networks import Network
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import ChainMismatch
-from ingestion.lake import ledger
+from ingestion.lake import parts
 from ingestion.lake.tables import Lake
 
 SOURCE = "bitcoin"
@@ -39,7 +39,7 @@ _FORMER_FIELDS = {"folded_height": "finalized_height", "folded_hash": "finalized
 
 
 @dataclass
-class CoinRecord(ledger.Record):
+class CoinRecord(parts.Record):
     """Which blocks the lake holds, and in which parts.
 
     Attributes:
@@ -63,13 +63,13 @@ def read_record(lake: Lake, network: Network) -> CoinRecord:
     """What the lake says it holds of a network's chain; only looks, so it needs no lock."""
     former_key = _former_key(network)
     # The former record first: a writer may rename it between the two looks.
-    former = ledger.read_record(lake, SOURCE, former_key, CoinRecord) if former_key else None
-    return ledger.read_record(lake, SOURCE, _key(network), CoinRecord) or former or CoinRecord()
+    former = parts.read_record(lake, SOURCE, former_key, CoinRecord) if former_key else None
+    return parts.read_record(lake, SOURCE, _key(network), CoinRecord) or former or CoinRecord()
 
 
 def blocks_daily(lake: Lake, record: CoinRecord) -> pl.DataFrame:
     """The days of a chain, one or several rows each."""
-    return ledger.read(lake, SOURCE, record, "blocks_daily", BLOCKS_DAILY)
+    return parts.read(lake, SOURCE, record, "blocks_daily", BLOCKS_DAILY)
 
 
 def collect_garbage(lake: Lake) -> None:
@@ -77,7 +77,7 @@ def collect_garbage(lake: Lake) -> None:
     lake.create(SOURCE, TABLES)
     for network in _FORMER_NETWORKS:
         lake.rename_record(SOURCE, f"{network}.json", f"{_FORMER_ASSET.lower()}-{network}.json")
-    ledger.collect_garbage(lake, SOURCE, _SCHEMAS)
+    parts.collect_garbage(lake, SOURCE, _SCHEMAS)
 
 
 def check_chain(record: CoinRecord, network: str, hash_at: Callable[[int], str | None]) -> None:
@@ -93,7 +93,7 @@ def check_chain(record: CoinRecord, network: str, hash_at: Callable[[int], str |
         )
 
 
-class CoinLedger(ledger.Ledger[CoinRecord]):
+class CoinLedger(parts.Ledger[CoinRecord]):
     """One network's blocks in a lake."""
 
     def __init__(self, lake: Lake, network: Network):

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
-from ingestion.evm import decode, ranges
+from ingestion.errors import ChainMismatch, ReorgDuringRead
+from ingestion.evm import decode, log_ranges
+from ingestion.evm.block_range import BlockRange, bounds, lowest
 from ingestion.evm.errors import AnswerRefused, WrongChain
 from ingestion.evm.ledger import EventLedger, EventRecord
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
@@ -41,15 +41,6 @@ class IngestResult:
     failures: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class BlockRange:
-    """Which blocks are wanted: from `first` to `last` (None for the newest), or those of a UTC day."""
-
-    first: int = 0
-    last: int | None = None
-    day: date | None = None
-
-
 def from_node(
     lake: Lake,
     node: Node,
@@ -79,7 +70,7 @@ def from_node(
     ledger = EventLedger(lake, watch_list.network)
     check_common(node, ledger.record)
     finalized = _finalized(node, ledger)
-    first, last = _bounds(node, wanted, finalized)
+    first, last = bounds(node, wanted, finalized)
     first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized)
     pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
     events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
@@ -118,39 +109,6 @@ def _finalized(node: Node, ledger: EventLedger) -> Header:
     return header if ours is None or ours <= header.number else require_header(node.header(ours), node, ours)
 
 
-def _bounds(node: Node, wanted: BlockRange, finalized: Header) -> tuple[int, int]:
-    """First and last of the finalized blocks that are wanted.
-
-    Raises:
-        UsageError: the day is not over, or began after the last finalized block.
-    """
-    last = finalized.number if wanted.last is None else min(wanted.last, finalized.number)
-    if wanted.day is None:
-        return wanted.first, last
-    start = datetime(wanted.day.year, wanted.day.month, wanted.day.day, tzinfo=UTC)
-    end = start + timedelta(days=1)
-    if end.timestamp() > finalized.time:
-        raise UsageError(f"{wanted.day} is not finalized yet: try again later, or leave out --day.")
-    return _first_at(node, start, finalized.number), _first_at(node, end, finalized.number) - 1
-
-
-def _first_at(node: Node, moment: datetime, last: int) -> int:
-    """The first block at or after a moment that one up to `last` is after."""
-    return _lowest(lambda number: require_header(node.header(number), node, number).time >= moment.timestamp(), last)
-
-
-def _lowest(is_there: Callable[[int], bool], last: int) -> int:
-    """The lowest number for which something is so that stays so, as it is at `last`."""
-    low, high = 0, last
-    while low < high:
-        middle = (low + high) // 2
-        if is_there(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
 def _first_blocks(
     node: Node, ledger: EventLedger, watch_list: WatchList, finalized: Header
 ) -> tuple[dict[str, int], list[str]]:
@@ -181,18 +139,18 @@ def _created(node: Node, address: str, last: int) -> int:
     Raises:
         AnswerRefused: the node does not keep the state of old blocks.
     """
-    return _lowest(lambda number: number > last or node.have_code([address], number)[0], last + 1)
+    return lowest(lambda number: number > last or node.have_code([address], number)[0], last + 1)
 
 
 def _read_finalized(
     node: Node, ledger: EventLedger, watch_list: WatchList, spans: list[Span], progress: Progress | None
 ) -> int:
     """Read spans of finalized blocks into the ledger; how many events they hold."""
-    width, has_checked = ranges.Width(), False
+    width, has_checked = log_ranges.Width(), False
     blocks = sum(span.last + 1 - span.first for span in spans)
     done = events = 0
     for span in spans:
-        for piece, found in _batches(ranges.read(node, span, width), span):
+        for piece, found in _batches(log_ranges.read(node, span, width), span):
             if found.height and not has_checked:
                 has_checked = _check_blooms(node, found)
             last = require_header(node.header(piece.last), node, piece.last)

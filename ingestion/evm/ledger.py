@@ -15,7 +15,7 @@ from itertools import pairwise
 import polars as pl
 
 from ingestion.evm.rows import COVERAGE, EMITTERS, EVENTS, STATES, Block, Pair, Span
-from ingestion.lake import ledger
+from ingestion.lake import parts
 from ingestion.lake.tables import Lake
 
 SOURCE = "evm"
@@ -27,7 +27,7 @@ _STATE_KEYS = {"balances": ["address", "token", "value_date"], "supplies": ["tok
 
 
 @dataclass
-class EventRecord(ledger.Record):
+class EventRecord(parts.Record):
     """What the lake holds of a chain, and in which parts.
 
     Attributes:
@@ -48,12 +48,12 @@ class EventRecord(ledger.Record):
 
 def read_record(lake: Lake, network: str) -> EventRecord:
     """What the lake says it holds of a network; only looks, so it needs no lock."""
-    return ledger.read_record(lake, SOURCE, network, EventRecord) or EventRecord()
+    return parts.read_record(lake, SOURCE, network, EventRecord) or EventRecord()
 
 
 def read(lake: Lake, record: EventRecord, table: str) -> pl.DataFrame:
     """The rows of a table; meant for the small ones."""
-    return ledger.read(lake, SOURCE, record, table, TABLES[table])
+    return parts.read(lake, SOURCE, record, table, TABLES[table])
 
 
 def networks(lake: Lake) -> list[str]:
@@ -64,10 +64,10 @@ def networks(lake: Lake) -> list[str]:
 def collect_garbage(lake: Lake) -> None:
     """Create missing tables, and remove what an interrupted run left behind; under the home's lock."""
     lake.create(SOURCE, TABLES)
-    ledger.collect_garbage(lake, SOURCE, TABLES)
+    parts.collect_garbage(lake, SOURCE, TABLES)
 
 
-class EventLedger(ledger.Ledger[EventRecord]):
+class EventLedger(parts.Ledger[EventRecord]):
     """One network's rows in a lake."""
 
     def __init__(self, lake: Lake, network: str):

@@ -91,6 +91,7 @@ def evm(
     seeds/tokens.csv and seeds/contracts.csv name the tokens and contracts that are read.
     """
     from ingestion.evm import ingest as chain
+    from ingestion.evm.block_range import BlockRange
     from ingestion.evm.node import Node
     from ingestion.evm.provider import Provider
 
@@ -101,7 +102,7 @@ def evm(
         raise UsageError("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
     node = Node(Provider(rpc or settings.evm_rpc_url))
     watch_list = seeds.load_watch_list(node.chain_id(), network, only)
-    blocks = chain.BlockRange(from_block, to_block, day.date() if day else None)
+    blocks = BlockRange(from_block, to_block, day.date() if day else None)
     with home.lock(), chain_progress(quiet, "events") as progress:
         _leave_sample(home)
         result = chain.from_node(home.lake, node, watch_list, blocks, progress)

@@ -33,13 +33,14 @@ OURS = """
 import pyarrow  # is imported when it is first needed
 from pathlib import Path
 from ingestion.evm import ingest
+from ingestion.evm.block_range import BlockRange
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, WatchList
 from ingestion.evm.provider import Provider
 from ingestion.lake.tables import Lake
 begin()
 watch_list = WatchList("anvil", 31337, (Token(token, "SIMBTC", 8, 1),))
-taken = ingest.from_node(Lake(Path(folder)), Node(Provider(url)), watch_list, ingest.BlockRange(1, blocks))
+taken = ingest.from_node(Lake(Path(folder)), Node(Provider(url)), watch_list, BlockRange(1, blocks))
 assert not taken.failures, taken.failures
 end(taken.events)
 """

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration.answers.answers import answers, shown_in
-from orchestration.publishing.report import drawing, formatting, summary
+from orchestration.publishing.report import formatting, rendering, summary
 from orchestration.publishing.report.charts import specification
 from orchestration.publishing.report.results import Result, ask
 
@@ -37,7 +37,7 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
     with duckdb.connect(str(warehouse), read_only=True) as con:
         cards, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("card", "chart", "table"))
         claims, figure, columns = (ask(con, answers()[name]) for name in ("claims", "figure_to_bytes", "columns"))
-    drawings = {chart.answer.name: drawing.svg(specification(chart)) for chart in charts if chart.rows}
+    drawings = {chart.answer.name: rendering.svg(specification(chart)) for chart in charts if chart.rows}
     titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in charts}
     html = _template().render(
         manifest=manifest,
@@ -54,12 +54,12 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
         every_column=columns,
         marts=_by_mart(columns),
         drawings={name: Markup(svg) for name, svg in drawings.items()},
-        palettes={"light": drawing.LIGHT, "dark": drawing.DARK},
+        palettes={"light": rendering.LIGHT, "dark": rendering.DARK},
         style=_file("report.css"),
         script=_file("report.js"),
         script_hash=_hash(_file("report.js")),
     )
-    return Report(html, {name: drawing.png(svg, titles[name]) for name, svg in drawings.items()})
+    return Report(html, {name: rendering.png(svg, titles[name]) for name, svg in drawings.items()})
 
 
 def title(chart: Result, is_sample: bool) -> str:

@@ -14,7 +14,7 @@ from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.ledger import KEYS, TABLES, CoinLedger, read_record
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.errors import ChainMismatch
-from ingestion.lake import ledger as lake_ledger
+from ingestion.lake import parts as lake_parts
 from ingestion.lake.tables import Lake
 from ingestion.sample.node_files import write_files
 from ingestion.sample.regtest import Chain
@@ -259,7 +259,7 @@ def test_a_former_lake_is_read_on(tmp_path, chain, former_lake):
 def test_a_run_killed_while_it_takes_a_former_lake_over_loses_nothing(tmp_path, chain, former_lake, monkeypatch, at):
     before = held(former_lake)
     node = folder(tmp_path / "node", chain)
-    where = {"replace": os, "write_record": Lake, "collect_garbage": lake_ledger}[at]
+    where = {"replace": os, "write_record": Lake, "collect_garbage": lake_parts}[at]
     with monkeypatch.context() as patch:
         patch.setattr(where, at, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):

@@ -14,7 +14,7 @@ from simulated import HOLDERS, TOKEN, held
 
 from ingestion.evm import ingest
 from ingestion.evm import provider as rpc
-from ingestion.evm.ingest import BlockRange
+from ingestion.evm.block_range import BlockRange
 from ingestion.evm.node import Node
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.tables import Lake

@@ -8,8 +8,8 @@ from simulated import TOKEN, Spoilt, held, mint
 
 from ingestion.errors import ChainMismatch, ReorgDuringRead, UsageError
 from ingestion.evm import ingest, reconcile
+from ingestion.evm.block_range import BlockRange
 from ingestion.evm.errors import WrongChain
-from ingestion.evm.ingest import BlockRange
 from ingestion.evm.node import Node
 from ingestion.evm.rows import Token, WatchList
 from ingestion.lake.tables import Lake
@@ -72,7 +72,7 @@ class Mortal(sample.Provider):
 
 def test_killed_at_any_request_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     monkeypatch.setattr(ingest, "BATCH_ANSWERS", 1)
-    monkeypatch.setattr("ingestion.evm.ranges.Width.__init__.__defaults__", (4,))
+    monkeypatch.setattr("ingestion.evm.log_ranges.Width.__init__.__defaults__", (4,))
     made = small(16, 6)
     whole = Lake(tmp_path / "whole")
     counting = Mortal(made, 10**6)

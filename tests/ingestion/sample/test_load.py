@@ -6,7 +6,7 @@ import pytest
 from ingestion.archive import Archive
 from ingestion.bitcoin.ledger import KEYS
 from ingestion.evm.ledger import TABLES
-from ingestion.lake.ledger import Ledger
+from ingestion.lake.parts import Ledger
 from ingestion.lake.tables import Lake
 from ingestion.sample import load
 

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ingestion import sample
 from orchestration.answers.answers import answers, shown_in
 from orchestration.publishing import published
-from orchestration.publishing.report import drawing, page
+from orchestration.publishing.report import page, rendering
 from orchestration.publishing.report.charts import DRAWINGS
 from orchestration.publishing.report.page import render
 from orchestration.publishing.report.results import Result, ask
@@ -236,17 +236,17 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("palette", [drawing.LIGHT, drawing.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("palette", [rendering.LIGHT, rendering.DARK], ids=["light", "dark"])
 def test_text_and_marks_stand_out(palette):
     grounds = ["paper", "none", *(f"{side}-{step}" for side in ("in", "out") for step in (1, 2, 3))]
     assert all(contrast(palette["ink"], palette[ground]) >= 4.5 for ground in grounds)
     assert all(contrast(palette[text], palette["paper"]) >= 4.5 for text in ("muted", "in", "out"))
-    assert palette.keys() == drawing.LIGHT.keys()
+    assert palette.keys() == rendering.LIGHT.keys()
 
 
 def test_a_drawing_asks_nobody_for_data():
     with pytest.raises(ValueError, match="External data url not allowed"):
-        drawing.svg({"data": {"url": "http://127.0.0.1:9/rows.json"}, "mark": "point"})
+        rendering.svg({"data": {"url": "http://127.0.0.1:9/rows.json"}, "mark": "point"})
 
 
 # In a browser
@@ -307,7 +307,7 @@ def test_the_answer_is_on_the_first_screen_of_a_phone(opened, folder):
 def test_text_in_charts_is_legible_on_a_phone(opened, folder):
     shown, _, _ = opened(folder / "report.html", 375)
     scale = shown.evaluate("Math.min(...[...document.querySelectorAll('.chart svg')].map(svg => svg.getScreenCTM().a))")
-    assert scale * drawing.CONFIG["axis"]["labelFontSize"] > 10
+    assert scale * rendering.CONFIG["axis"]["labelFontSize"] > 10
 
 
 def test_its_policy_refuses_every_request(opened, folder):

@@ -3,10 +3,10 @@
 import pytest
 from simulated import TOKEN, Spoilt, chain
 
-from ingestion.evm import decode, ranges
+from ingestion.evm import decode, log_ranges
 from ingestion.evm.errors import AnswerRefused
+from ingestion.evm.log_ranges import REGROW_AFTER, WIDEST, Width
 from ingestion.evm.node import Node
-from ingestion.evm.ranges import REGROW_AFTER, WIDEST, Width
 from ingestion.evm.rows import TRANSFER, Span
 from ingestion.sample import tokens as sample
 from ingestion.transport.errors import NodeRefused
@@ -19,7 +19,7 @@ def read(provider: sample.Provider, first: int, last: int, width: Width | None =
     span = Span(first, last, PAIRS)
     return [
         int(data, 16)
-        for _, found in ranges.read(Node(provider), span, width or Width())
+        for _, found in log_ranges.read(Node(provider), span, width or Width())
         for data in found.sort("block_number", "log_index")["data"]
     ]
 
@@ -53,7 +53,7 @@ def test_the_width_grows_back_and_tries_the_refused_one_again_after_a_while():
 
 def test_the_width_ends_where_answers_are_large_and_at_the_widest():
     width = Width(64)
-    width.record_success(64, ranges.MANY_LOGS)
+    width.record_success(64, log_ranges.MANY_LOGS)
     assert width.now == 64
     for _ in range(100):
         width.record_success(width.now, 0)
@@ -136,10 +136,10 @@ def test_the_silences_of_a_busy_contract_are_believed():
 
 def test_times_come_with_the_logs_or_from_the_headers():
     provider = Spoilt(chain(10, [2, 7]))
-    ((_, found),) = ranges.read(Node(provider), Span(0, 9, PAIRS), Width())
+    ((_, found),) = log_ranges.read(Node(provider), Span(0, 9, PAIRS), Width())
     assert found.sort("block_number")["block_time"].to_list() == [1_700_000_002, 1_700_000_007]
     timed = Spoilt(chain(10, [2, 5, 7]), lambda asked, logs: [log | {"blockTimestamp": "0x10"} for log in logs])
-    ((_, found),) = ranges.read(Node(timed), Span(0, 9, PAIRS), Width())
+    ((_, found),) = log_ranges.read(Node(timed), Span(0, 9, PAIRS), Width())
     assert found["block_time"].unique().to_list() == [16]
 
 
@@ -152,7 +152,7 @@ def test_logs_of_a_block_that_is_not_on_the_chain_are_refused():
 def test_logs_come_in_order_however_many_requests_are_under_way():
     provider = Spoilt(chain(400, range(400)), too_wide(9))
     provider.in_flight = 4
-    answers = list(ranges.read(Node(provider), Span(0, 399, PAIRS), Width(20)))
+    answers = list(log_ranges.read(Node(provider), Span(0, 399, PAIRS), Width(20)))
     lasts = [last for last, _ in answers]
     assert lasts == sorted(lasts)
     assert lasts[-1] == 399

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ingestion.lake.ledger import Ledger, Record, collect_garbage, read, read_record
+from ingestion.lake.parts import Ledger, Record, collect_garbage, read, read_record
 from ingestion.lake.tables import Lake
 
 SCHEMA = {"n": pl.Int64}
