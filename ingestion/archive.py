@@ -147,7 +147,8 @@ class Archive:
     def copy_from(self, other: "Archive", source: str) -> Iterator[str]:
         """Copy a source's captures of both kinds that are not here yet; yields a sentence for each it cannot.
 
-        A capture whose bytes are missing over there is copied by its provenance alone, so that reading it names it.
+        A capture whose bytes are missing over there is copied by its provenance alone, so that reading it names it. One
+        of the sample here, which can be made again, gives way to one of the same second that is not.
         """
         for meta in sorted((other.root / source).glob("*/*" + META_SUFFIX)):
             held = self.root / source / meta.parent.name / meta.name
@@ -157,7 +158,7 @@ class Archive:
             except ArchiveDamaged as error:
                 yield str(error)
                 continue
-            if filed is None:
+            if filed is None or (filed.is_sample and not capture.is_sample):
                 data = meta.parent / capture.file
                 self._file(capture, data.read_bytes() if data.is_file() else None, meta.read_text())
             elif filed.sha256 != capture.sha256:

@@ -160,7 +160,7 @@ class CoinLedger(parts.Ledger[CoinRecord]):
         """Add sums by day to the parts they belong to."""
         for table, rows in frames.items():
             for suffix, part in _by_part(table, rows):
-                self.merge(table, suffix, part, arrange=partial(_sums, table))
+                self.merge(table, suffix, part, arrange=partial(_finalized_sums, table))
         self.record.finalized_height, self.record.finalized_hash = last_height, last_hash
 
     def _commit_with(self, pending: dict[str, pl.DataFrame]) -> None:
@@ -200,6 +200,12 @@ def _by_part(table: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame
 def _sums_by_day(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows by block as sums by day."""
     return _sums(table, rows.drop("height", "block_hash"))
+
+
+def _finalized_sums(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Sums by day of finalized blocks: none of them counts as pending, whatever they counted as when they were read."""
+    sums = _sums(table, rows)
+    return sums.with_columns(unfolded_blocks=pl.lit(0, pl.Int64)) if "unfolded_blocks" in sums.columns else sums
 
 
 def _sums(table: str, rows: pl.DataFrame) -> pl.DataFrame:

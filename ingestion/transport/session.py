@@ -128,7 +128,7 @@ class Session:
         except _Downgrade:
             return NoResponse(Cause.DOWNGRADED, f"{shown} redirects from https to http")
         except _TooLarge:
-            return NoResponse(Cause.TOO_LARGE, f"{shown} serves more than {bounds.max_bytes} bytes")
+            return NoResponse(Cause.TOO_LARGE, f"{shown} serves more than {bounds.max_bytes:,} bytes")
         except ResponseTooSlow:
             return NoResponse(Cause.TOO_SLOW, f"{shown} did not finish its answer within {bounds.total_seconds:g} s")
         except requests.ReadTimeout:

@@ -239,6 +239,18 @@ def test_copies_are_to_the_letter_and_made_once(tmp_path):
     assert stored(here) == wanted | {f"made/page/{STEM}.html": b"untouched"}
 
 
+def test_a_capture_of_the_sample_gives_way_to_a_real_one_of_its_second(tmp_path):
+    there, here = Archive(tmp_path / "there"), Archive(tmp_path / "here")
+    file_one(here.root, b"sample", is_sample=True)
+    real = file_one(there.root, b"a page")
+    assert list(here.copy_from(there, "made")) == []
+    assert (here.captures("made"), here.read(real)) == (([real], []), b"a page")
+    file_one(tmp_path / "sample", b"sample", is_sample=True)
+    (sentence,) = here.copy_from(Archive(tmp_path / "sample"), "made")
+    assert "is filed here with other bytes of the same second" in sentence
+    assert here.read(real) == b"a page"
+
+
 def test_copying_goes_on_past_a_record_that_cannot_be_read(tmp_path):
     there, here = Archive(tmp_path / "there"), Archive(tmp_path / "here")
     file_one(there.root)

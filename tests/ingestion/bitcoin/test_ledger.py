@@ -82,6 +82,30 @@ def test_reading_in_any_steps_is_reading_at_once(tmp_path, chain, seed):
     assert same(held(lake), read_at_once(tmp_path, folder(tmp_path / "node", chain)))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_blocks_count_as_pending_only_above_the_last_finalized_one(tmp_path, chain, seed):
+    """A day on which a finalized block still counts as pending would never be final."""
+    chance = random.Random(seed)
+    lake = Lake(tmp_path / "lake")
+    for height in [*sorted(chance.sample(range(30, 181), 4)), 180]:
+        take_in(lake, folder(tmp_path / "node", upto(chain, height)), chance.choice([5, 20, 40]))
+        record = read_record(lake, REGTEST)
+        days = pl.concat(lake.read("bitcoin", "blocks_daily", {}, part) for part in record.parts["blocks_daily"])
+        last = -1 if record.finalized_height is None else record.finalized_height
+        assert days["unfolded_blocks"].sum() == record.tip_height - last
+
+
+def test_days_that_an_older_version_left_pending_are_mended_when_blocks_are_finalized(tmp_path, chain):
+    lake = Lake(tmp_path / "lake")
+    take_in(lake, folder(tmp_path / "node", upto(chain, 120)), 20)
+    (part,) = (part for part in read_record(lake, REGTEST).parts["blocks_daily"] if "unfolded" not in part)
+    rows = lake.read("bitcoin", "blocks_daily", {}, part)
+    lake.write("bitcoin", "blocks_daily", rows.with_columns(unfolded_blocks=pl.lit(3, pl.Int64)), part)
+    take_in(lake, folder(tmp_path / "node", chain), 20)
+    parts = read_record(lake, REGTEST).parts["blocks_daily"]
+    assert pl.concat(lake.read("bitcoin", "blocks_daily", {}, part) for part in parts)["unfolded_blocks"].sum() == 20
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_cell_is_one_row_in_the_folded_parts_and_on_days_without_unfolded_blocks(tmp_path, chain, seed):
     """The warehouse passes such cells on as they are."""

@@ -166,7 +166,7 @@ def test_an_error_of_the_node_is_not_asked_for_again_and_told_in_its_words(serve
 def test_an_answer_that_unpacks_to_too_much_is_left_to_a_smaller_request(waits):
     bounds = replace(BOUNDS, max_bytes=1_000_000)
     with serving(bomb()) as url, closing(Provider(url, bounds=bounds, sleep=waits.append)) as provider:
-        with pytest.raises(AnswerRefused, match=r"serves more than 1000000 bytes$") as caught:
+        with pytest.raises(AnswerRefused, match=r"serves more than 1,000,000 bytes$") as caught:
             provider.ask("eth_getLogs", [], bytes)
         assert not caught.value.is_passing
     assert waits == []

@@ -289,7 +289,7 @@ def test_page_over_the_limit_is_refused_at_once(publisher: Publisher, naps: list
     answer = status(200, gzip.compress(body), {"Content-Encoding": "gzip"}) if zipped else status(200, body)
     publisher.answers = [answer]
     error = failure(Http(bounds=replace(BOUNDS, max_bytes=100_000), sleep=naps.append), publisher.address())
-    assert str(error).startswith(f"{publisher.address()} serves more than 100000 bytes: ")
+    assert str(error).startswith(f"{publisher.address()} serves more than 100,000 bytes: ")
     assert (len(publisher.requests), naps) == (1, [])
 
 
@@ -310,7 +310,7 @@ def test_endless_page_is_refused_at_the_limit(publisher: Publisher) -> None:
 def test_page_that_unpacks_to_too_much_is_refused_at_once(naps: list[float]) -> None:
     with serving(bomb()) as url:
         error = failure(Http(bounds=replace(BOUNDS, max_bytes=1_000_000), sleep=naps.append), url)
-    assert str(error) == f"{url} serves more than 1000000 bytes: check the address or raise the limit."
+    assert str(error) == f"{url} serves more than 1,000,000 bytes: check the address or raise the limit."
     assert naps == []
 
 

@@ -26,7 +26,7 @@ def test_an_answer_that_unpacks_to_too_much_is_dropped_before_it_fills_the_memor
         answer = session.request(url, "it")
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert answer == NoResponse(Cause.TOO_LARGE, "it serves more than 1000000 bytes")
+    assert answer == NoResponse(Cause.TOO_LARGE, "it serves more than 1,000,000 bytes")
     assert peak < 10_000_000
 
 

@@ -128,7 +128,7 @@ def test_another_server(ask, core):
 def test_an_answer_that_unpacks_to_too_much(ask):
     with (
         serving(bomb()) as url,
-        pytest.raises(NodeRefused, match=r"serves more than 1000000 bytes: check the address\."),
+        pytest.raises(NodeRefused, match=r"serves more than 1,000,000 bytes: check the address\."),
     ):
         ask(url=url, bounds=replace(BOUNDS, max_bytes=1_000_000))
     assert ask.waits == []
