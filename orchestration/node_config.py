@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.bitcoin.ingest import check_network
-from ingestion.bitcoin.networks import NETWORKS
+from ingestion.bitcoin.networks import NETWORKS, check_network
 from ingestion.errors import UsageError
 
 if TYPE_CHECKING:

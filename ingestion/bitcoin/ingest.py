@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.bitcoin.ledger import CoinLedger, blocks_daily
-from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 
 if TYPE_CHECKING:
     from ingestion.bitcoin.chain_view import ChainView
+    from ingestion.bitcoin.files.chain import FileChain
     from ingestion.bitcoin.node.client import Node
 
 Progress = Callable[[int, int, int], None]
@@ -34,32 +34,27 @@ class IngestResult:
     tip_height: int | None
 
 
-def from_files(
-    lake: Lake, datadir: Path, network: str, confirmations: int, progress: Progress | None = None
-) -> IngestResult:
-    """Read what is new in a node's data folder, which may be running.
+def from_files(lake: Lake, chain: FileChain, confirmations: int, progress: Progress | None = None) -> IngestResult:
+    """Read what is new in the files of a node, which may be running.
 
     Args:
-        network: main, signet, testnet4 or regtest.
+        chain: the chain in its files.
         confirmations: blocks on top of a block before it is final; above, a reorg may replace it.
         progress: called with (bytes of blocks done, bytes in all, coins spent in them).
 
     Raises:
-        UsageError: there is no such network.
         ChainMismatch: the node's chain leaves the lake's below what is final.
         IngestionError: as the files' reader names it; what was stored stays.
     """
     from ingestion.bitcoin.files import reader  # compiled code takes 2 s of CPU to load
-    from ingestion.bitcoin.files.chain import FileChain
 
-    check_network(network)
-    chain = FileChain(datadir, NETWORKS[network])
-    ledger = CoinLedger(lake, NETWORKS[network])
+    ledger = CoinLedger(lake, chain.network)
     after = ledger.last_common(lambda height: chain.block_hash(height) if height <= chain.tip_height else None)
     finalize_until = chain.tip_height - confirmations
     batches = reader.read(chain, after, finalize_until, progress=progress)
     ledger.append(batches, after, finalize_until)
-    return IngestResult(network, chain.tip_height - (-1 if after is None else after), ledger.record.tip_height)
+    blocks = chain.tip_height - (-1 if after is None else after)
+    return IngestResult(chain.network.name, blocks, ledger.record.tip_height)
 
 
 def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | None = None) -> IngestResult:
@@ -111,9 +106,3 @@ def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
     batch = snapshot.read(path, chain)
     ledger.append([batch], None, batch.last_height, "snapshot")
     return IngestResult(network, 0, ledger.record.tip_height)
-
-
-def check_network(network: str) -> None:
-    """Raise UsageError where there is no such network."""
-    if network not in NETWORKS:
-        raise UsageError(f"There is no network '{network}': choose one of {', '.join(NETWORKS)}.")

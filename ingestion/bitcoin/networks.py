@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ingestion.errors import UsageError
+
 COIN = 100_000_000
 
 
@@ -74,3 +76,9 @@ NETWORKS = {
         ),
     )
 }
+
+
+def check_network(network: str) -> None:
+    """Raise UsageError where there is no such network."""
+    if network not in NETWORKS:
+        raise UsageError(f"There is no network '{network}': choose one of {', '.join(NETWORKS)}.")

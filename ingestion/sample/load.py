@@ -33,11 +33,12 @@ def read_coin_chain(lake: Lake) -> None:
     """Read the sample's UTXO chain from files made for it, unless the lake has all of it."""
     if lake.read_record(COINS, LOADED) is not None:
         return
+    from ingestion.bitcoin.files.chain import FileChain
     from ingestion.sample import holders
 
     with tempfile.TemporaryDirectory() as datadir:
         holders.write(Path(datadir))
-        coins.from_files(lake, Path(datadir), COIN_NETWORK.name, CONFIRMATIONS)
+        coins.from_files(lake, FileChain(Path(datadir), COIN_NETWORK), CONFIRMATIONS)
     lake.write_record(COINS, LOADED, "")
 
 

@@ -44,13 +44,16 @@ def bitcoin(
     location = node_location(network, datadir, rpc, rest, cookie)
     home, settings = open_home(root), Settings.read()
     with home.lock(), chain_progress(quiet) as progress:
-        _leave_sample(home)
+        # The node is opened before the sample goes: where there is none, nothing changes.
         if isinstance(location, NodeFiles):
+            files = folder(location)
+            _leave_sample(home)
             if snapshot:
-                chain.from_snapshot(home.lake, snapshot, folder(location))
-            result = chain.from_files(home.lake, location.datadir, network, settings.confirmations, progress=progress)
+                chain.from_snapshot(home.lake, snapshot, files)
+            result = chain.from_files(home.lake, files, settings.confirmations, progress)
         else:
             running = node(location, settings)
+            _leave_sample(home)
             if snapshot:
                 chain.from_snapshot(home.lake, snapshot, headers(running))
             result = chain.from_node(home.lake, running, settings.confirmations, progress)

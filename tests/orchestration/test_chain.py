@@ -81,6 +81,15 @@ def test_a_users_own_chain_leaves_the_sample_behind(sample_home, flowhouse, tmp_
     assert "give the sample a home of its own" in refused.output
 
 
+@pytest.mark.parametrize("where", [("--datadir", "/nowhere"), ("--rest", "http://127.0.0.1:1")])
+def test_the_sample_stays_where_there_is_no_node(sample_home, flowhouse, tmp_path, where):
+    home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
+    result = flowhouse("ingest", "bitcoin", *where, "--network", "regtest", "--home", home)
+    assert result.exit_code == 1
+    assert "left out" not in result.output
+    assert Home(home).is_sample
+
+
 def test_a_folder_of_another_network_is_refused_in_a_sentence(flowhouse, tmp_path, datadir):
     blocks = datadir / "regtest"
     result = flowhouse("ingest", "bitcoin", "--datadir", blocks, "--network", "signet", "--home", tmp_path / "home")

@@ -16,6 +16,8 @@ from ingestion import calendar, registry
 from ingestion.archive import Archive, Served
 from ingestion.bitcoin import ingest as read_coins
 from ingestion.bitcoin import ledger as coins
+from ingestion.bitcoin.files.chain import FileChain
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import FetchFailed, UsageError
 from ingestion.evm import ingest as read_events
 from ingestion.evm import ledger as events
@@ -233,7 +235,7 @@ def hold_a_refused_capture(home: Home, node: Path) -> None:
 
 def hold_a_chain(home: Home, node: Path) -> None:
     write_files(node / "regtest" / "blocks", [holders.chain().blocks[:30]])
-    read_coins.from_files(home.lake, node, "regtest", confirmations=6)
+    read_coins.from_files(home.lake, FileChain(node, NETWORKS["regtest"]), confirmations=6)
 
 
 def hold_an_account_chain(home: Home, node: Path) -> None:

@@ -11,8 +11,9 @@ from test_ledger import folder, held, same
 from test_snapshot import written
 
 from ingestion.bitcoin import ingest
+from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.ledger import read_record
-from ingestion.bitcoin.networks import NETWORKS
+from ingestion.bitcoin.networks import NETWORKS, check_network
 from ingestion.bitcoin.node import reader
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
@@ -35,14 +36,14 @@ def chain() -> Chain:
 def by_files(tmp_path, chain) -> dict[str, pl.DataFrame]:
     folder(tmp_path / "all", chain)
     lake = Lake(tmp_path / "by_files")
-    ingest.from_files(lake, tmp_path / "all", "regtest", CONFIRMATIONS)
+    ingest.from_files(lake, FileChain(tmp_path / "all", NETWORKS["regtest"]), CONFIRMATIONS)
     return held(lake)
 
 
 def test_history_from_files_and_the_rest_from_a_node(tmp_path, chain, by_files):
     lake = Lake(tmp_path / "lake")
     folder(tmp_path / "some", Chain(chain.blocks[:101]))
-    assert ingest.from_files(lake, tmp_path / "some", "regtest", CONFIRMATIONS).blocks == 101
+    assert ingest.from_files(lake, FileChain(tmp_path / "some", NETWORKS["regtest"]), CONFIRMATIONS).blocks == 101
     core = Core(chain)
     result = ingest.from_node(lake, by_rpc(core), CONFIRMATIONS)
     core.close()
@@ -75,7 +76,7 @@ def test_a_node_that_dies_is_read_on_behind_the_last_batch(tmp_path, chain, monk
         assert core.asked.count("getblock()") == 150 - held_then
     folder(tmp_path / "node", chain)
     expected = Lake(tmp_path / "expected")
-    ingest.from_files(expected, tmp_path / "node", "regtest", confirmations)
+    ingest.from_files(expected, FileChain(tmp_path / "node", NETWORKS["regtest"]), confirmations)
     assert same(held(lake), held(expected))
 
 
@@ -85,13 +86,13 @@ def test_a_node_that_reorganised_since_the_files_were_read(tmp_path, chain):
     know(other)
     lake = Lake(tmp_path / "lake")
     folder(tmp_path / "before", chain)
-    ingest.from_files(lake, tmp_path / "before", "regtest", CONFIRMATIONS)
+    ingest.from_files(lake, FileChain(tmp_path / "before", NETWORKS["regtest"]), CONFIRMATIONS)
     core = Core(other)
     ingest.from_node(lake, by_rpc(core), CONFIRMATIONS)
     core.close()
     folder(tmp_path / "after", other)
     expected = Lake(tmp_path / "expected")
-    ingest.from_files(expected, tmp_path / "after", "regtest", CONFIRMATIONS)
+    ingest.from_files(expected, FileChain(tmp_path / "after", NETWORKS["regtest"]), CONFIRMATIONS)
     assert same(held(lake), held(expected))
 
 
@@ -101,7 +102,7 @@ def test_a_snapshot_and_the_files_from_there_on(tmp_path, chain, by_files):
     (tmp_path / "utxo.dat").write_bytes(written(start.tip.hash, start.unspent))
     node = folder(tmp_path / "node", chain)
     ingest.from_snapshot(lake, tmp_path / "utxo.dat", node)
-    ingest.from_files(lake, tmp_path / "node", "regtest", CONFIRMATIONS)
+    ingest.from_files(lake, FileChain(tmp_path / "node", NETWORKS["regtest"]), CONFIRMATIONS)
 
     def remaining(tables: dict[str, pl.DataFrame]) -> dict:
         created = tables["coin_created"].group_by("birth_date", "kind").agg(pl.sum("amount_sats", "coins"))
@@ -124,6 +125,6 @@ def test_a_snapshot_that_is_not_there(tmp_path, chain):
         ingest.from_snapshot(Lake(tmp_path / "lake"), tmp_path / "utxo.dat", node)
 
 
-def test_an_unknown_network_is_named(tmp_path):
+def test_an_unknown_network_is_named():
     with pytest.raises(UsageError, match="choose one of main, signet, testnet4, regtest"):
-        ingest.from_files(Lake(tmp_path), tmp_path, "testnet3", CONFIRMATIONS)
+        check_network("testnet3")
