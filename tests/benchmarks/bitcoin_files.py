@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
 
 from engine import Engine
 
+from ingestion.bitcoin.files import reader
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.sample.node_files import write_files
 from ingestion.sample.regtest import REGTEST, Chain, Coin, Input, Output, Transaction, genesis, solve
@@ -100,8 +101,8 @@ def validate(folder: Path) -> tuple[Engine, int]:
 
 def matrix(folder: Path, workers: int) -> int:
     """Coins in the matrix of all the folder's blocks, summed by day."""
-    reader = FileChain(folder, REGTEST)
-    batches = reader.read(reader, None, reader.tip_height, bodies=False, workers=workers)
+    chain = FileChain(folder, REGTEST)
+    batches = reader.read(chain, None, chain.tip_height, bodies=False, workers=workers)
     return sum(batch.coin_flow["coins"].sum() for batch in batches)
 
 

@@ -32,7 +32,7 @@ Sums = tuple[dict[tuple[int, bool], tuple[int, int]], list[int]]
 
 def typed(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """As `reader.read` does, one birth day per height."""
-    return reader.folded(RPC_BLOCK.decode(content).result, DAYS)
+    return reader.block_rows(RPC_BLOCK.decode(content).result, DAYS)
 
 
 def sums(cells: np.ndarray, totals: np.ndarray) -> Sums:
