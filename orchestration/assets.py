@@ -126,7 +126,7 @@ def publishing(models: AssetsDefinition) -> AssetsDefinition:
     def published(home: ResourceParam[Home], settings: ResourceParam[Settings]) -> MaterializeResult:
         """The marts as a DuckDB file and as Parquet, swapped in as a whole."""
         with home.lock():
-            folder = publish.publish(home, last_readings(home.lake), now(), settings.keep_builds)
+            folder = publish.publish(home, last_readings(home.lake), now(), settings.publish.keep_builds)
         return MaterializeResult(metadata={"folder": str(folder)})
 
     return published

@@ -2,15 +2,15 @@
 
 from dagster import Definitions
 
-from orchestration import dbt, pipeline
+from orchestration import dbt, environment, pipeline
 from orchestration.assets import publishing, raw_tables
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, Live
 from orchestration.schedules import after_us_close, refresh
 from orchestration.settings import Settings
 
-settings = Settings.read()
-home = Home(settings.home)
+home = Home(environment.home_root())
+settings = Settings.read(home.root)
 warehouse_models = dbt.models(home)
 
 definitions = Definitions(
@@ -20,7 +20,7 @@ definitions = Definitions(
     resources={
         "home": home,
         "settings": settings,
-        "mode": Live(settings.contact) if settings.mode == "live" else Held(),
+        "mode": Live(settings.publishers.contact) if settings.publishers.mode == "live" else Held(),
         "on_source_done": pipeline.no_op,
         "on_node_done": dbt.no_op,
     },

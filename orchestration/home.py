@@ -1,23 +1,24 @@
 """The folders of one warehouse, and what is written into them."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.settings import environment, export
+from orchestration.environment import export, with_variables
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
 
 DBT_PROJECT = Path(__file__).parent.parent / "dbt_project"
-LOCK_SECONDS = 5
+LOG = logging.getLogger("flowhouse")
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Home:
     Attributes:
         root: the home folder.
         as_of: UTC without zone, or None for the current build.
+        lock_wait_seconds: how long to wait for another process that holds one of the home's locks.
     """
 
     root: Path
     as_of: datetime | None = None
+    lock_wait_seconds: float = 600
 
     def __post_init__(self) -> None:
         # dbt takes a relative path for one below its project.
@@ -94,18 +97,48 @@ class Home:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Open the home for writing: hold its lock, which the same process may take again, and upgrade a former lake.
+        """Open the home's lake for writing, for seconds: hold its lock, and upgrade a former lake.
+
+        The same process may take each of a home's locks again.
 
         Raises:
-            Timeout: another process writes to the home.
+            Timeout: another process wrote to the home all the time.
         """
         from ingestion.lake.upgrade import upgrade
 
-        folder = self.root / "build"
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock", timeout=LOCK_SECONDS, is_singleton=True):
+        with self._lock("lock", "Another flowhouse is writing to this home"):
             self.lake.remove_dropped()
             upgrade(self.lake)
+            yield
+
+    def build_lock(self) -> AbstractContextManager[None]:
+        """Hold what one build at a time may write: its working files, and what is published.
+
+        Raises:
+            Timeout: another process built all the time.
+        """
+        return self._lock(f"{self.name}.lock", "Another flowhouse is building this home")
+
+    def chain_lock(self, source: str, network: str) -> AbstractContextManager[None]:
+        """Hold a chain's ledger, for as long as reading it takes.
+
+        Raises:
+            Timeout: another process read it all the time.
+        """
+        return self._lock(f"{source}-{network}.lock", f"Another flowhouse is reading {source} {network}")
+
+    @contextmanager
+    def _lock(self, name: str, holder: str) -> Iterator[None]:
+        folder = self.root / "build"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / name, is_singleton=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            LOG.warning("%s: waiting up to %.0f s.", holder, self.lock_wait_seconds)
+            lock.acquire(timeout=self.lock_wait_seconds)
+        with lock:
+            lock.release()
             yield
 
     def configure_dbt(self) -> None:
@@ -119,7 +152,7 @@ class Home:
         state.mkdir(parents=True, exist_ok=True)
         (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
         own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
-        return environment(own)
+        return with_variables(own)
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""

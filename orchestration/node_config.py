@@ -77,7 +77,7 @@ def node(location: RpcNode | RestNode, settings: Settings) -> Node:
     network = NETWORKS[location.network]
     if isinstance(location, RestNode):
         return Rest(location.url, network)
-    return Rpc(location.url, network, location.cookie, settings.rpc_user, settings.rpc_password)
+    return Rpc(location.url, network, location.cookie, settings.rpc_user, settings.rpc_password.get_secret_value())
 
 
 def headers(running: Node) -> NodeChain:

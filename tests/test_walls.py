@@ -16,7 +16,7 @@ WRITERS = (
     "orchestration/home.py",
     "orchestration/publishing/",
 )
-ENVIRONMENT = "orchestration/settings.py"
+ENVIRONMENT = "orchestration/environment.py"
 WRITES = {
     *("mkdir", "write_bytes", "write_text", "write_parquet", "sink_parquet", "write_csv", "touch"),
     *("unlink", "rmdir", "rmtree", "symlink_to", "hardlink_to", "copyfile", "copytree"),
@@ -44,7 +44,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", [path for path in CODE if name(path) != ENVIRONMENT], ids=name)
-def test_only_the_settings_read_the_environment(path):
+def test_only_one_module_reads_the_environment(path):
     assert not {"environ", "getenv"} & set(attributes(path))
 
 

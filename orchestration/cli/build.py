@@ -12,7 +12,6 @@ from orchestration.cli.output import print_table
 from orchestration.cli.progress import build_progress, say_failures, say_if_leaving_sample
 from orchestration.cli.status import say_findings
 from orchestration.home import Home, now
-from orchestration.settings import Settings
 
 
 @click.command()
@@ -33,13 +32,15 @@ def build(
     """
     from orchestration.build import build as run
     from orchestration.publishing import sql_engine
+    from orchestration.settings import Settings
 
     if as_of and as_of > now():
         raise UsageError(f"--as-of {as_of.isoformat()}Z is in the future: give a time in the past.")
-    home, mode = open_home(root, as_of), ingest_mode(sample, replay, live)
+    home = open_home(root, as_of)
+    mode = ingest_mode(home, sample, replay, live)
     say_if_leaving_sample(home, mode)
     with build_progress(quiet) as (on_source_done, on_node_done):
-        outcome = run(home, mode, Settings.read(), on_source_done, on_node_done)
+        outcome = run(home, mode, Settings.read(home.root), on_source_done, on_node_done)
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
     _say_headlines(home)

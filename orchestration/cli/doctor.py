@@ -9,7 +9,6 @@ import click
 from orchestration.cli.exit_codes import DONE, FAILED
 from orchestration.cli.options import home_option, node_options, open_home
 from orchestration.home import now
-from orchestration.settings import Settings
 
 
 @click.command()
@@ -36,8 +35,10 @@ def doctor(
     """
     from orchestration.health import doctor
     from orchestration.node_config import node_location
+    from orchestration.settings import Settings
 
-    home, settings = open_home(root), Settings.read()
+    home = open_home(root)
+    settings = Settings.read(home.root)
     checks = [doctor.machine(home)]
     if datadir or rpc or rest:
         checks.append(doctor.node(home, node_location(network, datadir, rpc, rest, cookie), settings))

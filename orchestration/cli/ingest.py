@@ -88,7 +88,7 @@ def holder_series(
     if definition and not file:
         raise UsageError("A definition goes with a file: give --file F and --name N too.")
     upload = _user_upload(SOURCE, file, name, lambda name: name, note(definition))
-    _update(SOURCE, open_home(root), ingest_mode(sample, replay, live, upload))
+    _update(SOURCE, open_home(root), ingest_mode(open_home(root), sample, replay, live, upload))
 
 
 @ingest.command()
@@ -117,7 +117,7 @@ def prices(
     if not re.fullmatch(ASSET, asset):
         raise UsageError(f"'{asset}' is not an asset: write it in capitals, such as BTC or ETH.")
     upload = _user_upload(SOURCE, file, name, lambda name: resource(name, asset))
-    _update(SOURCE, open_home(root), ingest_mode(sample, replay, live, upload))
+    _update(SOURCE, open_home(root), ingest_mode(open_home(root), sample, replay, live, upload))
 
 
 def _publisher(name: str) -> click.Command:
@@ -127,7 +127,7 @@ def _publisher(name: str) -> click.Command:
     @mode_options
     @home_option
     def command(sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
-        _update(registry.source(name), open_home(root), ingest_mode(sample, replay, live))
+        _update(registry.source(name), open_home(root), ingest_mode(open_home(root), sample, replay, live))
 
     return command
 

@@ -11,7 +11,6 @@ from orchestration import seeds
 from orchestration.cli.options import home_option, node_options, open_home
 from orchestration.cli.progress import chain_progress, say_failures, say_leaving_sample
 from orchestration.home import Home
-from orchestration.settings import Settings
 
 
 @click.command()
@@ -42,7 +41,10 @@ def bitcoin(
     from orchestration.node_config import NodeFiles, folder, headers, node, node_location
 
     location = node_location(network, datadir, rpc, rest, cookie)
-    home, settings = open_home(root), Settings.read()
+    from orchestration.settings import Settings
+
+    home = open_home(root)
+    settings = Settings.read(home.root)
     with home.lock(), chain_progress(quiet) as progress:
         # The node is opened before the sample goes: where there is none, nothing changes.
         if isinstance(location, NodeFiles):
@@ -100,10 +102,13 @@ def evm(
 
     if day and (from_block or to_block is not None):
         raise UsageError("A day has its own blocks: give --day, or --from-block and --to-block.")
-    home, settings = open_home(root), Settings.read()
-    if not (rpc or settings.evm_rpc_url):
+    from orchestration.settings import Settings
+
+    home = open_home(root)
+    settings = Settings.read(home.root)
+    if not (rpc or settings.evm_rpc_url.get_secret_value()):
         raise UsageError("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
-    node = Node(Provider(rpc or settings.evm_rpc_url))
+    node = Node(Provider(rpc or settings.evm_rpc_url.get_secret_value()))
     watch_list = seeds.load_watch_list(node.chain_id(), network, only)
     blocks = BlockRange(from_block, to_block, day.date() if day else None)
     with home.lock(), chain_progress(quiet, "events") as progress:

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import click
 
 from ingestion.errors import UsageError
+from orchestration import environment
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
-from orchestration.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,18 +65,22 @@ def node_options(command: Command) -> Command:
 
 def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
     """The home of the option, or else of the settings."""
-    return Home(root or Settings.read().home, as_of)
+    return Home(root or environment.home_root(), as_of)
 
 
-def ingest_mode(sample: bool, replay: Path | None, live: bool, upload: UserUpload | None = None) -> IngestMode:
+def ingest_mode(
+    home: Home, sample: bool, replay: Path | None, live: bool, upload: UserUpload | None = None
+) -> IngestMode:
     """The ingest mode that the options ask for; `Held` without any.
 
     Raises:
         UsageError: more than one was given.
     """
+    from orchestration.settings import Settings  # pydantic takes 0.2 s of CPU to import
+
     modes: list[IngestMode] = [Sample()] if sample else []
     modes += [Replay(replay)] if replay is not None else []
-    modes += [Live(Settings.read().contact)] if live else []
+    modes += [Live(Settings.read(home.root).publishers.contact)] if live else []
     modes += [upload] if upload is not None else []
     if len(modes) > 1:
         raise UsageError("--sample, --replay, --live and --file exclude each other: give one of them.")

@@ -55,7 +55,7 @@ def machine(home: Home) -> Iterator[HealthCheck]:
 
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
     """Fetch the newest page of each publisher's resources and say what it has; nothing is stored."""
-    http = Http(settings.contact)
+    http = Http(settings.publishers.contact)
     for source in registry.publishers():
         for resource in source.resources:
             name = f"{source.name}/{resource}"
@@ -90,13 +90,13 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
     from ingestion.evm.node import FINALIZED, LATEST, Node, require_header
     from ingestion.evm.provider import Provider
 
-    if not settings.evm_rpc_url:
+    if not settings.evm_rpc_url.get_secret_value():
         yield HealthCheck(
             False, "no provider of an account chain is configured: set FLOWHOUSE_EVM_RPC_URL to its address."
         )
         return
     try:
-        with closing(Provider(settings.evm_rpc_url)) as provider:
+        with closing(Provider(settings.evm_rpc_url.get_secret_value())) as provider:
             node = Node(provider)
             watch_list = seeds.load_watch_list(node.chain_id())
             newest, final = (require_header(node.header(which), node, which) for which in (LATEST, FINALIZED))

@@ -24,8 +24,7 @@ def test_builds_of_different_times_work_in_different_folders(tmp_path):
     assert Home(tmp_path).build != Home(tmp_path, datetime(2025, 11, 20)).build
 
 
-def test_a_home_is_locked_against_others_and_open_to_its_own_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
+def test_a_home_is_locked_against_others_and_open_to_its_own_process(tmp_path):
     home = Home(tmp_path)
     with home.lock(), home.lock(), pytest.raises(Timeout), FileLock(tmp_path / "build" / "lock", timeout=0.1):
         pass

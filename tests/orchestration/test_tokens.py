@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -45,7 +46,7 @@ def test_a_chain_is_read_and_read_on(flowhouse, node, tmp_path):
 def test_the_address_may_stand_in_the_environment_and_its_key_is_never_shown(flowhouse, node, tmp_path, monkeypatch):
     assert "set FLOWHOUSE_EVM_RPC_URL" in flowhouse("ingest", "evm", "--home", tmp_path).output
     monkeypatch.setenv("FLOWHOUSE_EVM_RPC_URL", node.url)
-    assert KEY not in repr(Settings.read())
+    assert KEY not in repr(Settings.read(Path("/nowhere")))
     result = flowhouse("ingest", "evm", "--home", tmp_path)
     assert result.exit_code == 0
     other = flowhouse("ingest", "evm", "--network", "ethereum", "--home", tmp_path)

@@ -1,0 +1,28 @@
+"""The process's environment: the only module that reads or sets it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+DEFAULT_HOME = "data"
+PREFIX = "FLOWHOUSE_"
+
+
+def home_root() -> Path:
+    """The home folder: FLOWHOUSE_HOME, or `./data`; the rest of the settings lies in it."""
+    return Path(os.environ.get(f"{PREFIX}HOME") or DEFAULT_HOME)
+
+
+def variables() -> Mapping[str, str]:
+    """The environment, as it is now."""
+    return os.environ
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Set variables for libraries in this process that read the environment, as dbt does."""
+    os.environ.update(variables)
+
+
+def with_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with these variables, for another process."""
+    return os.environ | variables
