@@ -83,6 +83,17 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
         listeners.on_source_done(result)
     if not request.derives:
         return
+    publish_changes(home, request, settings, listeners, outcome)
+
+
+def publish_changes(
+    home: Home, request: Request, settings: "Settings", listeners: Listeners, outcome: Outcome
+) -> None:
+    """Build and publish what depends on the raw tables that changed since the last build.
+
+    Raises:
+        BuildFailed: as `run` says.
+    """
     with home.build_lock():
         try:
             _derive_and_publish(home, request, settings, listeners, outcome)
