@@ -19,10 +19,9 @@ from dagster import (
 from ingestion import calendar, registry
 from ingestion.bitcoin import ledger as coins
 from ingestion.evm import ledger as events
-from ingestion.refresh import last_readings
 from ingestion.source import Source
 from ingestion.sources import holder_series
-from orchestration import pipeline
+from orchestration import inputs, pipeline
 from orchestration.home import Home, now
 from orchestration.ingest_mode import IngestMode
 from orchestration.pipeline import OnSourceDone
@@ -126,7 +125,7 @@ def publishing(models: AssetsDefinition) -> AssetsDefinition:
     def published(home: ResourceParam[Home], settings: ResourceParam[Settings]) -> MaterializeResult:
         """The marts as a DuckDB file and as Parquet, swapped in as a whole."""
         with home.lock():
-            folder = publish.publish(home, last_readings(home.lake), now(), settings.publish.keep_builds)
+            folder = publish.publish(home, inputs.of_lake(home), now(), settings.publish)
         return MaterializeResult(metadata={"folder": str(folder)})
 
     return published

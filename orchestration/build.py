@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.refresh import RefreshResult
-from orchestration import pipeline
+from orchestration import inputs, pipeline
 from orchestration.errors import BuildFailed
 from orchestration.home import Home
 from orchestration.ingest_mode import IngestMode
 from orchestration.pipeline import OnSourceDone
 from orchestration.publishing import published
-from orchestration.publishing.fingerprint import is_current
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def build(
     with home.lock():
         results = tuple(pipeline.update_all(home, mode, on_source_done))
         home.write_control()
-        if is_current(home):
+        if published.is_current(home, inputs.of_lake(home).fingerprint):
             return Outcome(published.warehouse(home).parent, False, results)
         # Importing Dagster and dbt takes 6 s of CPU, which a build with nothing new avoids.
         from orchestration.assets import publishing

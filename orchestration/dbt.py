@@ -17,9 +17,10 @@ from dbt_common.events.base_types import EventMsg
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from orchestration import inputs
 from orchestration.errors import BuildFailed
 from orchestration.home import DBT_PROJECT, Home
-from orchestration.publishing.fingerprint import is_current
+from orchestration.publishing import published
 
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult", "LogUnitTestResult")
 QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")
@@ -87,7 +88,7 @@ def models(home: Home) -> AssetsDefinition:
         content = json.loads(manifest.read_bytes())
         translator = DagsterDbtTranslator()
         params = get_updated_cli_invocation_params_for_context(context, content, translator)
-        if is_current(home):
+        if published.is_current(home, inputs.of_lake(home).fingerprint):
             context.log.info("Nothing new: the published build has the same inputs.")
             return
         with home.lock():

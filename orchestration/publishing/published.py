@@ -1,4 +1,6 @@
-"""The published folders of a home: the pointer to the newest, its manifest, and when old ones are removed.
+"""The published folders of a home: the pointer to the newest, its manifest, and how a folder takes its place.
+
+What is published never changes in place: a file may have one name in many folders.
 
 published/<build id>/      one build
 published/latest           a symbolic link to the newest, or latest.txt where the system has no links
@@ -35,6 +37,12 @@ def manifest(home: Home) -> dict | None:
     return json.loads((folder / MANIFEST).read_text()) if folder else None
 
 
+def is_current(home: Home, fingerprint: str) -> bool:
+    """Whether the last published folder was made from inputs with this fingerprint."""
+    content = manifest(home)
+    return content is not None and content["fingerprint"] == fingerprint
+
+
 def warehouse(home: Home) -> Path:
     """The published database.
 
@@ -60,6 +68,15 @@ def point_latest(published: Path, build_id: str) -> None:
     else:
         os.replace(part, link)
         pointer.unlink(missing_ok=True)
+
+
+def link(file: Path, name: Path) -> None:
+    """Give a file another name by a hard link, which takes no more disk; a copy where the system has no links."""
+    name.unlink(missing_ok=True)
+    try:
+        os.link(file, name)
+    except OSError:
+        shutil.copyfile(file, name)
 
 
 def replace_folder(part: Path, folder: Path) -> Path:
