@@ -86,9 +86,7 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
     publish_changes(home, request, settings, listeners, outcome)
 
 
-def publish_changes(
-    home: Home, request: Request, settings: "Settings", listeners: Listeners, outcome: Outcome
-) -> None:
+def publish_changes(home: Home, request: Request, settings: "Settings", listeners: Listeners, outcome: Outcome) -> None:
     """Build and publish what depends on the raw tables that changed since the last build.
 
     Raises:

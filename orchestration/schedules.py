@@ -9,7 +9,6 @@ from dagster import (
     DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
-    JobDefinition,
     OpExecutionContext,
     ResourceParam,
     RunRequest,
