@@ -74,7 +74,7 @@ def update_all(home: Home, mode: IngestMode, on_source_done: OnSourceDone) -> It
 def update_chain(home: Home, mode: IngestMode) -> None:
     """Put the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
     _fit_lake(home, mode)
-    coins.collect_garbage(home.lake)
+    coins.create_tables(home.lake)
     if isinstance(mode, Sample):
         load.read_coin_chain(home.lake)
 
@@ -82,7 +82,7 @@ def update_chain(home: Home, mode: IngestMode) -> None:
 def update_tokens(home: Home, mode: IngestMode) -> None:
     """Put the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
     _fit_lake(home, mode)
-    events.collect_garbage(home.lake)
+    events.create_tables(home.lake)
     if isinstance(mode, Sample):
         load.read_event_chain(home.lake)
 

@@ -61,18 +61,17 @@ def networks(lake: Lake) -> list[str]:
     return [name.removesuffix(".json") for name in lake.records(SOURCE)]
 
 
-def collect_garbage(lake: Lake) -> None:
-    """Create missing tables, and remove what an interrupted run left behind; under the home's lock."""
+def create_tables(lake: Lake) -> None:
+    """Create missing tables; under the home's lock."""
     lake.create(SOURCE, TABLES)
-    parts.collect_garbage(lake, SOURCE, TABLES)
 
 
 class EventLedger(parts.Ledger[EventRecord]):
     """One network's rows in a lake."""
 
     def __init__(self, lake: Lake, network: str):
-        """Open for writing, under the home's lock: what an interrupted run left behind is removed."""
-        collect_garbage(lake)
+        """Open for writing, under the chain's lock: what an interrupted run left behind is removed."""
+        create_tables(lake)
         super().__init__(lake, SOURCE, network, TABLES, read_record(lake, network))
         self._network = network
 

@@ -200,7 +200,7 @@ def test_whichever_asset_runs_first_marks_the_home_and_leaves_the_sample(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("at", "step"), [(shutil, "rmtree"), (pipeline, "refresh"), (coins, "collect_garbage"), (Archive, "copy_from")]
+    ("at", "step"), [(shutil, "rmtree"), (pipeline, "refresh"), (coins, "create_tables"), (Archive, "copy_from")]
 )
 def test_a_leaving_that_was_killed_leaves_nothing_of_the_sample(sample, real, replay, monkeypatch, at, step):
     with monkeypatch.context() as patch:

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ingestion.lake.parts import Ledger, Record, collect_garbage, read, read_record
+from ingestion.lake.parts import Ledger, Record, check_key, counted_parts, key_of, read, read_record
 from ingestion.lake.tables import Lake
 
 SCHEMA = {"n": pl.Int64}
@@ -14,7 +14,6 @@ def rows(*numbers: int) -> pl.DataFrame:
 
 
 def opened(lake: Lake, key: str = "one", former_key: str | None = None) -> Ledger[Record]:
-    collect_garbage(lake, "made", {"cells": SCHEMA})
     record = read_record(lake, "made", key, Record) or Record()
     return Ledger(lake, "made", key, {"cells": SCHEMA}, record, former_key)
 
@@ -60,21 +59,21 @@ def test_no_part_that_counts_is_written_again_under_its_name(lake):
 
 def test_parts_of_one_suffix_are_replaced_and_the_others_stay(lake):
     ledger = opened(lake)
-    for suffix, number in (("-a", 1), ("-a", 2), ("-b", 3)):
+    for suffix, number in (("-2024-01", 1), ("-2024-01", 2), ("-2024-02", 3)):
         ledger.write("cells", suffix, rows(number))
-    ledger.replace("cells", "-a", rows(4))
+    ledger.replace("cells", "-2024-01", rows(4))
     ledger.commit()
-    assert ledger.read("cells", "-a")["n"].to_list() == [4]
+    assert ledger.read("cells", "-2024-01")["n"].to_list() == [4]
     assert counted(lake) == on_disk(lake) == [3, 4]
 
 
 def test_rows_join_a_part_that_has_room(lake):
     ledger = opened(lake)
     for numbers in ((1, 2), (3,), (4,), (5, 6)):
-        ledger.merge("cells", "-a", rows(*numbers), arrange=lambda each: each.sort("n"), max_rows=3)
+        ledger.merge("cells", "-2024-01", rows(*numbers), arrange=lambda each: each.sort("n"), max_rows=3)
     ledger.commit()
     assert counted(lake) == [1, 2, 3, 4, 5, 6]
-    assert sorted(lake.height("made", "cells", part) for part in ledger.names("cells", "-a")) == [3, 3]
+    assert sorted(lake.height("made", "cells", part) for part in ledger.names("cells", "-2024-01")) == [3, 3]
 
 
 def test_keys_of_one_source_do_not_touch_each_other(lake):
@@ -91,11 +90,11 @@ def test_keys_of_one_source_do_not_touch_each_other(lake):
 
 def test_parts_of_a_former_key_are_known_by_their_suffix(lake):
     former = opened(lake, "one")
-    former.write("cells", "-a", rows(1))
+    former.write("cells", "-2024-01", rows(1))
     former.commit()
     lake.rename_record("made", "one.json", "new-one.json")
     ledger = opened(lake, "new-one", former_key="one")
-    ledger.replace("cells", "-a", rows(2))
+    ledger.replace("cells", "-2024-01", rows(2))
     ledger.commit()
     assert counted(lake, "new-one") == on_disk(lake) == [2]
 
