@@ -20,6 +20,7 @@ from ingestion.transport.publisher import Http
 from orchestration import seeds
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+from orchestration.leave_sample import leave_sample
 
 OnSourceDone = Callable[[RefreshResult], None]
 """Called with how each source went."""
@@ -33,20 +34,18 @@ def leaves_sample(home: Home, mode: IngestMode) -> bool:
     """Whether the mode makes this home leave the bundled sample behind.
 
     Raises:
-        UsageError: the sample is asked for in a home that holds real data, or the folder to replay is not there.
+        UsageError: the sample is asked for in a home that holds real data or is reading a chain, or the folder to
+            replay is not there.
     """
+    if isinstance(mode, Sample) and (chains := home.chains_being_read()):
+        raise UsageError(
+            f"{chains[0]} is being read into {home.root}: give the sample a home of its own with --home DIR."
+        )
     if isinstance(mode, Sample) and not home.is_sample and _holds_data(home.lake):
         raise UsageError(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
     if isinstance(mode, Replay) and not mode.folder.is_dir():
         raise UsageError(f"{mode.folder} is not a folder: name an archive folder (source/resource/stamp.ext).")
     return not isinstance(mode, Sample | Held) and home.is_sample
-
-
-def leave_sample(home: Home) -> None:
-    """Drop a lake that is the sample's, and read what the archive holds beside the sample."""
-    home.lake.drop()
-    for source in registry.sources():
-        refresh(source, home.archive, home.lake, "held", now())
 
 
 def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:

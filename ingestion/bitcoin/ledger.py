@@ -150,7 +150,7 @@ class CoinLedger(parts.Ledger[CoinRecord]):
         self._commit_with(pending)
         spends = 0
         for batch in batches:
-            spends += batch.blocks_daily["spends"].sum()
+            spends += sum(batch.blocks_daily["spends"])
             frames = {table: getattr(batch, table) for table in TABLES}
             if batch.is_finalized:
                 self._finalize(frames, batch.last_height, batch.last_hash)

@@ -18,7 +18,7 @@ from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
 from ingestion.transport.errors import NodeRefused
 
-# Rows are stored when there are so many, after so many answers, or after so long, for an interrupted run loses the rest.
+# Rows are stored when there are so many, after so many answers, or after so long: an interrupted run loses the rest.
 BATCH_ROWS, BATCH_ANSWERS, BATCH_SECONDS = 100_000, 200, 10
 REORGANISATIONS = 5
 
@@ -125,8 +125,8 @@ def _first_blocks(
         first = watch_list.emitters[address].first_block
         if first is not None and first > head.number:
             failures.append(
-                f"{name} begins at block {first:,}, and the chain of {node.shown} ends at block {head.number:,}: let the"
-                f" node catch up, or ask one of {watch_list.network}."
+                f"{name} begins at block {first:,}, and the chain of {node.shown} ends at block {head.number:,}: let"
+                f" the node catch up, or ask one of {watch_list.network}."
             )
             continue
         if not has_code:

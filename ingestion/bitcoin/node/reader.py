@@ -15,8 +15,8 @@ from ingestion.bitcoin.node.messages import Block, Transaction, sats
 from ingestion.bitcoin.rows import Batch
 from ingestion.threads import in_order
 
-# A batch is a day of blocks, about a minute of the node's time. One that takes longer than BATCH_SECONDS is cut there, so
-# that an interrupted run has lost no more, but never among the newest blocks, which a reorg may still replace.
+# A batch is a day of blocks, about a minute of the node's time. One that takes longer than BATCH_SECONDS is cut there,
+# so that an interrupted run has lost no more; but never among the newest blocks, which a reorg may still replace.
 BATCH_BLOCKS = 144
 BATCH_SECONDS = 10
 UNCUT_BLOCKS = 12
