@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ingestion.bitcoin import ledger as coins
-from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError, UsageError
 from ingestion.evm import ledger as events
@@ -30,6 +29,7 @@ from orchestration.home import Home, now
 from orchestration.leave_sample import leave_sample
 
 if TYPE_CHECKING:
+    from ingestion.bitcoin.files.chain import FileChain
     from ingestion.bitcoin.node.client import Node
     from orchestration.node_config import NodeFiles
     from orchestration.settings import BitcoinNode, EvmProvider, Settings
@@ -232,7 +232,7 @@ def _read_bitcoin(home: Home, settings: Settings, chain: BitcoinChain, tally: Ta
             tally.failures.append(str(error))
     if node is None:
         assert files is not None
-        _read_files(home, chain, files, tally, progress)
+        _read_files(home, chain, node_config.folder(files), tally, progress)
         return
     with closing(node):
         if files is not None and _misses_many(home, chain, node):
@@ -252,25 +252,25 @@ def _misses_many(home: Home, chain: BitcoinChain, node: Node) -> bool:
 def _read_files_first(
     home: Home, chain: BitcoinChain, files: NodeFiles, tally: Tally, progress: Progress | None
 ) -> None:
-    """Read a node's files before the node is asked, who has the rest where they cannot be read.
+    """Read a node's files before the node is asked, which has the rest where they cannot be read or are old.
 
     Raises:
         IngestionError, OSError: they cannot be read, and the node would have to be asked for all of the history.
     """
+    height = _held_height(home, chain)
     try:
-        _read_files(home, chain, files, tally, progress)
-    except NodeBehind:
-        pass  # a copy that is older than the lake
+        folder = node_config.folder(files)
+        if height is None or folder.tip_height > height:
+            _read_files(home, chain, folder, tally, progress)
     except (IngestionError, OSError) as error:
         if _held_height(home, chain) is None:
             raise
         tally.failures.append(_sentence(error))
 
 
-def _read_files(home: Home, chain: BitcoinChain, files: NodeFiles, tally: Tally, progress: Progress | None) -> None:
+def _read_files(home: Home, chain: BitcoinChain, folder: FileChain, tally: Tally, progress: Progress | None) -> None:
     from ingestion.bitcoin import ingest as utxo
 
-    folder = node_config.folder(files)
     _open_lake(home, chain)
     if snapshot := _snapshot(home, chain):
         utxo.from_snapshot(home.lake, snapshot, folder)

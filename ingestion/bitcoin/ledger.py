@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import polars as pl
 
+from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.networks import Network
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import ChainMismatch
@@ -80,12 +81,24 @@ def create_tables(lake: Lake) -> None:
 
 
 def check_chain(record: CoinRecord, network: str, hash_at: Callable[[int], str | None]) -> None:
-    """Raise ChainMismatch where a node's chain leaves the lake's below what is finalized.
+    """Check that a node's chain has what the lake has finalized.
 
     Args:
         hash_at: the node's block hash at a height, None above its tip.
+
+    Raises:
+        NodeBehind: it ends before.
+        ChainMismatch: it leaves the lake's chain before.
     """
-    if record.finalized_height is not None and hash_at(record.finalized_height) != record.finalized_hash:
+    if record.finalized_height is None:
+        return
+    found = hash_at(record.finalized_height)
+    if found is None:
+        raise NodeBehind(
+            f"the node's {network} chain ends before height {record.finalized_height}, which the home holds as final:"
+            " let the node catch up."
+        )
+    if found != record.finalized_hash:
         raise ChainMismatch(
             f"the node's {network} chain differs from the home's at height {record.finalized_height}, which is final:"
             " let the node catch up, or choose another --home for another chain."
@@ -110,7 +123,7 @@ class CoinLedger(parts.Ledger[CoinRecord]):
             hash_at: the node's block hash at a height, None above its tip.
 
         Raises:
-            ChainMismatch: the chains part below what is finalized.
+            ChainMismatch, NodeBehind: see `check_chain`.
         """
         if self.record.tip_height is None:
             return None

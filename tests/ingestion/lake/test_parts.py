@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from ingestion.lake.parts import Ledger, Record, check_key, counted_parts, key_of, read, read_record
+from ingestion.errors import UsageError
+from ingestion.lake.parts import Ledger, Record, counted_parts, key_of, read, read_record
 from ingestion.lake.tables import Lake
 
 SCHEMA = {"n": pl.Int64}
@@ -109,3 +110,56 @@ def test_a_record_with_the_rows_of_its_parts_is_read(lake):
 def test_a_field_that_records_no_longer_have_is_left_out(lake):
     lake.write_record("made", "one.json", '{"generation": 7, "parts": {}, "is_sample": false}')
     assert read_record(lake, "made", "one", Record) == Record(generation=7)
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        ("ethereum.3", "ethereum"),
+        ("ethereum-2024-05.3", "ethereum"),
+        ("ethereum-tail.3", "ethereum"),
+        ("ethereum-sepolia.3", "ethereum-sepolia"),
+        ("ethereum-sepolia-2024-05.12", "ethereum-sepolia"),
+        ("btc-main-unfolded.1", "btc-main"),
+    ],
+)
+def test_the_key_of_a_part_is_told_from_its_suffix(part, key):
+    assert key_of(part) == key
+
+
+@pytest.mark.parametrize("key", ["ethereum-tail", "x-2024-05", "../x", "a.b", "", "-a", "reading", "a/b"])
+def test_a_key_that_parts_could_not_be_told_by_is_refused(lake, key):
+    with pytest.raises(UsageError, match="cannot be the name of a chain"):
+        opened(lake, key)
+
+
+def test_what_another_key_is_writing_is_left_alone(lake):
+    """`one` is a beginning of `one-more`, whose first parts no record names yet."""
+    one, other = opened(lake, "one"), opened(lake, "one-more")
+    other.write("cells", "", rows(1))
+    other.write("cells", "-2024-01", rows(2))
+    one.write("cells", "", rows(3))
+    one.commit()
+    opened(lake, "one")
+    assert on_disk(lake) == [1, 2, 3]
+    other.commit()
+    assert counted(lake, "one-more") == [1, 2]
+
+
+def test_what_was_written_by_half_is_removed_by_the_next_writer_of_its_key(lake):
+    opened(lake).write("cells", "", rows(1))
+    halves = [lake.root / "made" / "cells" / f"{part}.part" for part in ("one-2024-01.9", "one-more.9")]
+    for half in halves:
+        half.write_bytes(b"PAR1")
+    opened(lake)
+    assert [half.exists() for half in halves] == [False, True]
+
+
+def test_the_parts_that_count_are_those_of_all_keys(lake):
+    for key in ("one", "one-more"):
+        ledger = opened(lake, key)
+        ledger.write("cells", "", rows(1))
+        ledger.commit()
+        ledger.replace("cells", "", rows(2))
+    lake.write_record("made", "one.reading.json", "{}")
+    assert counted_parts(lake, "made", "cells") == ["one-more.1", "one.1"]
