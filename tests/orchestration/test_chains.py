@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import anvil
 import polars as pl
 import pytest
 from flow_pages import FIRST, FUNDS, flows, put_page
@@ -22,6 +23,7 @@ from ingestion.bitcoin import ledger as coins
 from ingestion.errors import IngestionError, UsageError
 from ingestion.evm import ledger as events
 from ingestion.evm import provider as rpc
+from ingestion.evm.rows import ZERO_ADDRESS
 from ingestion.lake.parts import counted_parts
 from ingestion.refresh import RefreshResult
 from ingestion.sample import tokens as sample
@@ -377,3 +379,73 @@ def test_progress_in_a_log_is_a_line_in_a_while(monkeypatch):
         "bitcoin/regtest: 20% read, 20,000 coins spent, 3 minutes left",
         "bitcoin/regtest: 100% read, 100,000 coins spent, 0 minutes left",
     ]
+
+
+def test_anvils_new_blocks_come_with_the_next_reading(home):
+    if reason := anvil.missing():
+        pytest.skip(reason)
+    node = anvil.Anvil()
+    try:
+        for token in sample.WATCHED.tokens:
+            node.set_code(token.address, anvil.TOKEN)
+        for contract in sample.WATCHED.contracts:
+            node.set_code(contract.address, anvil.TELLER)
+        node.mine()
+        settings = provider(node.url)
+        assert read(home, settings).failures == ()
+        node.move(sample.BITCOIN.address, (ZERO_ADDRESS, sample.TRADERS[0], 7), (ZERO_ADDRESS, sample.TRADERS[1], 8))
+        node.mine()
+        result = read(home, settings)
+    finally:
+        node.close()
+    assert (result.captures, result.added, result.failures) == (1, 2, ())
+    assert sorted(rows(home, "evm", "transfers")["amount_units"]) == [7, 8]
+    assert "could not be reached" in read(home, settings).failures[0]
+
+
+@pytest.fixture
+def configure(monkeypatch):
+    """Let these be the settings of every home."""
+    return lambda settings: monkeypatch.setattr(Settings, "read", lambda *_: settings)
+
+
+def test_the_command_reads_what_is_configured(flowhouse, configure, home, core, served):
+    both = Settings(bitcoin=by_rpc(core).bitcoin, evm=provider(served.url).evm)
+    configure(both)
+    result = flowhouse("ingest", "bitcoin", "--home", home.root)
+    assert (result.exit_code, result.output) == (0, f"bitcoin regtest: {TIP + 1} blocks read, height {TIP}\n")
+    result = flowhouse("ingest", "evm", "--home", home.root)
+    assert (result.exit_code, "held up to block 251" in result.output) == (0, True)
+    assert flowhouse("ingest", "bitcoin", "--network", "regtest", "--home", home.root).exit_code == 0
+    for command in (("bitcoin", "--network", "main"), ("evm", "--network", "ethereum")):
+        other = flowhouse("ingest", *command, "--home", home.root)
+        assert other.exit_code == 2
+        assert "in flowhouse.toml" in other.output
+
+
+def test_of_several_configured_chains_one_that_is_down_fails_alone(flowhouse, configure, home, core):
+    nodes = {"signet": BitcoinNode(rest=DOWN), "regtest": BitcoinNode(rest=core.url, confirmations=6)}
+    configure(Settings(bitcoin=nodes))
+    result = flowhouse("ingest", "bitcoin", "--home", home.root)
+    assert result.exit_code == 3
+    assert f"bitcoin regtest: {TIP + 1} blocks read" in result.output
+    assert "failed: bitcoin/signet: " in result.output
+    assert flowhouse("ingest", "bitcoin", "--network", "signet", "--home", home.root).exit_code == 1
+
+
+def test_the_command_says_whom_it_waits_for_and_who_kept_it(flowhouse, configure, home, core, long_reading):
+    configure(Settings(lock_wait_seconds=0.2))
+    result = flowhouse("ingest", "bitcoin", "--network", "regtest", "--rest", core.url, "--home", home.root)
+    assert result.exit_code == 1
+    waiting, kept = result.output.splitlines()
+    assert waiting == "Another flowhouse is reading bitcoin regtest into this home: waiting up to 0 s."
+    assert kept.startswith("flowhouse: Another flowhouse is reading bitcoin regtest into this home and was not done")
+
+
+def test_a_token_of_a_longer_chain_is_named_and_the_exit_code_says_so(flowhouse, home, served):
+    served.provider.chain_id = 1
+    result = flowhouse("ingest", "evm", "--rpc", served.url, "--only", "WBTC", "--home", home.root)
+    assert result.exit_code == 3
+    assert "evm ethereum: 0 events read, nothing held" in result.output
+    assert "WBTC (0x2260fac5e5542a773aa44fbcfedf7c193bc2c599) begins at block" in result.output
+    assert "ends at block 251: let the node catch up, or ask one of ethereum." in result.output
