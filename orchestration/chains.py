@@ -56,6 +56,11 @@ class BitcoinChain:
     node: BitcoinNode
     must_begin: bool = False
 
+    @property
+    def name(self) -> str:
+        """What the chain is called, such as bitcoin/main."""
+        return f"{self.source}/{self.network}"
+
 
 @dataclass(frozen=True)
 class EvmChain:
@@ -65,6 +70,11 @@ class EvmChain:
     network: str
     provider: EvmProvider
     blocks: BlockRange = field(default_factory=BlockRange)
+
+    @property
+    def name(self) -> str:
+        """What the chain is called, such as evm/ethereum."""
+        return f"{self.source}/{self.network}"
 
 
 ChainConfig = BitcoinChain | EvmChain
@@ -82,11 +92,6 @@ class Tally:
         """Count blocks, and the coins or events in them."""
         self.blocks += blocks
         self.counted += counted
-
-
-def name(chain: ChainConfig) -> str:
-    """What a chain is called, such as bitcoin/main."""
-    return f"{chain.source}/{chain.network}"
 
 
 def configured(settings: Settings) -> list[ChainConfig]:
@@ -119,7 +124,7 @@ def read(home: Home, settings: Settings, chain: ChainConfig, progress: Progress 
             held.enter_context(home.chain_lock(chain.source, chain.network, is_patient=False))
         except HomeBusy as error:
             LOG.warning("%s", error)
-            return RefreshResult(name(chain), "live", now())
+            return RefreshResult(chain.name, "live", now())
         result, _ = _read(home, settings, chain, progress)
         _record(home, chain, result)
         return result
@@ -168,7 +173,7 @@ def log_progress(say: Callable[[str], object], chain: ChainConfig) -> Progress:
             return
         said = at
         left = (at - begun) / max(done, 1) * (total - done)
-        say(f"{name(chain)}: {done / max(total, 1):.0%} read, {count:,} {counted}, {left / 60:,.0f} minutes left")
+        say(f"{chain.name}: {done / max(total, 1):.0%} read, {count:,} {counted}, {left / 60:,.0f} minutes left")
 
     return line
 
@@ -188,7 +193,7 @@ def _read(
     except Exception as error:
         ended = error
         tally.failures.append(_sentence(error))
-    return RefreshResult(name(chain), "live", now(), tally.blocks, tally.counted, tuple(tally.failures)), ended
+    return RefreshResult(chain.name, "live", now(), tally.blocks, tally.counted, tuple(tally.failures)), ended
 
 
 def _record(home: Home, chain: ChainConfig, result: RefreshResult) -> None:
@@ -316,7 +321,7 @@ def _read_evm(home: Home, chain: EvmChain, tally: Tally, progress: Progress | No
         try:
             return _read_provider(home, chain, url.get_secret_value(), tally, progress)
         except IngestionError as error:
-            LOG.warning("%s: %s The next provider is asked.", name(chain), error)
+            LOG.warning("%s: %s The next provider is asked.", chain.name, error)
             failures.append(str(error))
     tally.failures += failures
     _read_provider(home, chain, last.get_secret_value(), tally, progress)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.environment import export, with_variables
+from orchestration.environment import with_variables
 from orchestration.errors import HomeBusy
 
 if TYPE_CHECKING:
@@ -88,15 +88,15 @@ class Home:
         """Where dbt writes its one-file page of models and columns."""
         return self.dbt_target / "static_index.html"
 
-    def write_control(self) -> None:
-        """The build's control table: one row that says until when observations count."""
+    def write_control(self, folder: Path) -> None:
+        """Write the build's control table into a folder: one row that says until when observations count."""
         import polars as pl
 
         from ingestion.lake.tables import Lake
 
         row = {"as_of_at": [self.as_of], "as_of_cutoff": [self.as_of or datetime(9999, 12, 31)]}
         schema = {"as_of_at": pl.Datetime("us"), "as_of_cutoff": pl.Datetime("us")}
-        Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
+        Lake(folder).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -165,11 +165,6 @@ class Home:
                 f"{holder} and was not done after {self.lock_wait_seconds:.0f} s: try again later, or raise"
                 " lock_wait_seconds in flowhouse.toml."
             ) from None
-
-    def configure_dbt(self) -> None:
-        """Set the variables that dbt's profile reads: the build file, and where raw tables are."""
-        self.build.mkdir(parents=True, exist_ok=True)
-        export({"FLOWHOUSE_BUILD_FILE": str(self.build_file), "FLOWHOUSE_RAW_PATH": f"{self.lake.root},{self.build}"})
 
     def dagster_environment(self, mode: str) -> dict[str, str]:
         """The environment of a Dagster server for this home, whose own state lies among the builds."""

@@ -162,7 +162,7 @@ def _ingest(home: Home, settings: Settings, asked: Sequence[ChainConfig], quiet:
         except IngestionError as error:
             if len(asked) == 1:
                 raise
-            failures.append(f"{chains.name(chain)}: {error}")
+            failures.append(f"{chain.name}: {error}")
             continue
         click.echo(_line(home, chain, result.captures, result.added))
         failures += result.failures

@@ -31,7 +31,7 @@ from ingestion.sample.node_files import write_files
 from ingestion.sample.pages import flow_page
 from ingestion.sample.regtest import Chain
 from ingestion.sources import farside
-from orchestration import chains, pipeline
+from orchestration import chains, gather
 from orchestration.errors import HomeBusy
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, Sample
@@ -308,8 +308,8 @@ def long_reading(home, core) -> Iterator[threading.Thread]:
 def test_a_fund_is_refreshed_while_a_chain_is_read(home, long_reading):
     put_page(home.archive.root, FIRST, flow_page(FUNDS, [flows((FIRST - timedelta(1)).date())]))
     with home.lock():
-        assert pipeline.update(farside.SOURCE, home, Held()).added
-        pipeline.update_chain(home, Held())
+        assert gather.update(farside.SOURCE, home, Held()).added
+        gather.update_chain(home, Held())
     assert long_reading.is_alive()
 
 
@@ -327,7 +327,7 @@ def test_a_chain_that_another_reads_is_left_to_it(home, core, long_reading, capl
 
 def test_the_sample_is_refused_while_a_chain_is_read_into_an_empty_home(home, core, long_reading):
     with home.lock(), pytest.raises(UsageError, match="bitcoin regtest is being read into"):
-        list(pipeline.update_all(home, Sample(), pipeline.no_op))
+        gather.update_chain(home, Sample())
     assert not home.is_sample
     core.closing.set()
     long_reading.join()
@@ -336,18 +336,18 @@ def test_the_sample_is_refused_while_a_chain_is_read_into_an_empty_home(home, co
 
 def test_a_chain_that_comes_between_two_steps_of_the_sample_leaves_it(home, core):
     with home.lock():
-        pipeline.update_tokens(home, Sample())
+        gather.update_tokens(home, Sample())
     assert home.is_sample
     read(home, by_rpc(core))
     assert not home.is_sample
     with home.lock(), pytest.raises(UsageError, match="holds real data"):
-        pipeline.update_chain(home, Sample())
+        gather.update_chain(home, Sample())
     assert (height(home), events.networks(home.lake)) == (TIP, [])
 
 
 def test_the_sample_stays_where_nobody_answers(home):
     with home.lock():
-        pipeline.update_chain(home, Sample())
+        gather.update_chain(home, Sample())
     before = height(home)
     assert read(home, node(rest=DOWN)).failures
     assert home.is_sample

@@ -22,7 +22,7 @@ from orchestration.home import Home
 )
 def test_the_control_table_says_until_when_observations_count(tmp_path, as_of, as_of_cutoff):
     home = Home(tmp_path, as_of)
-    home.write_control()
+    home.write_control(home.build)
     (table,) = home.build.glob("flowhouse/control/*.parquet")
     assert pl.read_parquet(table).rows() == [(as_of, as_of_cutoff)]
 
