@@ -66,7 +66,7 @@ def read(
             spends += int(block[1][2])
             if progress:
                 progress(height + 1 - start, chain.tip_height + 1 - start, spends)
-            is_late = time.monotonic() - begun >= BATCH_SECONDS and height < min(last, uncut)
+            is_late = time.monotonic() - begun >= BATCH_SECONDS and height < last and height <= uncut
             if is_late and node.hash_at(height) == chain.block_hash(height):
                 yield _batch_of(chain, first, height, height <= finalize_until, rows)
                 rows.clear()
