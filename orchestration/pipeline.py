@@ -117,7 +117,7 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     if isinstance(request.mode, Live):
         for chain in chains.configured(settings):
             if request.wants(chain.name):
-                yield chains.read(home, settings, chain, listeners.on_chain)
+                yield chains.read(home, settings, chain, chains.log_progress(listeners.on_chain, chain))
 
 
 def _derive_and_publish(

@@ -1,7 +1,8 @@
 """The `flowhouse` command. Heavy imports wait until a subcommand needs them."""
 
+import logging
+
 import click
-from filelock import Timeout
 
 from ingestion.errors import IngestionError, UsageError
 from orchestration.cli.build import build
@@ -14,7 +15,14 @@ from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
-from orchestration.errors import BuildFailed
+from orchestration.errors import BuildFailed, HomeBusy
+
+
+class _Lines(logging.Handler):
+    """What flowhouse says while it works, as plain lines beside the output."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(record.getMessage(), err=True)
 
 
 class Commands(click.Group):
@@ -43,6 +51,9 @@ def main(debug: bool) -> None:
     flowhouse sql "from etf_market_flows_weekly"
     flowhouse COMMAND --help
     """
+    log = logging.getLogger("flowhouse")
+    if not log.handlers:
+        log.addHandler(_Lines(logging.WARNING))
 
 
 for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_page, browser, completion):
@@ -50,10 +61,8 @@ for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_p
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, IngestionError | BuildFailed):
+    if isinstance(error, IngestionError | BuildFailed | HomeBusy):
         return str(error)
-    if isinstance(error, Timeout):
-        return "Another flowhouse is writing to this home: wait until it is done."
     return (
         f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report the traceback."
     )

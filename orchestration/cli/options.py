@@ -1,9 +1,10 @@
 """Options that commands share, and the values they become."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +12,9 @@ from ingestion.errors import UsageError
 from orchestration import environment
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -66,6 +70,19 @@ def node_options(command: Command) -> Command:
 def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
     """The home of the option, or else of the settings."""
     return Home(root or environment.home_root(), as_of)
+
+
+def open_configured(root: Path | None, as_of: datetime | None = None) -> "tuple[Home, Settings]":
+    """The home of the option, or else of the settings, with all its settings.
+
+    Raises:
+        UsageError: a setting is invalid.
+    """
+    from orchestration.settings import Settings  # pydantic takes 0.2 s of CPU to import
+
+    home = open_home(root, as_of)
+    settings = Settings.read(home.root)
+    return replace(home, lock_wait_seconds=settings.lock_wait_seconds), settings
 
 
 def ingest_mode(

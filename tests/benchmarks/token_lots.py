@@ -67,7 +67,7 @@ def addresses(numbers: pl.Expr) -> pl.Expr:
 
 def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
     """The transfers up to a day, all finalized, a part a month as the ledger writes them."""
-    ledger.collect_garbage(lake)
+    ledger.create_tables(lake)
     moves = rows.with_row_index("number").filter(pl.col("day") <= last)
     moves = moves.with_columns(
         network=pl.lit("ethereum"),

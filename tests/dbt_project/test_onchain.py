@@ -347,7 +347,7 @@ def mart(tmp_path_factory) -> Callable[[str], list[dict]]:
     write_chains(home)
     write_closes(home)
     write_series(home)
-    ledger.collect_garbage(home.lake)
+    ledger.create_tables(home.lake)
     home.write_control()
     control = home.build / "flowhouse" / "control" / "control.parquet"
     pl.read_parquet(control).with_columns(as_of_cutoff=pl.lit(AS_OF_CUTOFF, pl.Datetime("us"))).write_parquet(control)

@@ -150,7 +150,7 @@ def write_lake(
     home: Home, streams: dict[Token, list[Transfer]], settled: date, last: date, **others: list[dict]
 ) -> None:
     """Transfers up to the end of `last`, of which the days up to `settled` are finalized."""
-    ledger.collect_garbage(home.lake)
+    ledger.create_tables(home.lake)
     tables = {"transfers": [], **others, "coverage": [*others.get("coverage", [])]}
     for token, transfers in streams.items():
         tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]
