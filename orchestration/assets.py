@@ -49,6 +49,7 @@ def warehouse(graph: Graph) -> AssetsDefinition:
         request = pipeline.Request(
             mode,
             sources=_sources(selected, names, settings),
+            asks_chains=True,
             derives=PUBLISHED in selected or not selected.isdisjoint(graph.models),
         )
         outcome, failure = Outcome(), None

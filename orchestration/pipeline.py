@@ -43,6 +43,7 @@ class Request:
     Attributes:
         mode: how captures are gathered.
         sources: names of the sources and chains (`farside`, `bitcoin/main`) to bring up to date; None for all.
+        asks_chains: whether configured nodes and providers are asked.
         derives: whether marts are built and published.
         is_full: whether everything is built anew.
         allows_empty: whether a warehouse without a row may be published, and a source may lose all that it had.
@@ -50,6 +51,7 @@ class Request:
 
     mode: IngestMode
     sources: Collection[str] | None = None
+    asks_chains: bool = False
     derives: bool = True
     is_full: bool = False
     allows_empty: bool = False
@@ -114,7 +116,7 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     with home.lock():
         gather.update_definitions(home)
         gather.update_sessions(home)
-    if isinstance(request.mode, Live):
+    if request.asks_chains:
         for chain in chains.configured(settings):
             if request.wants(chain.name):
                 yield chains.read(home, settings, chain, chains.log_progress(listeners.on_chain, chain))

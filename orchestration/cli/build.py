@@ -49,7 +49,7 @@ def build(
     home = open_home(root, as_of)
     mode = ingest_mode(home, sample, replay, live)
     say_if_leaving_sample(home, mode)
-    request = pipeline.Request(mode, is_full=full, allows_empty=allow_empty)
+    request = pipeline.Request(mode, asks_chains=live, is_full=full, allows_empty=allow_empty)
     outcome = Outcome()
     try:
         with build_progress(quiet) as listeners:

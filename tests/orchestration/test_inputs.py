@@ -1,6 +1,7 @@
 """What a build depends on: the report's code, the answers, the raw tables and the time as of which it is."""
 
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -48,5 +49,13 @@ def test_a_table_that_no_model_reads_is_no_input(home):
 
 def test_a_file_is_digested_once(home, monkeypatch):
     take(home)
-    monkeypatch.setattr(inputs.hashlib, "file_digest", None)
+    read: list[str] = []
+    digest = inputs.hashlib.file_digest
+
+    def note(file, name):
+        read.append(Path(file.name).name)
+        return digest(file, name)
+
+    monkeypatch.setattr(inputs.hashlib, "file_digest", note)
     take(home)
+    assert read == ["control.parquet"]  # which each build writes
