@@ -17,6 +17,11 @@ def read(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader((DBT_PROJECT / "seeds" / f"{name}.csv").read_text().splitlines()))
 
 
+def chain_ids() -> dict[str, int]:
+    """The chain id of each account chain in the project's seeds, by network."""
+    return {row["network"]: int(row["chain_id"]) for name in ("tokens", "contracts") for row in read(name)}
+
+
 def load_watch_list(chain_id: int, network: str | None = None, only: Collection[str] = ()) -> "WatchList":
     """The tokens, contracts and addresses to read on a chain.
 
