@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingestion.errors import UsageError
-from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_home
+from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_configured_home
 from orchestration.cli.output import print_table
 from orchestration.cli.progress import build_progress, say_failures, say_if_leaving_sample
 from orchestration.cli.status import say_findings
@@ -32,15 +32,14 @@ def build(
     """
     from orchestration.build import build as run
     from orchestration.publishing import sql_engine
-    from orchestration.settings import Settings
 
     if as_of and as_of > now():
         raise UsageError(f"--as-of {as_of.isoformat()}Z is in the future: give a time in the past.")
-    home = open_home(root, as_of)
-    mode = ingest_mode(home, sample, replay, live)
+    home, settings = open_configured_home(root, as_of)
+    mode = ingest_mode(settings, sample, replay, live)
     say_if_leaving_sample(home, mode)
     with build_progress(quiet) as (on_source_done, on_node_done):
-        outcome = run(home, mode, Settings.read(home.root), on_source_done, on_node_done)
+        outcome = run(home, mode, settings, on_source_done, on_node_done)
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
     _say_headlines(home)

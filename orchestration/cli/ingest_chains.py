@@ -8,7 +8,7 @@ import click
 
 from ingestion.errors import UsageError
 from orchestration import seeds
-from orchestration.cli.options import home_option, node_options, open_home
+from orchestration.cli.options import home_option, node_options, open_configured_home
 from orchestration.cli.progress import chain_progress, say_failures, say_leaving_sample
 from orchestration.home import Home
 
@@ -41,10 +41,7 @@ def bitcoin(
     from orchestration.node_config import NodeFiles, folder, headers, node, node_location
 
     location = node_location(network, datadir, rpc, rest, cookie)
-    from orchestration.settings import Settings
-
-    home = open_home(root)
-    settings = Settings.read(home.root)
+    home, settings = open_configured_home(root)
     with home.lock(), chain_progress(quiet) as progress:
         # The node is opened before the sample goes: where there is none, nothing changes.
         if isinstance(location, NodeFiles):
@@ -102,10 +99,7 @@ def evm(
 
     if day and (from_block or to_block is not None):
         raise UsageError("A day has its own blocks: give --day, or --from-block and --to-block.")
-    from orchestration.settings import Settings
-
-    home = open_home(root)
-    settings = Settings.read(home.root)
+    home, settings = open_configured_home(root)
     if not (rpc or settings.evm_rpc_url.get_secret_value()):
         raise UsageError("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
     node = Node(Provider(rpc or settings.evm_rpc_url.get_secret_value()))
