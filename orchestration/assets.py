@@ -22,7 +22,7 @@ from ingestion.evm import ledger as events
 from ingestion.refresh import last_readings
 from ingestion.source import Source
 from ingestion.sources import holder_series
-from orchestration import pipeline
+from orchestration import own_seeds, pipeline
 from orchestration.home import Home, now
 from orchestration.ingest_mode import IngestMode
 from orchestration.pipeline import OnSourceDone
@@ -106,6 +106,18 @@ def holder_series_definitions(home: ResourceParam[Home]) -> None:
         pipeline.update_definitions(home)
 
 
+@multi_asset(
+    name="own_seeds_raw",
+    specs=[AssetSpec([own_seeds.SOURCE, name], group_name="sources", kinds={"parquet"}) for name in own_seeds.COLUMNS],
+)
+def own_seeds_raw(home: ResourceParam[Home], settings: ResourceParam[Settings]) -> Iterator[MaterializeResult]:
+    """The user's own tokens, contracts, entities and wallets of funds, from CSV files beside the home's settings."""
+    with home.lock():
+        own_seeds.update(home, settings)
+    for name in own_seeds.COLUMNS:
+        yield MaterializeResult(asset_key=[own_seeds.SOURCE, name])
+
+
 @asset(key=["flowhouse", "control"], group_name="sources", kinds={"parquet"})
 def control(home: ResourceParam[Home]) -> None:
     """One row that says until when observations count."""
@@ -116,7 +128,7 @@ def control(home: ResourceParam[Home]) -> None:
 def raw_tables() -> list[AssetsDefinition]:
     """Every raw table: those of the registry's sources, of the chains, and what is computed here."""
     sources = map(raw_table, registry.sources())
-    return [*sources, bitcoin_raw, evm_raw, holder_series_definitions, nyse_raw, control]
+    return [*sources, bitcoin_raw, evm_raw, own_seeds_raw, holder_series_definitions, nyse_raw, control]
 
 
 def publishing(models: AssetsDefinition) -> AssetsDefinition:

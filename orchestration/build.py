@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.refresh import RefreshResult
-from orchestration import pipeline
+from orchestration import own_seeds, pipeline
 from orchestration.errors import BuildFailed
 from orchestration.home import Home
 from orchestration.ingest_mode import IngestMode
@@ -54,6 +54,7 @@ def build(
     """
     with home.lock():
         results = tuple(pipeline.update_all(home, mode, on_source_done))
+        own_seeds.update(home, settings)
         home.write_control()
         if is_current(home):
             return Outcome(published.warehouse(home).parent, False, results)

@@ -12,7 +12,8 @@ from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
 from orchestration import environment, seeds
 from orchestration.configuration import checks, layers
-from orchestration.configuration.keys import KeyPath, nearest
+from orchestration.configuration.choices import nearest
+from orchestration.configuration.keys import KeyPath
 from orchestration.configuration.sentences import mistake
 
 FILE_NAME = "flowhouse.toml"

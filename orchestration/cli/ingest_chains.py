@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingestion.errors import UsageError
-from orchestration import seeds
+from orchestration import own_seeds, seeds
 from orchestration.cli.options import home_option, node_options, open_configured_home
 from orchestration.cli.progress import chain_progress, say_failures, say_leaving_sample
 from orchestration.home import Home
@@ -90,7 +90,7 @@ def evm(
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --only WBTC --only cbBTC
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --day 2025-11-03
 
-    seeds/tokens.csv and seeds/contracts.csv name the tokens and contracts that are read.
+    The seeds name the tokens and contracts that are read; yours may stand in CSV files that flowhouse.toml names.
     """
     from ingestion.evm import ingest as chain
     from ingestion.evm.block_range import BlockRange
@@ -103,7 +103,7 @@ def evm(
     if not (rpc or settings.evm_rpc_url.get_secret_value()):
         raise UsageError("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
     node = Node(Provider(rpc or settings.evm_rpc_url.get_secret_value()))
-    watch_list = seeds.load_watch_list(node.chain_id(), network, only)
+    watch_list = seeds.load_watch_list(node.chain_id(), network, only, own_seeds.read(settings))
     blocks = BlockRange(from_block, to_block, day.date() if day else None)
     with home.lock(), chain_progress(quiet, "events") as progress:
         _leave_sample(home)

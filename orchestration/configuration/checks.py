@@ -4,7 +4,7 @@ import re
 from zoneinfo import available_timezones
 
 from ingestion import registry
-from orchestration.configuration.keys import nearest
+from orchestration.configuration.choices import nearest
 
 MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS = (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -1,7 +1,6 @@
 """Paths of keys in settings, and what the models know of them."""
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -16,13 +15,6 @@ BY_NAME = "_env"
 def dotted(path: KeyPath) -> str:
     """A path as one writes it in the file."""
     return ".".join(str(key) for key in path if isinstance(key, str))
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """What to write in place of a name that is not known."""
-    known = sorted(choices)
-    close = get_close_matches(name, known, n=1)
-    return f"write {close[0]}" if close else f"choose from {', '.join(known)}"
 
 
 def section_of(setting: FieldInfo) -> tuple[type[BaseModel] | None, bool]:

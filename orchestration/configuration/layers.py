@@ -13,13 +13,13 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from ingestion.errors import UsageError
 from orchestration.configuration import toml_lines
+from orchestration.configuration.choices import nearest
 from orchestration.configuration.keys import (
     BY_NAME,
     KeyPath,
     dotted,
     is_secret,
     mentions,
-    nearest,
     section_of,
     setting_at,
     table_at,

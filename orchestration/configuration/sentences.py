@@ -8,13 +8,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from ingestion.errors import UsageError
+from orchestration.configuration.choices import nearest
 from orchestration.configuration.keys import (
     KeyPath,
     dotted,
     is_secret,
     keys_of,
     mentions,
-    nearest,
     setting_at,
     table_at,
 )

@@ -26,7 +26,9 @@ from ingestion.evm import ledger
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.observations import observation_schema
 from ingestion.sources import binance_vision, holder_series
+from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.settings import Settings
 
 BAD = ("error", "fail")
 DAY = timedelta(days=1)
@@ -151,6 +153,7 @@ def write_lake(
 ) -> None:
     """Transfers up to the end of `last`, of which the days up to `settled` are finalized."""
     ledger.collect_garbage(home.lake)
+    own_seeds.update(home, Settings())
     tables = {"transfers": [], **others, "coverage": [*others.get("coverage", [])]}
     for token, transfers in streams.items():
         tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]
