@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ingestion.archive import Archive
+from ingestion.errors import UsageError
 from orchestration.environment import with_variables
 from orchestration.errors import HomeBusy
 
@@ -173,6 +175,23 @@ class Home:
         (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
         own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
         return with_variables(own)
+
+    def write_settings(self, name: str, text: str) -> Path:
+        """Write a new file of settings, which only its owner may read: it may come to hold secrets.
+
+        Raises:
+            UsageError: there is one, or it cannot be written.
+        """
+        path = self.root / name
+        if path.exists():
+            raise UsageError(f"{path} is there already: edit it, or move it away first.")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written ({error.strerror}): choose another --home.") from None
+        return path
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""

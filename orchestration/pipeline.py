@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ingestion import registry
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
-from orchestration import chains, gather, inputs, project
+from orchestration import chains, gather, inputs, own_seeds, project
 from orchestration.errors import BuildFailed
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 OnSourceDone = Callable[[RefreshResult], None]
 OnNodeDone = Callable[[str, int, int], None]
-COMPUTED = ("flowhouse/control", "nyse/sessions", "holder_series/definitions")
-"""Raw tables whose rows nobody sent."""
+COMPUTED = ("flowhouse/", "nyse/", "holder_series/definitions", "own_seeds/")
+"""How raw tables begin whose rows say nothing about a market."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     with home.lock():
         gather.update_chain(home, request.mode)
         gather.update_tokens(home, request.mode)
+        own_seeds.update(home, settings)
     chosen = settings.publishers.sources
     for source in registry.sources():
         if request.wants(source.name):
@@ -187,7 +188,7 @@ def _refuse_loss(home: Home, taken: Inputs, built: Built | None) -> None:
             f"{', '.join(emptied)} had rows in the last build and has none now: look at {home.lake.root / emptied[0]},"
             " or publish without them with --allow-empty."
         )
-    if not any(rows for name, rows in taken.rows.items() if name not in COMPUTED):
+    if not any(rows for name, rows in taken.rows.items() if not name.startswith(COMPUTED)):
         raise BuildFailed(
             f"{home.root} holds no rows yet: build with --sample, --live or --replay DIR, or publish an empty warehouse"
             " with --allow-empty."

@@ -8,6 +8,7 @@ from ingestion.errors import IngestionError, UsageError
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
+from orchestration.cli.config import config
 from orchestration.cli.doctor import doctor
 from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.ingest import ingest
@@ -56,7 +57,7 @@ def main(debug: bool) -> None:
         log.addHandler(_Lines(logging.WARNING))
 
 
-for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_page, browser, completion):
+for command in (build, ingest, sql, claims, status, config, doctor, serve, install_sql_page, browser, completion):
     main.add_command(command)
 
 

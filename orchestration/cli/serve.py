@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import home_option, open_home
+from orchestration.cli.options import home_option, open_configured_home
 
 PORT = 3000
 
@@ -24,7 +24,8 @@ def serve(port: int, live: bool, root: Path | None) -> None:
     flowhouse serve
     flowhouse serve --live --port 3001
     """
-    environment = open_home(root).dagster_environment("live" if live else "held")
+    home, _ = open_configured_home(root)
+    environment = home.dagster_environment("live" if live else "held")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
     command += ["-h", "127.0.0.1", "-p", str(port)]
     os.execve(sys.executable, command, environment)  # replaces this process, so that signals reach it

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.exit_codes import DONE, FAILED
-from orchestration.cli.options import format_option, home_option, open_home
+from orchestration.cli.options import format_option, home_option, open_configured_home
 from orchestration.cli.output import print_rows, print_table
 from orchestration.home import Home, now
 
@@ -37,7 +37,7 @@ def status(form: str, root: Path | None) -> None:
     """
     from orchestration.health import status
 
-    home = open_home(root)
+    home, _ = open_configured_home(root, must_exist=True)
     states = status.source_states(home, now())
     names = STATUS_COLUMNS.values()
     rows = [tuple(getattr(state, name) for name in names) for state in states]

@@ -23,12 +23,12 @@ import polars as pl
 
 from ingestion.lake.observations import observation_schema
 from ingestion.sources import prices
-from orchestration import inputs, pipeline
+from orchestration import inputs, own_seeds, pipeline
 from orchestration.answers.answers import answers
 from orchestration.home import DBT_PROJECT, Home, now
 from orchestration.ingest_mode import Sample
 from orchestration.publishing import publish, published
-from orchestration.settings import Publish
+from orchestration.settings import Publish, Settings
 
 DAYS = 6150
 FIRST = date(2009, 1, 3)
@@ -131,6 +131,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         list(pipeline.update_all(home, Sample(), pipeline.no_op))
+        own_seeds.update(home, Settings())
         cells = write_chain(home)
         write_closes(home)
         build(home)

@@ -16,7 +16,9 @@ from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema
 from ingestion.sources import holder_series
+from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.settings import Settings
 
 FACTS = {"funds", "fund_events", "etf_filings", "market_sessions", "claims", "claim_checks"}
 """Marts of reviewed facts and of the calendar: they have rows without any publisher."""
@@ -35,8 +37,9 @@ def home(tmp_path_factory) -> Home:
     for table, schema in CHAIN.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
     ledger.create_tables(home.lake)
+    own_seeds.update(home, Settings())
     home.lake.write(calendar.SOURCE, calendar.TABLE, calendar.sessions(date(2025, 3, 3), date(2025, 3, 14)))
-    home.write_control()
+    home.write_control(home.build)
     where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", "--project-dir", DBT_PROJECT]
     command += ["--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target, "--log-path", home.dbt_target]
