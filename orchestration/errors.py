@@ -1,8 +1,12 @@
-"""Errors of builds, and of the recipe for Superset."""
+"""Errors of builds, of `serve`, and of the recipe for Superset."""
 
 
 class BuildFailed(Exception):
     """A key, a contract, an identity or dbt itself failed; nothing is published."""
+
+
+class ServeFailed(Exception):
+    """A process of `serve` ended by itself or did not start; the others are ended."""
 
 
 class SupersetRefused(Exception):

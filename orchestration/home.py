@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.environment import export, with_variables
+from orchestration.environment import export
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
@@ -145,14 +145,6 @@ class Home:
         """Set the variables that dbt's profile reads: the build file, and where raw tables are."""
         self.build.mkdir(parents=True, exist_ok=True)
         export({"FLOWHOUSE_BUILD_FILE": str(self.build_file), "FLOWHOUSE_RAW_PATH": f"{self.lake.root},{self.build}"})
-
-    def dagster_environment(self, mode: str) -> dict[str, str]:
-        """The environment of a Dagster server for this home, whose own state lies among the builds."""
-        state = self.root / "build" / "dagster"
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
-        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
-        return with_variables(own)
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""

@@ -14,7 +14,7 @@ from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
-from orchestration.errors import BuildFailed
+from orchestration.errors import BuildFailed, ServeFailed
 
 
 class Commands(click.Group):
@@ -50,7 +50,7 @@ for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_p
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, IngestionError | BuildFailed):
+    if isinstance(error, IngestionError | BuildFailed | ServeFailed):
         return str(error)
     if isinstance(error, Timeout):
         return "Another flowhouse is writing to this home: wait until it is done."
