@@ -6,6 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from orchestration import environment
 from orchestration.home import Home
 
@@ -60,7 +62,11 @@ def open_instance(home: Home) -> "Iterator[DagsterInstance]":
     """The home's instance, whose state is on disk; needs no variable of the environment."""
     from dagster import DagsterInstance
 
-    with DagsterInstance.from_config(str(configure(home))) as instance:
+    folder = configure(home)
+    # Two processes that create its databases at once leave them unreadable for ever: "more than one head present".
+    with FileLock(folder / "open.lock"):
+        instance = DagsterInstance.from_config(str(folder))
+    with instance:
         yield instance
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from ingestion.transport.redaction import redacted
 from orchestration.errors import ServeFailed
@@ -22,6 +23,7 @@ LINE_LENGTH = 2000
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 LEVEL = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ - \S+ - (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ")
 QUIET = ("DEBUG", "INFO")
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl
 
 
@@ -87,6 +89,7 @@ class Processes:
     running: list[Process] = field(default_factory=list)
     is_stopping: bool = False
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _handlers: dict[int, Any] = field(default_factory=dict)
     _wake: tuple[int, int] = (-1, -1)
 
     def __enter__(self) -> "Processes":
@@ -97,13 +100,15 @@ class Processes:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
         self._selector.register(self._wake[0], selectors.EVENT_READ)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in STOPPING:
+            self._handlers[number] = signal.signal(number, self._on_signal)
+        self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end_all()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
         self._selector.close()
         for end in self._wake:

@@ -21,8 +21,11 @@ from orchestration.home import Home
 from orchestration.serving.processes import Process, Processes
 from orchestration.settings import Settings
 
-DEFINITIONS = "orchestration.definitions"
-"""Loaded by name: this process imports no Dagster."""
+DEFINITIONS = ("orchestration.definitions", Path(__file__).parents[2])
+"""Name of the module that Dagster loads, and the folder to import it from.
+
+Dagster drops the first entry of the import path, which is one of PYTHONPATH here, unless it is given a folder.
+"""
 PYTHON = (sys.executable, "-P", "-m")
 """-P: the folder that `serve` was started in is none to import from."""
 SOCKET_LENGTH = 100
@@ -53,7 +56,7 @@ def serve(
     listen: Listen,
     mode: str | None,
     show: Callable[[str], None],
-    definitions: str = DEFINITIONS,
+    definitions: tuple[str, Path] = DEFINITIONS,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -61,7 +64,7 @@ def serve(
         settings: of the home; no line shows a secret of theirs.
         mode: live or held, above what the settings say; None for what they say.
         show: called with each line of output.
-        definitions: name of the module that Dagster loads.
+        definitions: the module that Dagster loads, as `DEFINITIONS`.
 
     Raises:
         UsageError: the port is taken, or another `serve` runs on the home.
@@ -71,18 +74,18 @@ def serve(
         _sole_server(home),
         _bind(listen) as bound,
         _short_folder() as folder,
-        Processes(instance.child_environment(home, mode), show, list(_secrets(settings))) as processes,
+        Processes(instance.child_environment(home, mode), show, list(secrets(settings))) as processes,
     ):
         port = bound.getsockname()[1]
         code, workspace = folder / "code.sock", folder / "workspace.yaml"
         workspace.write_text(f"load_from: [{{grpc_server: {{socket: {code}, location_name: flowhouse}}}}]\n")
-        processes.start("The code server", _code_server(code, definitions))
+        # First and alone: two processes that create Dagster's databases at once leave them unreadable for ever.
         _keep_house(processes, "--start")
+        processes.start("The code server", _code_server(code, definitions))
         if not processes.wait_until(code.exists, START_SECONDS, "The code server"):
             return
         hosts = [f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")] + list(listen.public)
-        state = str(instance.configure(home))
-        web = [*PYTHON, "orchestration.serving.webserver", str(bound.fileno()), state, str(workspace), *hosts]
+        web = [*PYTHON, "orchestration.serving.webserver", str(bound.fileno()), str(workspace), *hosts]
         processes.start("The web server", web, [bound.fileno()])
         daemon = [*PYTHON, "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning"]
         processes.start("Dagster's daemon", daemon)
@@ -107,9 +110,9 @@ def _keep_house(processes: Processes, *arguments: str) -> None:
     processes.finish(process, START_SECONDS)
 
 
-def _code_server(path: Path, definitions: str) -> list[str]:
-    command = [*PYTHON, "dagster", "api", "grpc", "--socket", str(path), "--module-name", definitions]
-    command += ["--empty-working-directory", "--use-python-environment-entry-point"]
+def _code_server(path: Path, definitions: tuple[str, Path]) -> list[str]:
+    command = [*PYTHON, "dagster", "api", "grpc", "--socket", str(path), "--module-name", definitions[0]]
+    command += ["--working-directory", str(definitions[1]), "--use-python-environment-entry-point"]
     return [*command, "--location-name", "flowhouse", "--log-level", "warning"]
 
 
@@ -156,19 +159,19 @@ def _short_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _secrets(value: object) -> Iterator[str]:
+def secrets(value: object) -> Iterator[str]:
     """Each text among the settings that must not be shown: a password, or the parts of an address with a key."""
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         yield from redaction.secrets(text) if "://" in text else filter(None, [text])
     elif isinstance(value, BaseModel):
-        yield from _secrets(dict(value))
+        yield from secrets(dict(value))
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from _secrets(each)
+            yield from secrets(each)
     elif isinstance(value, tuple | list):
         for each in value:
-            yield from _secrets(each)
+            yield from secrets(each)
 
 
 def _answers(address: tuple[str, int], host: str) -> bool:

@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.version import __version__
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
 
+from orchestration import environment
+from orchestration.home import Home
+from orchestration.instance import open_instance
 from orchestration.serving.guard import Guard
 
 POLL_MILLISECONDS = 2000
@@ -30,18 +32,17 @@ class GuardedWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceReques
         return [Middleware(Guard, hosts=self._hosts), *super().build_middleware()]
 
 
-def run(descriptor: int, state: Path, workspace: Path, hosts: list[str]) -> None:
+def run(home: Home, descriptor: int, workspace: Path, hosts: list[str]) -> None:
     """Serve the UI until a signal ends the process.
 
     Args:
         descriptor: of a bound socket.
-        state: folder of Dagster's instance.
         workspace: file that names the code server.
         hosts: as for `Guard`.
     """
     bound = socket.socket(fileno=descriptor)
     with (
-        DagsterInstance.from_config(str(state)) as instance,
+        open_instance(home) as instance,
         WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)]), version=__version__) as context,
     ):
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=20)
@@ -53,4 +54,4 @@ def run(descriptor: int, state: Path, workspace: Path, hosts: list[str]) -> None
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
+    run(Home(environment.home_root()), int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
