@@ -12,6 +12,7 @@ from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
+from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
 from orchestration.errors import BuildFailed, ServeFailed
@@ -45,7 +46,7 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_page, browser, completion):
+for command in (build, ingest, sql, claims, status, doctor, serve, service, install_sql_page, browser, completion):
     main.add_command(command)
 
 
