@@ -30,12 +30,12 @@ class Guard:
     """Refuse requests and WebSockets that are not the UI's own; ASGI middleware.
 
     Attributes:
-        hosts: values of the Host header under which this server is reached, in lower case, with the port.
+        hosts: values of the Host header under which this server is reached, in lower case; the first is shown.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
         self.app = app
-        self.hosts = frozenset(hosts)
+        self.hosts = tuple(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -54,7 +54,7 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = [host.lower() for host in headers.getlist("host")]
         if len(hosts) != 1 or hosts[0] not in self.hosts:
-            return f"Refused: open this page as http://{min(self.hosts)}."
+            return f"Refused: open this page as http://{self.hosts[0]}."
         if not all(self._is_own(origin) for origin in headers.getlist("origin")):
             return "Refused: the request comes from another page."
         if scope["type"] == "websocket":

@@ -1,6 +1,7 @@
 """`flowhouse serve`: one code server, Dagster's daemon and the web UI, started, watched and ended together."""
 
 import http.client
+import re
 import shutil
 import socket
 import sys
@@ -33,6 +34,7 @@ SOCKET_LENGTH = 100
 START_SECONDS = 180
 HOUSEKEEPING_SECONDS = 900
 LOOPBACK = "127.0.0.1"
+HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:]+\](:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ class Listen:
     port: int
     address: str = LOOPBACK
     public: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for host in self.public:
+            if not HOST.fullmatch(host):
+                raise UsageError(
+                    f"--public-host {host} is no host: write what stands after http://, like desk.lan:8080."
+                )
+
+    def hosts(self, port: int) -> list[str]:
+        """What a browser may call this server once it is bound to a port, the name to show first."""
+        own = (f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]"))
+        return [*map(str.lower, self.public), *own]
 
 
 def serve(
@@ -76,7 +90,7 @@ def serve(
         _short_folder() as folder,
         Processes(instance.child_environment(home, mode), show, list(secrets(settings))) as processes,
     ):
-        port = bound.getsockname()[1]
+        hosts = listen.hosts(bound.getsockname()[1])
         code, workspace = folder / "code.sock", folder / "workspace.yaml"
         workspace.write_text(f"load_from: [{{grpc_server: {{socket: {code}, location_name: flowhouse}}}}]\n")
         # First and alone: two processes that create Dagster's databases at once leave them unreadable for ever.
@@ -84,13 +98,12 @@ def serve(
         processes.start("The code server", _code_server(code, definitions))
         if not processes.wait_until(code.exists, START_SECONDS, "The code server"):
             return
-        hosts = [f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")] + list(listen.public)
         web = [*PYTHON, "orchestration.serving.webserver", str(bound.fileno()), str(workspace), *hosts]
         processes.start("The web server", web, [bound.fileno()])
         daemon = [*PYTHON, "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning"]
         processes.start("Dagster's daemon", daemon)
         if processes.wait_until(lambda: _answers(bound.getsockname(), hosts[0]), START_SECONDS, "The web server"):
-            show(f"flowhouse serves {home.root} on http://{(listen.public or hosts)[0]}; Ctrl-C ends it.")
+            show(f"flowhouse serves {home.root} on http://{hosts[0]}; Ctrl-C ends it.")
             _watch(processes)
 
 

@@ -8,9 +8,10 @@ import pytest
 from filelock import FileLock
 from pydantic import SecretStr
 
+from ingestion.errors import UsageError
 from orchestration.errors import ServeFailed
 from orchestration.serving.processes import Processes
-from orchestration.serving.serve import secrets
+from orchestration.serving.serve import Listen, secrets
 from orchestration.settings import Alerts, BitcoinNode, EvmProvider, Settings
 
 PRINTS = """
@@ -71,3 +72,14 @@ def test_a_home_is_served_once(flowhouse, tmp_path):
         result = flowhouse("serve", "--home", tmp_path, "--port", 0)
     assert result.exit_code == 2
     assert result.output == f"flowhouse: Another `flowhouse serve` runs on {tmp_path}: end it first.\n"
+
+
+def test_a_name_from_outside_is_added_to_those_of_loopback():
+    assert Listen(3000).hosts(3000) == ["127.0.0.1:3000", "localhost:3000", "[::1]:3000"]
+    assert Listen(3000, public=("Desk.lan:8080",)).hosts(3000)[:2] == ["desk.lan:8080", "127.0.0.1:3000"]
+
+
+@pytest.mark.parametrize("host", ["http://desk.lan", "desk.lan/", "*", "", "desk.lan:port"])
+def test_a_name_that_no_browser_sends_is_refused(host):
+    with pytest.raises(UsageError, match="is no host"):
+        Listen(3000, public=(host,))

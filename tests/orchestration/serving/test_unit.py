@@ -55,7 +55,7 @@ def test_a_word_of_systemd_would_be_noticed(verify, tmp_path):
 def test_a_path_that_no_unit_can_hold_is_refused(tmp_path):
     with pytest.raises(UsageError, match="give the home another name"):
         unit(tmp_path / "flowhouse", tmp_path / "two\nlines", 3000)
-    with pytest.raises(UsageError, match="install .* elsewhere"):
+    with pytest.raises(UsageError, match=r"install .* elsewhere"):
         unit(tmp_path / QUOTED / "flowhouse", tmp_path, 3000)
 
 
