@@ -27,9 +27,9 @@ retention:
   schedule: {purge_after_days: {skipped: 2, started: 7, success: 7, failure: 30}}
   sensor: {purge_after_days: {skipped: 1, started: 7, success: 7, failure: 30}}
 """
-KEEP_EVENTS = 10
+KEEP_EVENTS = 5
 """Events per asset, or evaluations per check, that outlive the run they are from, or that had none."""
-KEEP_FAILED = 10
+KEEP_FAILED = 5
 """Failed runs that are kept beside the newest ones."""
 BUSY_SECONDS = 60
 
