@@ -25,7 +25,7 @@ def install(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def command(install) -> tuple[list[str], dict[str, str]]:
-    """The installed command and its environment; without .pth files (-S), which name the checkout, and the folder (-P)."""
+    """The installed command and its environment, without .pth files (-S), which name the checkout, and folder (-P)."""
     packages = os.pathsep.join([str(install), *(path for path in sys.path if path.endswith("site-packages"))])
     program = "from orchestration.cli.main import main; main()"
     return [sys.executable, "-S", "-P", "-c", program], os.environ | {"PYTHONPATH": packages, "PYTHONUNBUFFERED": "1"}
