@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.environment import export
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
@@ -85,15 +84,15 @@ class Home:
         """Where dbt writes its one-file page of models and columns."""
         return self.dbt_target / "static_index.html"
 
-    def write_control(self) -> None:
-        """The build's control table: one row that says until when observations count."""
+    def write_control(self, folder: Path) -> None:
+        """Write the build's control table into a folder: one row that says until when observations count."""
         import polars as pl
 
         from ingestion.lake.tables import Lake
 
         row = {"as_of_at": [self.as_of], "as_of_cutoff": [self.as_of or datetime(9999, 12, 31)]}
         schema = {"as_of_at": pl.Datetime("us"), "as_of_cutoff": pl.Datetime("us")}
-        Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
+        Lake(folder).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -140,11 +139,6 @@ class Home:
         with lock:
             lock.release()
             yield
-
-    def configure_dbt(self) -> None:
-        """Set the variables that dbt's profile reads: the build file, and where raw tables are."""
-        self.build.mkdir(parents=True, exist_ok=True)
-        export({"FLOWHOUSE_BUILD_FILE": str(self.build_file), "FLOWHOUSE_RAW_PATH": f"{self.lake.root},{self.build}"})
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""
