@@ -14,7 +14,6 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from ingestion.archive import Archive
 from ingestion.errors import UsageError
-from orchestration.environment import with_variables
 from orchestration.errors import HomeBusy
 
 if TYPE_CHECKING:
@@ -167,14 +166,6 @@ class Home:
                 f"{holder} and was not done after {self.lock_wait_seconds:.0f} s: try again later, or raise"
                 " lock_wait_seconds in flowhouse.toml."
             ) from None
-
-    def dagster_environment(self, mode: str) -> dict[str, str]:
-        """The environment of a Dagster server for this home, whose own state lies among the builds."""
-        state = self.root / "build" / "dagster"
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
-        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
-        return with_variables(own)
 
     def write_settings(self, name: str, text: str) -> Path:
         """Write a new file of settings, which only its owner may read: it may come to hold secrets.

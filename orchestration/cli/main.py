@@ -14,9 +14,10 @@ from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
+from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
-from orchestration.errors import BuildFailed, HomeBusy
+from orchestration.errors import BuildFailed, HomeBusy, ServeFailed
 
 
 class _Lines(logging.Handler):
@@ -57,12 +58,12 @@ def main(debug: bool) -> None:
         log.addHandler(_Lines(logging.WARNING))
 
 
-for command in (build, ingest, sql, claims, status, config, doctor, serve, install_sql_page, browser, completion):
+for command in (build, ingest, sql, claims, status, config, doctor, serve, service, install_sql_page, browser, completion):
     main.add_command(command)
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, IngestionError | BuildFailed | HomeBusy):
+    if isinstance(error, IngestionError | BuildFailed | HomeBusy | ServeFailed):
         return str(error)
     return (
         f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report the traceback."

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -35,12 +34,6 @@ def test_a_home_is_locked_against_others_and_open_to_its_own_process(tmp_path):
     home = Home(tmp_path)
     with home.lock(), home.lock(), pytest.raises(Timeout), FileLock(tmp_path / "build" / "lock", timeout=0.1):
         pass
-
-
-def test_a_dagster_server_sends_no_telemetry(tmp_path):
-    environment = Home(tmp_path).dagster_environment("held")
-    assert "telemetry: {enabled: false}" in (Path(environment["DAGSTER_HOME"]) / "dagster.yaml").read_text()
-    assert environment["FLOWHOUSE_HOME"] == str(tmp_path)
 
 
 def test_each_checkout_of_the_project_keeps_a_parse_of_its_own(monkeypatch, tmp_path):
