@@ -22,10 +22,12 @@ from ingestion.errors import FetchFailed, UsageError
 from ingestion.evm import ingest as read_events
 from ingestion.evm import ledger as events
 from ingestion.evm.node import Node
+from ingestion.lake.journal import JOURNAL
 from ingestion.lake.observations import CAPTURES, read_log
 from ingestion.lake.tables import SAMPLE_MARKER, Lake
+from ingestion.lake.upgrade import SAMPLE_CHAIN
 from ingestion.refresh import RefreshResult, last_readings
-from ingestion.sample import holders, load, tokens
+from ingestion.sample import holders, tokens
 from ingestion.sample.node_files import write_files
 from ingestion.sample.pages import flow_page
 from ingestion.sources import farside, holder_series
@@ -267,8 +269,9 @@ def make_former(lake: Lake) -> None:
     for source in registry.names():
         log = read_log(lake, source).with_columns(is_sample=pl.lit(is_sample))
         lake.write(source, CAPTURES, log.select(pl.exclude("refusal"), "refusal"))
+        (lake.root / source / JOURNAL).unlink()
     for source in (coins.SOURCE, events.SOURCE):
-        (lake.root / source / load.LOADED).unlink(missing_ok=True)
+        (lake.root / source / SAMPLE_CHAIN).unlink(missing_ok=True)
         for name in lake.records(source):
             fields = json.loads(lake.read_record(source, name) or "")
             lake.write_record(source, name, json.dumps(fields | {"is_sample": is_sample}))
