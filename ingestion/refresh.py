@@ -77,6 +77,11 @@ class RefreshResult:
         """What is wrong now: reading stored captures again does not make up for an ask that failed."""
         return tuple(dict.fromkeys((*self.ask_failures, *self.failures)))
 
+    def fields(self) -> dict[str, Any]:
+        """What it says, as JSON has it: times in ISO 8601, UTC without zone."""
+        fields = asdict(self)
+        return fields | {name: value.isoformat() for name in TIMES if (value := fields[name])}
+
 
 def refresh(
     source: Source[Any],
@@ -153,10 +158,8 @@ def last_readings(lake: Lake) -> list[RefreshResult]:
 def write_reading(lake: Lake, result: RefreshResult) -> None:
     """Record how the refresh of a source or a chain went."""
     source, _, network = result.source.partition("/")
-    times = {name: value.isoformat() for name, value in asdict(result).items() if isinstance(value, datetime)}
-    lake.write_record(
-        source, f"{network}.{READING}" if network else READING, json.dumps(asdict(result) | times, indent=1)
-    )
+    name = f"{network}.{READING}" if network else READING
+    lake.write_record(source, name, json.dumps(result.fields(), indent=1))
 
 
 def _read_captures(

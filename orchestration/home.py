@@ -1,13 +1,15 @@
 """The folders of one warehouse, and what is written into them."""
 
 import hashlib
+import json
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -140,6 +142,30 @@ class Home:
         with lock:
             lock.release()
             yield
+
+    def watch_lock(self) -> AbstractContextManager[None]:
+        """Hold what has been told of the home's state.
+
+        Raises:
+            Timeout: another process told somebody all the time.
+        """
+        return self._lock("watch.lock", "Another flowhouse is sending alerts of this home")
+
+    def read_state(self, name: str) -> dict[str, Any] | None:
+        """A record among the builds; None where there is none, or none that can be read."""
+        try:
+            fields = json.loads((self.root / "build" / name).read_text())
+        except (OSError, ValueError):
+            return None
+        return fields if isinstance(fields, dict) else None
+
+    def write_state(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Replace a record among the builds in one step."""
+        path = self.root / "build" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{name}.{os.getpid()}.part")
+        part.write_text(json.dumps(fields, indent=1))
+        os.replace(part, path)
 
     def configure_dbt(self) -> None:
         """Set the variables that dbt's profile reads: the build file, and where raw tables are."""

@@ -4,6 +4,7 @@ import click
 from filelock import Timeout
 
 from ingestion.errors import IngestionError, UsageError
+from orchestration.cli.alerts import alerts
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
@@ -45,7 +46,7 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_page, browser, completion):
+for command in (build, ingest, sql, claims, status, doctor, alerts, serve, install_sql_page, browser, completion):
     main.add_command(command)
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
         "as_of": f"{home.as_of.isoformat()}Z" if home.as_of else None,
         "versions": versions(),
         "fingerprint": inputs,
-        "sources": [asdict(reading) | {"at": f"{reading.at.isoformat()}Z"} for reading in readings],
+        "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in readings],
         "failed_sources": [reading.source for reading in readings if reading.failures],
         "findings": findings,
         "marts": marts,

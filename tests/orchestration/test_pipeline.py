@@ -27,15 +27,16 @@ from ingestion.lake.observations import CAPTURES, read_log
 from ingestion.lake.tables import SAMPLE_MARKER, Lake
 from ingestion.lake.upgrade import SAMPLE_CHAIN
 from ingestion.refresh import RefreshResult, last_readings
-from ingestion.sample import holders, tokens
+from ingestion.sample import holders, load, tokens
 from ingestion.sample.node_files import write_files
 from ingestion.sample.pages import flow_page
 from ingestion.sources import farside, holder_series
 from ingestion.transport.publisher import Http
 from orchestration import pipeline
-from orchestration.health import status
-from orchestration.home import Home
+from orchestration.health.chains import chain_states
+from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+from orchestration.settings import Settings
 
 
 class Killed(BaseException):
@@ -63,7 +64,7 @@ def captures(home: Home) -> dict[str, int]:
 
 
 def chains(home: Home) -> list[tuple[str, str]]:
-    return [(state.network, state.transport) for state in status.chain_states(home)]
+    return [(state.network, state.transport) for state in chain_states(home, Settings(), {}, {}, now())]
 
 
 @pytest.fixture(scope="module")
