@@ -12,6 +12,7 @@ from ingestion import captures
 from ingestion.archive import Archive, Capture
 from ingestion.calendar import read_sessions
 from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
+from ingestion.lake.journal import JOURNAL
 from ingestion.lake.observations import (
     CAPTURE_SCHEMA,
     CAPTURES,
@@ -105,7 +106,7 @@ def refresh(
         gathered: failures met while gathering captures, to be reported with the others.
     """
     last, failures, repaired = _last_reading(lake, source.name), tuple(gathered), []
-    if last is None and not read_log_if_readable(lake, source.name).is_empty():
+    if last is None and lake.read_record(source.name, JOURNAL) is not None:
         repaired.append(f"lake/{source.name}/{READING} was gone or unreadable: when it was last asked is not known.")
     read = added = 0
     try:

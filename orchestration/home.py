@@ -163,7 +163,7 @@ class Home:
         """Replace a record among the builds in one step."""
         path = self.root / "build" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{name}.{os.getpid()}.part")
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         part.write_text(json.dumps(fields, indent=1))
         os.replace(part, path)
 

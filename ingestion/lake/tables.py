@@ -51,9 +51,9 @@ class Lake:
             shutil.rmtree(self._dropped)
 
     def create(self, source: str, schemas: Mapping[str, Schema]) -> None:
-        """Write each table that is not there yet, typed and without rows."""
+        """Write each table that is not there yet or cannot be read, typed and without rows; for tables in parts."""
         for table, schema in schemas.items():
-            if not self.has(source, table):
+            if not self.has(source, table) or self.read_if_readable(source, table, schema) is None:
                 self.write(source, table, pl.DataFrame(schema=schema))
 
     def has(self, source: str, table: str, part: str | None = None) -> bool:

@@ -64,21 +64,32 @@ def _chains(lake: Lake) -> Iterator[tuple[str, str]]:
 
 
 def _record_damages(lake: Lake, source: str, name: str) -> Iterator[str]:
-    try:
-        record = parts.Record.of(json.loads(lake.read_record(source, name) or ""))
-        named = [(table, part) for table, found in record.parts.items() for part in found]
-    except (ValueError, TypeError, AttributeError):
+    named = _named_parts(lake, source, name)
+    if named is None:
         yield f"lake/{source}/{name} cannot be read"
-        return
-    for table, part in named:
+    for table, part in named or []:
         file = f"lake/{source}/{table}/{part}.parquet"
         if not lake.has(source, table, part):
             yield f"{file} is gone"
-            continue
-        try:
-            lake.height(source, table, part)
-        except UNREADABLE:
+        elif _height(lake, source, table, part) is None:
             yield f"{file} cannot be read"
+
+
+def _named_parts(lake: Lake, source: str, record: str) -> list[tuple[str, str]] | None:
+    """Table and name of the parts that a record names; None where it cannot be read."""
+    try:
+        found = parts.Record.of(json.loads(lake.read_record(source, record) or "")).parts
+        return [(table, part) for table, names in found.items() for part in names]
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _height(lake: Lake, source: str, table: str, part: str | None = None) -> int | None:
+    """How many rows a table or a part has; None where its file cannot be read."""
+    try:
+        return lake.height(source, table, part)
+    except UNREADABLE:
+        return None
 
 
 def _read_again(source: str, record: str) -> str:
@@ -127,8 +138,8 @@ def _is_watched(source: str, table: str) -> bool:
 
 
 def _has_rows(lake: Lake, source: str, table: str) -> bool:
-    with suppress(*UNREADABLE):
-        if lake.has(source, table) and lake.height(source, table):
-            return True
-        return any(lake.height(source, table, part) for part in lake.parts(source, table))
-    return True  # it is there, if damaged, and named as such
+    """Whether a table has a row that counts; of a chain only what a record names does."""
+    if source not in CHAINS:
+        return lake.has(source, table) and _height(lake, source, table) != 0
+    named = [part for record in lake.records(source) for part in _named_parts(lake, source, record) or []]
+    return any(_height(lake, source, *part) != 0 for part in named if part[0] == table and lake.has(source, *part))

@@ -51,7 +51,7 @@ def transport(request) -> str:
 
 
 def status(flowhouse, home) -> list[str]:
-    """The lines of a status that finds nothing stale."""
+    """The lines of a status that finds nothing late."""
     result = flowhouse("status", *home[2:])
     assert result.exit_code == 0, result.output
     return result.output.splitlines()
