@@ -303,6 +303,6 @@ def test_a_former_home_of_real_data_is_read_on(real, replay, again):
     assert not real.is_sample
     results = update(real, replay if again else Held())
     assert {result.captures for result in results.values()} == {0}
-    assert stored(real) == before
+    assert {name: content for name, content in stored(real).items() if not name.endswith(JOURNAL)} == before
     with pytest.raises(UsageError, match="holds real data"):
         update(real, Sample())
