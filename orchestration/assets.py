@@ -1,132 +1,152 @@
-"""The assets around dbt: raw tables, keyed as in the lake, on the one side and the published folder on the other."""
+"""The warehouse as Dagster's assets: one step that runs the pipeline, whatever part of it is asked for."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Set
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSeverity,
     AssetCheckSpec,
+    AssetExecutionContext,
     AssetKey,
+    AssetObservation,
     AssetsDefinition,
     AssetSpec,
+    DataVersion,
+    Failure,
     MaterializeResult,
     ResourceParam,
-    asset,
     multi_asset,
 )
 
 from ingestion import calendar, registry
-from ingestion.bitcoin import ledger as coins
-from ingestion.evm import ledger as events
-from ingestion.refresh import last_readings
-from ingestion.source import Source
+from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
 from orchestration import pipeline
-from orchestration.home import Home, now
-from orchestration.ingest_mode import IngestMode
-from orchestration.pipeline import OnSourceDone
-from orchestration.publishing import publish
+from orchestration.errors import BuildFailed
+from orchestration.filing import file_spool, severity
+from orchestration.graph import Graph
+from orchestration.home import Home
+from orchestration.ingest_mode import Held, Live
+from orchestration.outcome import CHAIN_TABLES, PUBLISHED, READ, Event, Outcome, data_version, events, tables_of_result
 from orchestration.settings import Settings
 
+SCHEDULED = "dagster/schedule_name"
 
-def raw_table(source: Source[Any]) -> AssetsDefinition:
-    """The raw table of one source; a source that fails keeps its rows and fails a check, never the run."""
-    key = AssetKey([source.name, source.table])
 
-    @multi_asset(
-        name=f"{source.name}_raw",
-        specs=[
-            AssetSpec(
-                key, group_name="sources", kinds={"parquet"}, description=f"{source.description}\nTerms: {source.terms}"
-            )
-        ],
-        check_specs=[AssetCheckSpec("read_without_failure", asset=key)],
-    )
-    def source_raw(
-        home: ResourceParam[Home], mode: ResourceParam[IngestMode], on_source_done: ResourceParam[OnSourceDone]
-    ) -> MaterializeResult:
-        with home.lock():
-            result = pipeline.update(source, home, mode)
-        on_source_done(result)
-        return MaterializeResult(
-            asset_key=key,
-            metadata={"captures_read": result.captures, "observations_added": result.added, "mode": result.mode},
-            check_results=[
-                AssetCheckResult(
-                    passed=not result.failures,
-                    severity=AssetCheckSeverity.WARN,
-                    metadata={"failures": list(result.failures)},
-                )
-            ],
+def warehouse(graph: Graph) -> AssetsDefinition:
+    """Every raw table, model and the published folder, as one asset definition of which any part can be asked for."""
+    names = [*registry.names(), *CHAIN_TABLES]
+    specs = [*_raw(), *_models(graph)]
+    order = {spec.key.to_user_string(): number for number, spec in enumerate(specs)}
+
+    @multi_asset(name="pipeline", specs=specs, check_specs=[*_checks(graph)], can_subset=True)
+    def run(
+        context: AssetExecutionContext, home: ResourceParam[Home]
+    ) -> Iterator[MaterializeResult | AssetObservation | AssetCheckResult]:
+        """Gather, build what depends on what changed, publish: as `flowhouse build` does."""
+        settings = Settings.read(home.root)
+        selected = {key.to_user_string() for key in context.selected_asset_keys}
+        mode = Live(settings.publishers.contact) if settings.publishers.mode == "live" else Held()
+        request = pipeline.Request(
+            mode,
+            sources=_sources(selected, names, settings),
+            derives=PUBLISHED in selected or not selected.isdisjoint(graph.models),
         )
+        outcome, failure = Outcome(), None
+        listeners = pipeline.Listeners(
+            on_source_done=lambda result: context.log.info(f"{result.source}: {result.captures:,} captures read"),
+            on_chain=context.log.info,
+        )
+        file_spool(home, context.instance)
+        try:
+            pipeline.run(home, request, settings, listeners, outcome)
+        except (BuildFailed, IngestionError) as error:
+            failure = str(error)
+        happened = [event for event in events(outcome) if event.asset in selected]
+        if SCHEDULED not in context.run.tags and not failure:
+            happened += _unchanged(selected - {event.asset for event in happened}, graph, outcome)
+        # Dagster wants an asset after those that it depends on.
+        yield from map(_result, sorted(happened, key=lambda event: order[event.asset]))
+        if failure:
+            raise Failure(failure, allow_retries=False)
 
-    return source_raw
-
-
-@multi_asset(
-    name="bitcoin_raw",
-    specs=[AssetSpec([coins.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in coins.TABLES],
-)
-def bitcoin_raw(home: ResourceParam[Home], mode: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
-    """What coins were spent and created on a chain, by day; nodes are read by `flowhouse ingest bitcoin`."""
-    with home.lock():
-        pipeline.update_chain(home, mode)
-    for table in coins.TABLES:
-        yield MaterializeResult(asset_key=[coins.SOURCE, table])
-
-
-@multi_asset(
-    name="evm_raw",
-    specs=[AssetSpec([events.SOURCE, table], group_name="sources", kinds={"parquet"}) for table in events.TABLES],
-)
-def evm_raw(home: ResourceParam[Home], mode: ResourceParam[IngestMode]) -> Iterator[MaterializeResult]:
-    """Token transfers and stress events of account chains; providers are asked by `flowhouse ingest evm`."""
-    with home.lock():
-        pipeline.update_tokens(home, mode)
-    for table in events.TABLES:
-        yield MaterializeResult(asset_key=[events.SOURCE, table])
+    return run
 
 
-@asset(key=[calendar.SOURCE, calendar.TABLE], group_name="sources", kinds={"parquet"}, description=calendar.__doc__)
-def nyse_raw(home: ResourceParam[Home]) -> None:
-    with home.lock():
-        pipeline.update_sessions(home)
+def _sources(selected: Set[str], names: Collection[str], settings: Settings) -> set[str]:
+    """The sources and chains of which a table is selected."""
+    chains = {f"bitcoin/{network}" for network in settings.bitcoin} | {f"evm/{network}" for network in settings.evm}
+    return {name for name in {*names, *chains} if not selected.isdisjoint(tables_of_result(name))}
 
 
-@asset(
-    key=[holder_series.SOURCE.name, holder_series.DEFINITIONS],
-    deps=[[holder_series.SOURCE.name, holder_series.SOURCE.table]],
-    group_name="sources",
-    kinds={"parquet"},
-)
-def holder_series_definitions(home: ResourceParam[Home]) -> None:
-    """The definitions that users chose for their own series, from the provenance of their files."""
-    with home.lock():
-        pipeline.update_definitions(home)
+def _result(event: Event) -> MaterializeResult | AssetObservation | AssetCheckResult:
+    key = AssetKey(event.asset.split("/"))
+    if event.kind == "check":
+        return AssetCheckResult(
+            asset_key=key,
+            check_name=event.check,
+            passed=event.passed,
+            metadata=dict(event.metadata),
+            severity=severity(event),
+        )
+    if event.kind == "observation":
+        return AssetObservation(asset_key=key, metadata=dict(event.metadata))
+    version = DataVersion(event.data_version) if event.data_version else None
+    return MaterializeResult(asset_key=key, metadata=dict(event.metadata), data_version=version)
 
 
-@asset(key=["flowhouse", "control"], group_name="sources", kinds={"parquet"})
-def control(home: ResourceParam[Home]) -> None:
-    """One row that says until when observations count."""
-    with home.lock():
-        home.write_control()
+def _unchanged(keys: Collection[str], graph: Graph, outcome: Outcome) -> Iterator[Event]:
+    """Say of each asset that a person asked for that it is as it was: a model is current, a table had nobody to ask."""
+    for key in keys:
+        if key in graph.models and outcome.inputs:
+            metadata = {"nothing_new": True, "build_id": outcome.build_id}
+            yield Event("materialization", key, metadata, data_version(key, graph, outcome.inputs))
+        else:
+            yield Event("observation", key, {"nothing_new": True, "reason": "nobody is asked for it"})
 
 
-def raw_tables() -> list[AssetsDefinition]:
-    """Every raw table: those of the registry's sources, of the chains, and what is computed here."""
-    sources = map(raw_table, registry.sources())
-    return [*sources, bitcoin_raw, evm_raw, holder_series_definitions, nyse_raw, control]
+def _raw() -> Iterator[AssetSpec]:
+    for source in registry.sources():
+        description = f"{source.description}\nTerms: {source.terms}"
+        yield _spec(f"{source.name}/{source.table}", "sources", description)
+    for chain, tables in CHAIN_TABLES.items():
+        for table in tables:
+            yield _spec(f"{chain}/{table}", "chains", "From the user's own node or provider.")
+    yield _spec(f"{calendar.SOURCE}/{calendar.TABLE}", "sources", calendar.__doc__)
+    definitions = f"{holder_series.SOURCE.name}/{holder_series.DEFINITIONS}"
+    yield _spec(definitions, "sources", "The definitions that users chose for their own series.")
+    yield _spec("flowhouse/control", "sources", "One row that says until when observations count.")
 
 
-def publishing(models: AssetsDefinition) -> AssetsDefinition:
-    """The published folder, made once every model is built and every check has passed."""
+def _models(graph: Graph) -> Iterator[AssetSpec]:
+    for key, node in graph.models.items():
+        kinds = {"dbt", "seed" if node.kind == "seed" else "duckdb"}
+        yield _spec(key, node.group, node.description, node.parents, kinds)
+    marts = [key for key in graph.models if key.startswith("marts/")]
+    description = "The marts as a DuckDB file and as Parquet, with report and manifest, swapped in as a whole."
+    yield _spec(PUBLISHED, "published", description, marts, {"duckdb", "parquet"})
 
-    @asset(key="published", deps=models.keys, group_name="published", kinds={"duckdb", "parquet"})
-    def published(home: ResourceParam[Home], settings: ResourceParam[Settings]) -> MaterializeResult:
-        """The marts as a DuckDB file and as Parquet, swapped in as a whole."""
-        with home.lock():
-            folder = publish.publish(home, last_readings(home.lake), now(), settings.publish.keep_builds)
-        return MaterializeResult(metadata={"folder": str(folder)})
 
-    return published
+def _spec(
+    key: str,
+    group: str,
+    description: str | None,
+    parents: Collection[str] = (),
+    kinds: Collection[str] = frozenset({"parquet"}),
+) -> AssetSpec:
+    return AssetSpec(
+        key.split("/"),
+        deps=[parent.split("/") for parent in parents],
+        description=description,
+        group_name=group or None,
+        kinds=set(kinds),
+        skippable=True,
+    )
+
+
+def _checks(graph: Graph) -> Iterator[AssetCheckSpec]:
+    for name in (*registry.names(), *CHAIN_TABLES):
+        yield AssetCheckSpec(
+            READ, asset=tables_of_result(name)[0].split("/"), description="Whoever was asked answered, and it was read."
+        )
+    for name, test in graph.tests.items():
+        yield AssetCheckSpec(name, asset=test.asset.split("/"), description=test.description or None)

@@ -2,7 +2,7 @@
 
 
 class BuildFailed(Exception):
-    """A key, a contract, an identity or dbt itself failed; nothing is published."""
+    """A key, a contract, an identity or dbt itself failed, or rows were lost; nothing is published."""
 
 
 class SupersetRefused(Exception):

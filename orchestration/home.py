@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.environment import export, with_variables
+from orchestration.environment import with_variables
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
@@ -87,15 +87,15 @@ class Home:
         """Where dbt writes its one-file page of models and columns."""
         return self.dbt_target / "static_index.html"
 
-    def write_control(self) -> None:
-        """The build's control table: one row that says until when observations count."""
+    def write_control(self, folder: Path) -> None:
+        """Write the build's control table into a folder: one row that says until when observations count."""
         import polars as pl
 
         from ingestion.lake.tables import Lake
 
         row = {"as_of_at": [self.as_of], "as_of_cutoff": [self.as_of or datetime(9999, 12, 31)]}
         schema = {"as_of_at": pl.Datetime("us"), "as_of_cutoff": pl.Datetime("us")}
-        Lake(self.build).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
+        Lake(folder).write("flowhouse", "control", pl.DataFrame(row, schema=schema))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -143,13 +143,14 @@ class Home:
             lock.release()
             yield
 
-    def watch_lock(self) -> AbstractContextManager[None]:
+    def watch_lock(self) -> AbstractContextManager[Any]:
         """Hold what has been told of the home's state.
 
         Raises:
             Timeout: another process told somebody all the time.
         """
-        return self._lock("watch.lock", "Another flowhouse is sending alerts of this home")
+        (self.root / "build").mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / "build" / "watch.lock", timeout=self.lock_wait_seconds)
 
     def read_state(self, name: str) -> dict[str, Any] | None:
         """A record among the builds; None where there is none, or none that can be read."""
@@ -166,11 +167,6 @@ class Home:
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         part.write_text(json.dumps(fields, indent=1))
         os.replace(part, path)
-
-    def configure_dbt(self) -> None:
-        """Set the variables that dbt's profile reads: the build file, and where raw tables are."""
-        self.build.mkdir(parents=True, exist_ok=True)
-        export({"FLOWHOUSE_BUILD_FILE": str(self.build_file), "FLOWHOUSE_RAW_PATH": f"{self.lake.root},{self.build}"})
 
     def dagster_environment(self, mode: str) -> dict[str, str]:
         """The environment of a Dagster server for this home, whose own state lies among the builds."""

@@ -58,11 +58,11 @@ class Lake:
 
     def has(self, source: str, table: str, part: str | None = None) -> bool:
         """Whether the table, or the part of it, has been written, even without rows."""
-        return self._path(source, table, part).exists()
+        return self.path(source, table, part).exists()
 
     def read(self, source: str, table: str, schema: Schema, part: str | None = None) -> pl.DataFrame:
         """The rows; none, with `schema`, before anything was written."""
-        path = self._path(source, table, part)
+        path = self.path(source, table, part)
         return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=schema)
 
     def read_if_readable(self, source: str, table: str, schema: Schema) -> pl.DataFrame | None:
@@ -75,18 +75,18 @@ class Lake:
     def digest(self, source: str, table: str) -> str | None:
         """SHA-256 of a table's file; None where it is gone."""
         try:
-            with self._path(source, table, None).open("rb") as file:
+            with self.path(source, table, None).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return None
 
     def replace(self, source: str, table: str, content: bytes) -> None:
         """Replace the table by the bytes of a Parquet file, as `write` does."""
-        _replace(self._path(source, table, None), lambda path: path.write_bytes(content))
+        _replace(self.path(source, table, None), lambda path: path.write_bytes(content))
 
     def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
         """The rows, read only as far as a query needs."""
-        return pl.scan_parquet(self._path(source, table, part))
+        return pl.scan_parquet(self.path(source, table, part))
 
     def height(self, source: str, table: str, part: str | None = None) -> int:
         """How many rows a table or a part has, read from the file's footer."""
@@ -94,7 +94,7 @@ class Lake:
 
     def write(self, source: str, table: str, rows: pl.DataFrame, part: str | None = None) -> None:
         """Replace the table or the part; a reader sees the old rows or the new ones, never half of either."""
-        _replace(self._path(source, table, part), lambda path: rows.write_parquet(path, compression="zstd"))
+        _replace(self.path(source, table, part), lambda path: rows.write_parquet(path, compression="zstd"))
 
     def parts(self, source: str, table: str) -> list[str]:
         """Names of the table's parts."""
@@ -102,7 +102,7 @@ class Lake:
 
     def remove(self, source: str, table: str, part: str) -> None:
         """Remove a part."""
-        self._path(source, table, part).unlink(missing_ok=True)
+        self.path(source, table, part).unlink(missing_ok=True)
 
     def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
@@ -131,7 +131,8 @@ class Lake:
         """Every Parquet file, in a fixed order: what a build reads, for its fingerprint."""
         return sorted(self.root.glob("*/*/*.parquet"))
 
-    def _path(self, source: str, table: str, part: str | None) -> Path:
+    def path(self, source: str, table: str, part: str | None = None) -> Path:
+        """Where a table in one file, or a part of it, is or would be."""
         return self.root / source / table / f"{part or table}.parquet"
 
 

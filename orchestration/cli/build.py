@@ -17,10 +17,19 @@ from orchestration.home import Home, now
 @click.command()
 @mode_options
 @click.option("--as-of", type=Moment(), help="Build as it could have been known then, beside the current build.")
+@click.option("--full", is_flag=True, help="Build everything anew, not only what depends on what changed.")
+@click.option("--allow-empty", is_flag=True, help="Publish even where nothing is held, or a source lost all its rows.")
 @click.option("--quiet", is_flag=True, help="Plain lines, no progress.")
 @home_option
 def build(
-    sample: bool, replay: Path | None, live: bool, as_of: datetime | None, quiet: bool, root: Path | None
+    sample: bool,
+    replay: Path | None,
+    live: bool,
+    as_of: datetime | None,
+    full: bool,
+    allow_empty: bool,
+    quiet: bool,
+    root: Path | None,
 ) -> None:
     """Ingest, derive and publish.
 
@@ -30,7 +39,8 @@ def build(
     flowhouse build --live
     flowhouse build --as-of 2025-11-20T02:15:00Z
     """
-    from orchestration.build import build as run
+    from orchestration import pipeline, spool
+    from orchestration.outcome import Outcome, events
     from orchestration.publishing import sql_engine
     from orchestration.settings import Settings
 
@@ -39,8 +49,15 @@ def build(
     home = open_home(root, as_of)
     mode = ingest_mode(home, sample, replay, live)
     say_if_leaving_sample(home, mode)
-    with build_progress(quiet) as (on_source_done, on_node_done):
-        outcome = run(home, mode, Settings.read(home.root), on_source_done, on_node_done)
+    request = pipeline.Request(mode, is_full=full, allows_empty=allow_empty)
+    outcome = Outcome()
+    try:
+        with build_progress(quiet) as listeners:
+            pipeline.run(home, request, Settings.read(home.root), listeners, outcome)
+    finally:
+        if not as_of:
+            spool.put(home, list(events(outcome)), now())
+    assert outcome.folder
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
     _say_headlines(home)

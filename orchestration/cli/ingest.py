@@ -51,11 +51,11 @@ def nyse(root: Path | None) -> None:
     \b
     flowhouse ingest nyse
     """
-    from orchestration import pipeline
+    from orchestration import gather
 
     home = open_home(root)
     with home.lock():
-        click.echo(f"nyse: {pipeline.update_sessions(home):,} sessions")
+        click.echo(f"nyse: {gather.update_sessions(home):,} sessions")
 
 
 @ingest.command("holder_series")
@@ -79,11 +79,11 @@ def holder_series(
     flowhouse ingest holder_series --file supply.csv --name mine --definition age_155d_step
     """
     from ingestion.sources.holder_series import SOURCE, note
-    from orchestration import pipeline
+    from orchestration import gather
 
-    if definition and definition not in pipeline.known_definitions():
+    if definition and definition not in gather.known_definitions():
         raise UsageError(
-            f"There is no definition '{definition}': choose one of {', '.join(pipeline.known_definitions())}."
+            f"There is no definition '{definition}': choose one of {', '.join(gather.known_definitions())}."
         )
     if definition and not file:
         raise UsageError("A definition goes with a file: give --file F and --name N too.")
@@ -140,12 +140,12 @@ for source_name in registry.names():
 
 
 def _update(source: "Source[Any]", home: Home, mode: IngestMode) -> None:
-    from orchestration import pipeline
+    from orchestration import gather
 
     with home.lock():
         say_if_leaving_sample(home, mode)
-        result = pipeline.update(source, home, mode)
-        pipeline.update_definitions(home)
+        result = gather.update(source, home, mode)
+        gather.update_definitions(home)
     click.echo(result_line(result))
     sys.exit(say_failures(result.failures))
 
@@ -163,7 +163,7 @@ def _user_upload(
         UsageError: the options do not fit each other, or the file cannot be read.
         PageRefused: the file cannot be trusted.
     """
-    from orchestration import pipeline
+    from orchestration import gather
 
     if not file and not name:
         return None
@@ -172,4 +172,4 @@ def _user_upload(
     if not re.fullmatch(NAME, name) or name in source.reserved_names:
         reserved = " and ".join(source.reserved_names)
         raise UsageError(f"'{name}' cannot be its name: take letters, digits, - and _, other than {reserved}.")
-    return pipeline.user_upload(source, file, resource(name), note)
+    return gather.user_upload(source, file, resource(name), note)

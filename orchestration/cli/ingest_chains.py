@@ -120,8 +120,8 @@ def evm(
 
 
 def _leave_sample(home: Home) -> None:
-    from orchestration import pipeline
+    from orchestration import gather
 
     if home.is_sample:
         say_leaving_sample()
-        pipeline.leave_sample(home)
+        gather.leave_sample(home)

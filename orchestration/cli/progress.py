@@ -13,17 +13,16 @@ if TYPE_CHECKING:
     from ingestion.refresh import RefreshResult
     from orchestration.home import Home
     from orchestration.ingest_mode import IngestMode
+    from orchestration.pipeline import Listeners
 
     OnBlocks = Callable[[int, int, int], None]
-    OnSourceDone = Callable[[RefreshResult], None]
-    OnNodeDone = Callable[[str, int, int], None]
 
 
 def say_if_leaving_sample(home: "Home", mode: "IngestMode") -> None:
     """One line when the home is about to leave the bundled sample behind."""
-    from orchestration import pipeline
+    from orchestration import gather
 
-    if pipeline.leaves_sample(home, mode):
+    if gather.leaves_sample(home, mode):
         say_leaving_sample()
 
 
@@ -69,18 +68,21 @@ def chain_progress(quiet: bool, counted: str = "coins spent") -> Iterator["OnBlo
 
 
 @contextmanager
-def build_progress(quiet: bool) -> Iterator["tuple[OnSourceDone, OnNodeDone]"]:
-    """Two listeners, for sources and for dbt's nodes: a progress bar on a terminal, elsewhere a line per source."""
+def build_progress(quiet: bool) -> Iterator["Listeners"]:
+    """Listeners for a run of the pipeline: a progress bar on a terminal, elsewhere a line per source."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from orchestration.pipeline import Listeners
+
     if quiet or not sys.stdout.isatty():
-        yield lambda result: click.echo(result_line(result)), lambda name, number, of: None
+        yield Listeners(on_source_done=lambda result: click.echo(result_line(result)), on_chain=click.echo)
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(), transient=True) as bar:
         task = bar.add_task("reading sources, preparing dbt", total=None)
-        yield (
-            lambda result: bar.console.print(result_line(result), highlight=False),
-            lambda name, number, of: bar.update(task, completed=number, total=of, description=name),
+        yield Listeners(
+            on_source_done=lambda result: bar.console.print(result_line(result), highlight=False),
+            on_node_done=lambda name, number, of: bar.update(task, completed=number, total=of, description=name),
+            on_chain=lambda line: bar.update(task, description=line),
         )

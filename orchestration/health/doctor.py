@@ -17,9 +17,9 @@ from orchestration import node_config as nodes
 from orchestration import seeds
 from orchestration.health import archive_check
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.inputs import versions
 from orchestration.node_config import NodeFiles, NodeLocation, RestNode, RpcNode
 from orchestration.publishing import published
-from orchestration.publishing.fingerprint import versions
 from orchestration.settings import Settings
 
 FREE_BYTES = 2 * 1024**3

@@ -8,29 +8,35 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from ingestion.refresh import RefreshResult
 from orchestration.home import Home
+from orchestration.inputs import Inputs, versions
 from orchestration.publishing import published, retention, sql_engine
-from orchestration.publishing.fingerprint import fingerprint, versions
+from orchestration.settings import Publish
 
 STORAGE_VERSION = "v1.0.0"
 """Files of this version are opened by every DuckDB client since 1.0."""
 
 
-def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, keep_builds: int) -> Path:
+def publish(
+    home: Home,
+    inputs: Inputs,
+    built_at: datetime,
+    settings: Publish,
+    changed: Collection[str] | None = None,
+    previous: Path | None = None,
+) -> Path:
     """Publish the marts of the build file as a new folder, in one step: a reader sees the old folder or the new one.
 
     Returns:
         The published folder.
     """
-    inputs = fingerprint(home)
-    build_id = f"{built_at:%Y%m%dT%H%M%SZ}-{inputs[:8]}"
+    build_id = f"{built_at:%Y%m%dT%H%M%SZ}-{inputs.fingerprint[:8]}"
     home.published.mkdir(parents=True, exist_ok=True)
     for leftover in home.published.glob(".*.part"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -43,12 +49,12 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
     content = {
         "build_id": build_id,
         "built_at": f"{built_at.isoformat()}Z",
-        "is_sample": home.is_sample,
+        "is_sample": inputs.is_sample,
         "as_of": f"{home.as_of.isoformat()}Z" if home.as_of else None,
         "versions": versions(),
-        "fingerprint": inputs,
-        "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in readings],
-        "failed_sources": [reading.source for reading in readings if reading.failures],
+        "fingerprint": inputs.fingerprint,
+        "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in inputs.readings],
+        "failed_sources": [reading.source for reading in inputs.readings if reading.failures],
         "findings": findings,
         "marts": marts,
     }
@@ -60,7 +66,7 @@ def publish(home: Home, readings: Sequence[RefreshResult], built_at: datetime, k
     folder = home.published / build_id
     os.replace(part, folder)
     published.point_latest(home.published, build_id)
-    retention.remove_old(home.published, folder, built_at, keep_builds)
+    retention.remove_old(home.published, folder, built_at, settings.keep_builds)
     return folder
 
 

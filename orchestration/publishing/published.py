@@ -35,6 +35,12 @@ def manifest(home: Home) -> dict | None:
     return json.loads((folder / MANIFEST).read_text()) if folder else None
 
 
+def folder_of(home: Home, build_id: str) -> Path | None:
+    """The last published folder, provided that it is of that build."""
+    content = manifest(home)
+    return latest(home) if content and content["build_id"] == build_id else None
+
+
 def warehouse(home: Home) -> Path:
     """The published database.
 

@@ -11,11 +11,10 @@ from ingestion.bitcoin import ledger as coins
 from ingestion.evm import ledger as events
 from ingestion.refresh import RefreshResult, write_reading
 from ingestion.sample.pages import flow_page
-from orchestration import pipeline
+from orchestration import gather
 from orchestration.health import archive_check, integrity
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, Sample
-from orchestration.pipeline import no_op
 
 AT = datetime(2025, 11, 4, 6)
 
@@ -24,8 +23,12 @@ AT = datetime(2025, 11, 4, 6)
 def made(tmp_path_factory):
     """A home with the sample's sources and chains, as real ones."""
     home = Home(tmp_path_factory.mktemp("integrity"))
-    with home.lock():
-        list(pipeline.update_all(home, Sample(), no_op))
+    gather.update_chain(home, Sample())
+    gather.update_tokens(home, Sample())
+    for source in registry.sources():
+        gather.update(source, home, Sample())
+    gather.update_definitions(home)
+    gather.update_sessions(home)
     return home
 
 
@@ -96,7 +99,7 @@ def test_a_table_of_observations_that_is_gone_is_named_until_it_is_built_again(h
     (home.lake.root / "farside" / table / f"{table}.parquet").unlink()
     sentence = f"lake/farside/{table}/{table}.parquet is gone: run `flowhouse build`, which reads the archive again."
     assert integrity.lost(home) == [sentence]
-    assert pipeline.update(registry.source("farside"), home, Held()).repaired
+    assert gather.update(registry.source("farside"), home, Held()).repaired
     assert integrity.lost(home) == []
 
 
@@ -149,13 +152,13 @@ def test_no_damage_to_a_file_of_a_lake_is_silent(home, how):
         named = integrity.lost(home)
         source = name.split("/")[0]
         if source in registry.names():
-            result = pipeline.update(registry.source(source), home, Held())
-            pipeline.update_definitions(home)
+            result = gather.update(registry.source(source), home, Held())
+            gather.update_definitions(home)
             named += [*result.failures, *result.repaired]
         if name in spare:
             coins.collect_garbage(home.lake)
             events.collect_garbage(home.lake)
-        pipeline.update_sessions(home)
+        gather.update_sessions(home)
         if not named and path.suffix == ".parquet":
             assert path.read_bytes() == content, name
         assert named or path.suffix == ".parquet" or path.name == "tables.json", name
@@ -166,7 +169,7 @@ def test_the_archive_is_checked_file_by_file(tmp_path):
     home = Home(tmp_path)
     put_page(home.root / "archive", FIRST, flow_page(FUNDS, [flows(FIRST.date())]))
     put_page(home.root / "archive", AT, flow_page(FUNDS, [flows(AT.date())]))
-    pipeline.update(registry.source("farside"), home, Held())
+    gather.update(registry.source("farside"), home, Held())
     folder = home.root / "archive" / "farside" / "btc"
     found = archive_check.run(home, AT)
     assert (found.files, found.problems, found.at) == (2, (), AT)
@@ -190,7 +193,7 @@ def test_what_is_wrong_with_the_archive_is_named(tmp_path, damage, problem, monk
     monkeypatch.setattr(archive_check, "BEING_WRITTEN_SECONDS", -1)
     home = Home(tmp_path)
     put_page(home.root / "archive", FIRST, flow_page(FUNDS, [flows(FIRST.date())]))
-    pipeline.update(registry.source("farside"), home, Held())
+    gather.update(registry.source("farside"), home, Held())
     damage(home.root / "archive" / "farside" / "btc")
     problems = archive_check.run(home, AT).problems
     assert problems[0].startswith(problem)
@@ -200,7 +203,7 @@ def test_what_is_wrong_with_the_archive_is_named(tmp_path, damage, problem, monk
 def test_a_capture_that_was_read_once_and_is_gone_altogether_is_named(tmp_path):
     home = Home(tmp_path)
     put_page(home.root / "archive", FIRST, flow_page(FUNDS, [flows(FIRST.date())]))
-    pipeline.update(registry.source("farside"), home, Held())
+    gather.update(registry.source("farside"), home, Held())
     for path in (home.root / "archive" / "farside" / "btc").iterdir():
         path.unlink()
     assert archive_check.run(home, AT).problems == (

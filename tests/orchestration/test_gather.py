@@ -32,10 +32,11 @@ from ingestion.sample.node_files import write_files
 from ingestion.sample.pages import flow_page
 from ingestion.sources import farside, holder_series
 from ingestion.transport.publisher import Http
-from orchestration import pipeline
+from orchestration import gather, pipeline
 from orchestration.health.chains import chain_states
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+from orchestration.outcome import Outcome
 from orchestration.settings import Settings
 
 
@@ -48,8 +49,9 @@ def killed(*args: object) -> None:
 
 
 def update(home: Home, mode: IngestMode) -> dict[str, RefreshResult]:
-    with home.lock():
-        return {result.source: result for result in pipeline.update_all(home, mode, pipeline.no_op)}
+    outcome = Outcome()
+    pipeline.run(home, pipeline.Request(mode, derives=False), Settings(), pipeline.Listeners(), outcome)
+    return {result.source: result for result in outcome.results}
 
 
 def stored(home: Home) -> dict[str, bytes]:
@@ -123,7 +125,7 @@ def test_real_captures_in_the_archive_stay_unread_while_a_home_is_the_samples(sa
 
 @pytest.mark.parametrize(
     ("step", "at"),
-    [("read_coin_chain", load), ("read_event_chain", load), ("put_pages", load), ("refresh", pipeline)],
+    [("read_coin_chain", load), ("read_event_chain", load), ("put_pages", load), ("refresh", gather)],
 )
 def test_a_loading_that_was_killed_leaves_a_sample_home_and_is_finished(loaded, tmp_path, monkeypatch, step, at):
     home = Home(tmp_path / "killed")
@@ -158,8 +160,8 @@ def test_publishers_that_cannot_be_reached_leave_a_home_without_rows(sample, mon
 def test_a_users_own_file_leaves_the_sample(sample):
     served = Served("", b"date,lth_btc,sth_btc\n2025-11-03,15.5,4.5\n", FIRST)
     with sample.lock():
-        pipeline.update(holder_series.SOURCE, sample, UserUpload("mine", served, holder_series.note("age_155d_step")))
-        pipeline.update_definitions(sample)
+        gather.update(holder_series.SOURCE, sample, UserUpload("mine", served, holder_series.note("age_155d_step")))
+        gather.update_definitions(sample)
     assert not sample.is_sample
     assert (captures(sample), chains(sample)) == ({"holder_series": 1}, [])
     assert sample.lake.read("holder_series", "definitions", {})["series"].to_list() == ["mine"]
@@ -168,7 +170,7 @@ def test_a_users_own_file_leaves_the_sample(sample):
 def test_real_captures_that_the_archive_holds_are_read_when_the_sample_is_left(sample, replay):
     list(sample.archive.copy_from(Archive(replay.folder), "farside"))
     with sample.lock():
-        pipeline.leave_sample(sample)
+        gather.leave_sample(sample)
     assert captures(sample) == {"farside": 1}
 
 
@@ -181,9 +183,9 @@ def test_damage_to_a_page_of_the_sample_does_not_hold_back_real_ones(sample, rep
 
 
 STEPS: dict[str, Callable[[Home, IngestMode], object]] = {
-    "coins": pipeline.update_chain,
-    "events": pipeline.update_tokens,
-    "source": partial(pipeline.update, farside.SOURCE),
+    "coins": gather.update_chain,
+    "events": gather.update_tokens,
+    "source": partial(gather.update, farside.SOURCE),
 }
 
 
@@ -203,7 +205,7 @@ def test_whichever_asset_runs_first_marks_the_home_and_leaves_the_sample(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("at", "step"), [(shutil, "rmtree"), (pipeline, "refresh"), (coins, "collect_garbage"), (Archive, "copy_from")]
+    ("at", "step"), [(shutil, "rmtree"), (gather, "refresh"), (coins, "collect_garbage"), (Archive, "copy_from")]
 )
 def test_a_leaving_that_was_killed_leaves_nothing_of_the_sample(sample, real, replay, monkeypatch, at, step):
     with monkeypatch.context() as patch:

@@ -1,0 +1,148 @@
+"""Brings a home's raw tables up to date, source by source: the pipeline's first step, and `flowhouse ingest`."""
+
+from pathlib import Path
+from typing import Any
+
+from ingestion import calendar, registry
+from ingestion.archive import Archive, Served
+from ingestion.bitcoin import ledger as coins
+from ingestion.bitcoin.networks import NETWORKS
+from ingestion.errors import PageRefused, UsageError
+from ingestion.evm import ledger as events
+from ingestion.lake.observations import read_log_if_readable
+from ingestion.lake.tables import Lake
+from ingestion.refresh import Mode, RefreshResult, fetch_live, refresh
+from ingestion.sample import load
+from ingestion.source import PublisherSource, Source, UploadSource, newest_day
+from ingestion.sources import holder_series
+from ingestion.transport.publisher import Http
+from orchestration import seeds
+from orchestration.home import Home, now
+from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+
+
+def leaves_sample(home: Home, mode: IngestMode) -> bool:
+    """Whether the mode makes this home leave the bundled sample behind.
+
+    Raises:
+        UsageError: the sample is asked for in a home that holds real data, or the folder to replay is not there.
+    """
+    if isinstance(mode, Sample) and not home.is_sample and _holds_data(home.lake):
+        raise UsageError(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
+    if isinstance(mode, Replay) and not mode.folder.is_dir():
+        raise UsageError(f"{mode.folder} is not a folder: name an archive folder (source/resource/stamp.ext).")
+    return not isinstance(mode, Sample | Held) and home.is_sample
+
+
+def leave_sample(home: Home) -> None:
+    """Drop a lake that is the sample's, and read what the archive holds beside the sample."""
+    home.lake.drop()
+    for source in registry.sources():
+        refresh(source, home.archive, home.lake, "held", now())
+
+
+def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
+    """Gather captures of one source and read what is new; the lake is locked only while it is written."""
+    fit_lake(home, mode)
+    failures = _gather(source, home, mode)
+    # nobody can be asked for a user's own series, so it is neither live nor ever stale
+    is_idle = isinstance(mode, Live) and not isinstance(source, PublisherSource)
+    name: Mode = "held" if is_idle else mode.name
+    with home.lock():
+        return refresh(source, home.archive, home.lake, name, now(), failures)
+
+
+def update_chain(home: Home, mode: IngestMode) -> None:
+    """Put the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
+    fit_lake(home, mode)
+    coins.collect_garbage(home.lake)
+    if isinstance(mode, Sample):
+        load.read_coin_chain(home.lake)
+
+
+def update_tokens(home: Home, mode: IngestMode) -> None:
+    """Put the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
+    fit_lake(home, mode)
+    events.collect_garbage(home.lake)
+    if isinstance(mode, Sample):
+        load.read_event_chain(home.lake)
+
+
+def update_sessions(home: Home) -> int:
+    """Bring the calendar of NYSE sessions up to date; returns how many sessions the lake holds."""
+    return calendar.read_sessions(home.lake, now().date()).height
+
+
+def update_definitions(home: Home) -> None:
+    """Bring the table of definitions that users chose for their series in line with the archive's provenance."""
+    table = (holder_series.SOURCE.name, holder_series.DEFINITIONS)
+    captures, _ = home.archive.captures(holder_series.SOURCE.name)
+    rows = holder_series.definitions(captures)
+    stored = home.lake.read_if_readable(*table, holder_series.DEFINITIONS_SCHEMA)
+    if stored is None or not home.lake.has(*table) or not rows.equals(stored):
+        home.lake.write(*table, rows)
+
+
+def known_definitions() -> list[str]:
+    """The ids in the seed of definitions, and `as_published`."""
+    return [*(row["definition_id"] for row in seeds.read("holder_definitions")), holder_series.AS_PUBLISHED]
+
+
+def user_upload(source: UploadSource[Any], path: Path, resource: str, note: str = "") -> UserUpload:
+    """A user's own file, read once before it is filed: a refused file changes nothing.
+
+    Raises:
+        UsageError: the file cannot be read.
+        PageRefused: it cannot be trusted as a whole; the sentence names the file.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): name a CSV with --file.") from None
+    served = Served("", content, now())
+    try:
+        newest = newest_day(source.read(content, resource))
+    except PageRefused as error:
+        raise PageRefused(f"{path}: {error}") from None
+    if newest > served.fetched_at.date():
+        raise PageRefused(f"{path} has figures of {newest}, which is in the future: fix its dates.")
+    return UserUpload(resource, served, note)
+
+
+def fit_lake(home: Home, mode: IngestMode) -> None:
+    """Let the lake be of the kind that the mode reads, before anything else is written.
+
+    Raises:
+        UsageError: as `leaves_sample` names it.
+    """
+    with home.lock():
+        if leaves_sample(home, mode):
+            leave_sample(home)
+        elif isinstance(mode, Sample) and not home.lake.is_sample:
+            home.lake.mark_as_sample()
+
+
+def _holds_data(lake: Lake) -> bool:
+    """Whether a capture has been read into the lake, or a block of a chain."""
+    heights = [coins.read_record(lake, network).tip_height for network in NETWORKS.values()]
+    chain_ids = [events.read_record(lake, network).chain_id for network in events.networks(lake)]
+    return any(number is not None for number in (*heights, *chain_ids)) or any(
+        read_log_if_readable(lake, source).height for source in registry.names()
+    )
+
+
+def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
+    """File new captures; returns a sentence for each failure."""
+    match mode:
+        case Sample():
+            load.put_pages(home.archive, source.name)
+        case Replay(folder):
+            return list(home.archive.copy_from(Archive(folder), source.name))
+        case UserUpload(resource, served, note):
+            home.archive.put(source.name, resource, served, source.ext, note=note)
+        case Live(contact):
+            if isinstance(source, PublisherSource):
+                return fetch_live(source, home.archive, home.lake, Http(contact), now().date())
+        case Held():
+            pass
+    return []

@@ -1,0 +1,171 @@
+"""What a build reads: a snapshot of the lake, its digests, and what the last build of the same folder had read.
+
+build/<name>/inputs/<source>/<table>/*.parquet   the snapshot, which dbt reads
+build/<name>/digests.json                        digests of files, by inode, size and time
+build/<name>/built.json                          what the build file and the published folder were made of
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from ingestion.lake import snapshot
+from ingestion.refresh import RefreshResult, last_readings
+from orchestration.graph import Graph, project_digest
+from orchestration.home import Home
+
+CODE = {".py", ".sql", ".j2", ".css", ".html", ".js"}
+PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
+CONTROL = "flowhouse/control"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that one build is made of.
+
+    Attributes:
+        folder: the snapshot.
+        tables: SHA-256 of each raw table, by `source/table`.
+        rows: rows of each raw table.
+        project: SHA-256 of the dbt project, the code here, versions, the as-of time and settings that change results.
+        readings: how the last refresh of each source went.
+        is_sample: whether the lake is the bundled sample's.
+    """
+
+    folder: Path
+    tables: Mapping[str, str]
+    rows: Mapping[str, int]
+    project: str
+    readings: tuple[RefreshResult, ...]
+    is_sample: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """One digest of all that the results depend on."""
+        return hashlib.sha256(json.dumps([self.project, sorted(self.tables.items())]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the build file was made of.
+
+    Attributes:
+        project: as in `Inputs`.
+        tables, rows: as in `Inputs`; a table that is not named must be read again.
+        build_id: the build that was published from it.
+    """
+
+    project: str
+    tables: Mapping[str, str]
+    rows: Mapping[str, int]
+    build_id: str
+
+    def without(self, tables: Collection[str]) -> "Built":
+        """The same, with tables that must be read again."""
+        return replace(self, tables={name: digest for name, digest in self.tables.items() if name not in tables})
+
+
+def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
+    """Take the snapshot of a build, under the lake's lock for an instant.
+
+    Raises:
+        FileNotFoundError: a file that a ledger's record names is gone.
+    """
+    names = [table for table in graph.tables if table != CONTROL]
+    folder = home.build / "inputs"
+    with home.lock():
+        snapshot.take(home.lake, [_split(name) for name in names], folder)
+        readings = tuple(last_readings(home.lake))
+        is_sample = home.lake.is_sample
+    home.write_control(folder)
+    digests = _Digests(home.build / "digests.json")
+    tables, rows = {}, {}
+    for name in graph.tables:
+        files = sorted((folder / name).glob("*.parquet"))
+        found = [(path.name, *digests.of(path)) for path in files]
+        tables[name] = hashlib.sha256(json.dumps([(file, digest) for file, digest, _ in found]).encode()).hexdigest()
+        rows[name] = sum(count for _, _, count in found)
+    digests.write()
+    return Inputs(folder, tables, rows, _project(home, strict_claims), readings, is_sample)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that turn inputs into a warehouse."""
+    return {package: version(package) for package in PACKAGES}
+
+
+def read_built(home: Home) -> Built | None:
+    """What the home's build file was made of; None where nothing is known of it, so that all must be built."""
+    if not home.build_file.exists():
+        return None
+    try:
+        return Built(**json.loads(_built_file(home).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def write_built(home: Home, built: Built | None) -> None:
+    """Note what the build file is made of; None before everything is built anew."""
+    if built is None:
+        _built_file(home).unlink(missing_ok=True)
+    else:
+        _replace(_built_file(home), json.dumps(asdict(built), indent=1))
+
+
+def _built_file(home: Home) -> Path:
+    return home.build / "built.json"
+
+
+def _project(home: Home, strict_claims: bool) -> str:
+    digest = hashlib.sha256(json.dumps([versions(), home.name, strict_claims, project_digest()]).encode())
+    here = Path(__file__).parent
+    for path in sorted(path for path in here.rglob("*") if path.suffix in CODE):
+        digest.update(path.relative_to(here).as_posix().encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class _Digests:
+    """SHA-256 and rows of files that are never written in place, known by inode, size and time of change."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._known = self._read()
+        self._used: dict[str, tuple[str, int]] = {}
+
+    def of(self, path: Path) -> tuple[str, int]:
+        import pyarrow.parquet as pq
+
+        stat = path.stat()
+        key = f"{stat.st_ino}-{stat.st_size}-{stat.st_mtime_ns}"
+        known = self._known.get(key)
+        if known is None:
+            with path.open("rb") as file:
+                known = hashlib.file_digest(file, "sha256").hexdigest(), pq.read_metadata(path).num_rows
+        self._used[key] = known
+        return known
+
+    def write(self) -> None:
+        if self._used != self._known:
+            _replace(self._path, json.dumps(self._used))
+
+    def _read(self) -> dict[str, tuple[str, int]]:
+        try:
+            return {key: (digest, rows) for key, (digest, rows) in json.loads(self._path.read_text()).items()}
+        except (FileNotFoundError, ValueError, TypeError):
+            return {}
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def _split(name: str) -> tuple[str, str]:
+    source, table = name.split("/")
+    return source, table

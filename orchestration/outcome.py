@@ -1,0 +1,120 @@
+"""What a run of the pipeline came to, and the same as events of its assets."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ingestion import registry
+from ingestion.bitcoin import ledger as coins
+from ingestion.evm import ledger as account_chains
+from ingestion.refresh import RefreshResult
+from orchestration.graph import Graph, NodeOutcome
+from orchestration.inputs import Inputs
+
+PUBLISHED = "published"
+READ = "read_without_failure"
+CHAIN_TABLES = {coins.SOURCE: tuple(coins.TABLES), account_chains.SOURCE: tuple(account_chains.TABLES)}
+
+Metadata = Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to an asset.
+
+    Attributes:
+        kind: a materialization where somebody was asked for it or it was built; an observation where it was looked at.
+        asset: its key, as `source/table`.
+        data_version: digest of what its content depends on.
+        check, passed: of a check.
+    """
+
+    kind: Literal["materialization", "observation", "check"]
+    asset: str
+    metadata: Metadata = field(default_factory=dict[str, str | int | float | bool])
+    data_version: str = ""
+    check: str = ""
+    passed: bool = True
+
+
+@dataclass
+class Outcome:
+    """What a run came to, filled as it goes on.
+
+    Attributes:
+        results: how each source and chain went.
+        graph, inputs: the project, and what the build read of the lake; None before the snapshot.
+        nodes: how each of dbt's nodes went.
+        rebuilt: keys of the models that were built.
+        folder: the published folder; None where none was reached.
+        build_id: of that folder.
+        is_new: whether this run published it.
+    """
+
+    results: list[RefreshResult] = field(default_factory=list[RefreshResult])
+    graph: Graph | None = None
+    inputs: Inputs | None = None
+    nodes: Sequence[NodeOutcome] = ()
+    rebuilt: Sequence[str] = ()
+    folder: Path | None = None
+    build_id: str = ""
+    is_new: bool = False
+
+    @property
+    def failures(self) -> list[str]:
+        """One sentence per failure of a source."""
+        return [failure for result in self.results for failure in result.failures]
+
+
+def events(outcome: Outcome) -> Iterator[Event]:
+    """What happened to each asset."""
+    graph = outcome.graph
+    for result in outcome.results:
+        yield from _of_result(result, outcome.inputs)
+    if graph is None or outcome.inputs is None:
+        return
+    for node in outcome.nodes:
+        if test := graph.tests.get(node.name):
+            metadata = {"state": node.state, "message": node.message}
+            yield Event("check", test.asset, metadata, check=node.name, passed=node.state in ("pass", "warn"))
+    if outcome.folder is None:
+        return
+    for key in outcome.rebuilt if outcome.is_new else ():
+        yield Event("materialization", key, {"build_id": outcome.build_id}, data_version(key, graph, outcome.inputs))
+    kind = "materialization" if outcome.is_new else "observation"
+    metadata = {"build_id": outcome.build_id, "folder": str(outcome.folder), "nothing_new": not outcome.is_new}
+    yield Event(kind, PUBLISHED, metadata, outcome.inputs.fingerprint)
+
+
+def data_version(key: str, graph: Graph, inputs: Inputs) -> str:
+    """Digest of what a model's content depends on: the project, and the raw tables above it."""
+    above = {table: inputs.tables[table] for table in sorted(graph.tables_of[key])}
+    return hashlib.sha256(json.dumps([inputs.project, above]).encode()).hexdigest()[:16]
+
+
+def tables_of_result(source: str) -> list[str]:
+    """The raw tables, as `source/table`, that a source or a chain (`bitcoin/main`) fills."""
+    name = source.split("/")[0]
+    if name in CHAIN_TABLES:
+        return [f"{name}/{table}" for table in CHAIN_TABLES[name]]
+    return [f"{name}/{registry.source(name).table}"]
+
+
+def _of_result(result: RefreshResult, inputs: Inputs | None) -> Iterator[Event]:
+    was_asked = result.mode != "held"
+    metadata = {
+        "source": result.source,
+        "mode": result.mode,
+        "captures_read": result.captures,
+        "observations_added": result.added,
+        "nothing_new": not result.added,
+    }
+    tables = tables_of_result(result.source)
+    for table in tables:
+        version = inputs.tables.get(table, "")[:16] if inputs else ""
+        yield Event("materialization" if was_asked else "observation", table, metadata, version)
+    failures = {"failures": "\n".join(result.failures)} if result.failures else {}
+    yield Event("check", tables[0], failures, check=READ, passed=not result.failures)
