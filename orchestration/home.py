@@ -1,14 +1,15 @@
 """The folders of one warehouse, and what is written into them."""
 
 import hashlib
+import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
@@ -183,6 +184,31 @@ class Home:
         except OSError as error:
             raise UsageError(f"{path} cannot be written ({error.strerror}): choose another --home.") from None
         return path
+
+    def watch_lock(self) -> AbstractContextManager[Any]:
+        """Hold what has been told of the home's state.
+
+        Raises:
+            Timeout: another process told somebody all the time.
+        """
+        (self.root / "build").mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / "build" / "watch.lock", timeout=self.lock_wait_seconds)
+
+    def read_state(self, name: str) -> dict[str, Any] | None:
+        """A record among the builds; None where there is none, or none that can be read."""
+        try:
+            fields = json.loads((self.root / "build" / name).read_text())
+        except (OSError, ValueError):
+            return None
+        return fields if isinstance(fields, dict) else None
+
+    def write_state(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Replace a record among the builds in one step."""
+        path = self.root / "build" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part.write_text(json.dumps(fields, indent=1))
+        os.replace(part, path)
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""

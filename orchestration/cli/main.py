@@ -5,6 +5,7 @@ import logging
 import click
 
 from ingestion.errors import IngestionError, UsageError
+from orchestration.cli.alerts import alerts
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
@@ -58,7 +59,21 @@ def main(debug: bool) -> None:
         log.addHandler(_Lines(logging.WARNING))
 
 
-for command in (build, ingest, sql, claims, status, config, doctor, serve, service, install_sql_page, browser, completion):
+for command in (
+    build,
+    ingest,
+    sql,
+    claims,
+    status,
+    alerts,
+    config,
+    doctor,
+    serve,
+    service,
+    install_sql_page,
+    browser,
+    completion,
+):
     main.add_command(command)
 
 

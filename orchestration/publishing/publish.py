@@ -7,7 +7,6 @@ published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, cha
 import json
 import shutil
 from collections.abc import Collection
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def publish(
         "as_of": f"{home.as_of.isoformat()}Z" if home.as_of else None,
         "versions": versions(),
         "fingerprint": inputs.fingerprint,
-        "sources": [asdict(reading) | {"at": f"{reading.at.isoformat()}Z"} for reading in inputs.readings],
+        "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in inputs.readings],
         "failed_sources": [reading.source for reading in inputs.readings if reading.failures],
         "findings": findings.in_warehouse(warehouse),
         "warehouse": {"bytes": warehouse.stat().st_size, "sha256": marts.sha256(warehouse)},

@@ -158,7 +158,7 @@ def test_a_source_that_had_rows_and_has_none_stops_publishing(home):
     path = home.lake.root / "farside" / "flows" / "flows.parquet"
     pl.read_parquet(path).clear().write_parquet(path)
     before = published.latest(home)
-    with pytest.raises(BuildFailed, match=r"farside/flows had rows in the last build and has none now.*--allow-empty"):
+    with pytest.raises(BuildFailed, match=r"farside.*--allow-empty"):
         build(home)
     assert published.latest(home) == before
     assert build(home, allows_empty=True).is_new

@@ -111,7 +111,7 @@ def test_the_former_name_of_a_command_is_hidden_and_does_the_same(flowhouse, mon
 
 
 def test_what_nobody_foresaw_ends_in_a_sentence_too(sample_home, flowhouse, monkeypatch):
-    monkeypatch.setattr(status, "source_states", lambda home, at: 1 / 0)
+    monkeypatch.setattr(status, "read", lambda home, settings, at: 1 / 0)
     result = flowhouse("status", "--home", sample_home)
     assert result.exit_code == 1
     assert "This should not have happened (ZeroDivisionError)" in result.output
