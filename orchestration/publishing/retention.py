@@ -30,7 +30,7 @@ def remove_old(published: Path, built_at: datetime, settings: Publish) -> None:
         is_wanted = number < settings.keep_builds or (built_at - at <= DAY and hour not in hours)
         hours.add(hour)
         files = _new_bytes(folder, counted)
-        if number and built_at - at >= READERS_OPEN_WITHIN and (not is_wanted or sum(files.values()) > room):
+        if built_at - at >= READERS_OPEN_WITHIN and (not is_wanted or sum(files.values()) > room):
             shutil.rmtree(folder, ignore_errors=True)  # one that a reader has open can stay
         else:
             counted |= files.keys()
