@@ -140,7 +140,16 @@ if __name__ == "__main__":
         apart(prepare, homes, count)
         home, *later = map(Home, homes)
         dbt(home, home.lake, "seed", "--select", "tokens", "entities")
-        dbt(home, home.lake, "run", "--select", "path:models/staging/evm")
+        dbt(
+            home,
+            home.lake,
+            "run",
+            "--select",
+            "path:models/staging/evm",
+            "path:models/staging/own_seeds",
+            "int_tokens__listed",
+            "int_tokens__entities",
+        )
         full = dbt(home, home.lake, *lots)
         start = dbt(home, home.lake, "ls").cpu
         print(

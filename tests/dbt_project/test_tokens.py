@@ -193,7 +193,8 @@ def seed(home: Home, entities: dict[str, str]) -> None:
 
 
 def match(home: Home, *more: str) -> None:
-    dbt(home, "run", "--select", "path:models/staging/evm", "int_tokens__lots", *more)
+    lists = ("stg_own_seeds__tokens", "stg_own_seeds__entities", "int_tokens__listed", "int_tokens__entities")
+    dbt(home, "run", "--select", "path:models/staging/evm", *lists, "int_tokens__lots", *more)
 
 
 def lots(home: Home) -> list[tuple]:

@@ -86,6 +86,9 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
     broken = settings(entities=f"{ENTITIES}\n", fund_addresses=f"{FUNDS}\nMINE,ethereum,0x1\n")
     with pytest.raises(UsageError, match="address is '0x1': write an address"):
         own_seeds.update(home, broken)
+    twice = settings(entities=f"{ENTITIES}\n" + 2 * f"ethereum,{ADDRESS},Me,pool\n")
+    with pytest.raises(UsageError, match="keep one of them"):
+        own_seeds.update(home, twice)
     assert home.lake.height("own_seeds", "entities") == 1
 
 

@@ -293,6 +293,11 @@ def test_a_mistake_in_the_environment_is_one_sentence_with_the_variable(refused,
     assert refused(**variables) == sentence
 
 
+def test_a_mistake_in_a_variable_is_not_laid_to_the_list_that_it_replaces(refused):
+    sentence = refused("publishers.sources = ['farside']", PUBLISHERS__SOURCES="farsid")
+    assert sentence.startswith("FLOWHOUSE_PUBLISHERS__SOURCES has 'farsid'")
+
+
 def test_variables_that_are_no_settings_are_let_be(read):
     assert read(HOME="/x", BUILD_FILE="b", RAW_PATH="r", WAREHOUSE="w") == Settings()
 
