@@ -18,5 +18,5 @@ def test_models_are_replaced_however_slowly_dbt_learns_what_is_there(sample_home
         time.sleep(0.02)
 
     monkeypatch.setattr(RelationsCache, "add", add_slowly)
-    results = list(dbt.run(home, ["--select", "path:models/marts/market"]))
-    assert "market_sessions" in {result["data"]["node_info"]["node_name"] for result in results}
+    nodes = dbt.Project(home).build(["path:models/marts/market"])
+    assert "market_sessions" in {node.name for node in nodes}
