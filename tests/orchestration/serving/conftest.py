@@ -20,7 +20,7 @@ def serve(tmp_path) -> Iterator[Callable[..., Served]]:
         served.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory) -> Iterator[Served]:
     """One `serve` for all tests that only ask."""
     served = Served(tmp_path_factory.mktemp("served") / "home")

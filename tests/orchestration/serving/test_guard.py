@@ -19,6 +19,13 @@ FOREIGN_ORIGINS = ["http://evil.example", "null", "http://127.0.0.1:1", "http://
 FOREIGN_HOSTS = ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:{port}.evil.example", ""]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_launched(served: Served):
+    before = served.runs()
+    yield
+    assert served.runs() == before
+
+
 def test_its_own_pages_and_programs_on_this_machine_are_answered(served: Served):
     assert served.request("GET", "/").status == 200
     assert served.request("GET", "/assets", Sec_Fetch_Site="none").status == 200
@@ -110,10 +117,6 @@ def test_every_route_of_dagsters_webserver_was_looked_at(served: Served):
     paths = {route.path for route in bare.build_routes()} - static
     known = {"/server_info", "/dagit_info", "/graphql", "/", "/{path:path}"}
     assert {path for path in paths if not path.startswith(CLOSED)} == known
-
-
-def test_nothing_was_launched_by_what_was_refused(served: Served):
-    assert served.runs() == {}
 
 
 def test_answers_forbid_frames_and_sniffing_and_open_nothing_to_other_origins(served: Served):
