@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingestion.lake import journal
+from ingestion.lake.journal import Check
 from ingestion.lake.tables import Lake
 
 SOURCE = "nyse"
@@ -56,14 +58,27 @@ def sessions(first: date, last: date) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
+def known_sessions(lake: Lake, today: date) -> pl.DataFrame:
+    """Sessions from 2024 to the end of next year, as the lake has them or computed; only looks."""
+    return _known_sessions(lake, today, journal.check(lake, SOURCE, (TABLE,)))
+
+
 def read_sessions(lake: Lake, today: date) -> pl.DataFrame:
     """Sessions from 2024 to the end of next year, written to the lake where it lacks some."""
+    check = journal.check(lake, SOURCE, (TABLE,))
+    known = _known_sessions(lake, today, check)
+    if not (check.is_sound and lake.has(SOURCE, TABLE) and known.equals(lake.read(SOURCE, TABLE, SCHEMA))):
+        journal.write(lake, SOURCE, {TABLE: known}, check)
+    return known
+
+
+def _known_sessions(lake: Lake, today: date, check: Check) -> pl.DataFrame:
     last = date(today.year + 1, 12, 31)
-    stored = lake.read(SOURCE, TABLE, SCHEMA)
-    if stored.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():
-        stored = sessions(FIRST_SESSION, last)
-        lake.write(SOURCE, TABLE, stored)
-    return stored
+    if check.is_sound:
+        stored = lake.read(SOURCE, TABLE, SCHEMA)
+        if not stored.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():
+            return stored
+    return sessions(FIRST_SESSION, last)
 
 
 def _at(day: date, local: time) -> datetime:

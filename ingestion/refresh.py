@@ -2,16 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, ParamSpec
 
 import polars as pl
 
+from ingestion import captures
 from ingestion.archive import Archive, Capture
 from ingestion.calendar import read_sessions
 from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
-from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, newest_state, observation_schema, observe, read_log
+from ingestion.lake.journal import JOURNAL
+from ingestion.lake.observations import (
+    CAPTURE_SCHEMA,
+    CAPTURES,
+    newest_state,
+    observation_schema,
+    observe,
+    read_log,
+    read_log_if_readable,
+)
 from ingestion.lake.tables import Lake
 from ingestion.source import Fetcher, PublisherSource, Source, newest_day
 
@@ -19,6 +29,8 @@ Mode = Literal["live", "replay", "sample", "file", "held"]
 """How captures are gathered: from publishers, an archive folder, the sample, a user's file, or not at all."""
 
 READING = "reading.json"
+TIMES = ("at", "asked_at", "newest_at", "repaired_at")
+REPAIRS_SHOWN = timedelta(days=1)
 
 Page = Callable[[Capture], pl.DataFrame]
 Arguments = ParamSpec("Arguments")
@@ -33,14 +45,20 @@ class Refusal:
 
 @dataclass(frozen=True)
 class RefreshResult:
-    """What a refresh of one source came to.
+    """What a refresh of one source or chain came to.
 
     Attributes:
+        source: its name; `bitcoin/main` or `evm/ethereum` for a chain.
         mode: how captures were gathered.
         at: when, UTC without zone.
-        captures: captures read by this refresh.
-        added: observations it added to the lake.
+        captures: captures read by this refresh; for a chain, blocks.
+        added: observations it added to the lake; for a chain, coins or events.
         failures: one sentence each; a source with any has failed, and keeps the rows it had.
+        asked_at: when captures were last gathered, by this refresh or an earlier one; None for never.
+        ask_failures: what failed then.
+        newest_at: time of a chain's newest block, UTC without zone, where the reader knows it.
+        repaired: a sentence for each table that was damaged and built again from the archive within the last day.
+        repaired_at: when the last of them was.
     """
 
     source: str
@@ -49,6 +67,21 @@ class RefreshResult:
     captures: int = 0
     added: int = 0
     failures: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+    ask_failures: tuple[str, ...] = ()
+    newest_at: datetime | None = None
+    repaired: tuple[str, ...] = ()
+    repaired_at: datetime | None = None
+
+    @property
+    def standing_failures(self) -> tuple[str, ...]:
+        """What is wrong now: reading stored captures again does not make up for an ask that failed."""
+        return tuple(dict.fromkeys((*self.ask_failures, *self.failures)))
+
+    def fields(self) -> dict[str, Any]:
+        """What it says, as JSON has it: times in ISO 8601, UTC without zone."""
+        fields = asdict(self)
+        return fields | {name: value.isoformat() for name in TIMES if (value := fields[name])}
 
 
 def refresh(
@@ -62,29 +95,44 @@ def refresh(
     """Read the captures of `source` that the lake does not hold yet, and record how it went.
 
     Observations are a pure function of the set of captures: where one is not newer than those already read, all are
-    read again in their order; should one of them be damaged by then, the lake stays as it is. A capture that is
-    refused is tried again next time (the parser may have learned); it stands as a failure until the same url has been
-    read well at that time or later.
+    read again in their order; should one of them be damaged by then, the lake stays as it is. So they are where a table
+    is gone, cut short or unreadable; should the archive lack captures by then that were read once, the rest stays. A
+    capture that is refused is tried again next time (the parser may have learned); it stands as a failure until the
+    same url has been read well at that time or later.
 
     Args:
-        mode: how captures were gathered; for `held`, the record keeps the mode of the last gathering.
+        mode: how captures were gathered; for `held`, the record keeps mode, time and failures of the last gathering.
         now: UTC without zone; a capture stamped later is refused.
         gathered: failures met while gathering captures, to be reported with the others.
     """
-    _ensure_tables(source, lake)
+    last, failures, repaired = _last_reading(lake, source.name), tuple(gathered), []
+    if last is None and lake.read_record(source.name, JOURNAL) is not None:
+        repaired.append(f"lake/{source.name}/{READING} was gone or unreadable: when it was last asked is not known.")
     read = added = 0
     try:
-        log, damaged, read, added = _read_captures(source, archive, lake, now)
-        failures = (*gathered, *damaged, *_standing_refusals(log))
+        log, damaged, read, added, healed = _read_captures(source, archive, lake, now)
+        failures = (*failures, *damaged, *_standing_refusals(log))
+        repaired += healed
     except ArchiveDamaged as error:
-        failures = (*gathered, str(error))
-    if mode == "held":
-        for last in last_readings(lake):
-            mode = last.mode if last.source == source.name else mode
-    reading = RefreshResult(source.name, mode, now, read, added, failures)
-    fields = asdict(reading) | {"at": now.isoformat()}
-    lake.write_record(source.name, READING, json.dumps(fields, indent=1))
-    return reading
+        failures = (*failures, str(error))
+    result = RefreshResult(
+        source.name, mode, now, read, added, failures, now, tuple(gathered), None, tuple(repaired), now
+    )
+    result = _after(last, result)
+    write_reading(lake, result)
+    return result
+
+
+def _after(last: RefreshResult | None, result: RefreshResult) -> RefreshResult:
+    """A result with what it takes over from the one before."""
+    if result.mode == "held":
+        asked = (last.mode, last.asked_at, last.ask_failures) if last else ("held", None, ())
+        result = replace(result, mode=asked[0], asked_at=asked[1], ask_failures=asked[2])
+    if result.repaired:
+        return result
+    is_recent = last is not None and last.repaired_at is not None and result.at - last.repaired_at < REPAIRS_SHOWN
+    repaired, repaired_at = (last.repaired, last.repaired_at) if last and is_recent else ((), None)
+    return replace(result, repaired=repaired, repaired_at=repaired_at)
 
 
 def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http: Fetcher, day: date) -> list[str]:
@@ -102,29 +150,31 @@ def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http:
 
 
 def last_readings(lake: Lake) -> list[RefreshResult]:
-    """How the last refresh of each source went, by source name."""
-    return [_read_reading(path.read_text()) for path in sorted(lake.root.glob(f"*/{READING}"))]
+    """How the last refresh of each source and chain went, by name; none of a record that cannot be read."""
+    paths = [*lake.root.glob(f"*/{READING}"), *lake.root.glob(f"*/*.{READING}")]
+    readings = [_last_reading(lake, path.parent.name, path.name) for path in paths]
+    return sorted((each for each in readings if each), key=lambda each: each.source)
 
 
-def _ensure_tables(source: Source[Any], lake: Lake) -> None:
-    """Typed tables without rows where nothing was read yet: every model builds on an empty source."""
-    for table, schema in ((source.table, observation_schema(source.key)), (CAPTURES, CAPTURE_SCHEMA)):
-        if not lake.has(source.name, table):
-            lake.write(source.name, table, pl.DataFrame(schema=schema))
+def write_reading(lake: Lake, result: RefreshResult) -> None:
+    """Record how the refresh of a source or a chain went."""
+    source, _, network = result.source.partition("/")
+    name = f"{network}.{READING}" if network else READING
+    lake.write_record(source, name, json.dumps(result.fields(), indent=1))
 
 
 def _read_captures(
     source: Source[Any], archive: Archive, lake: Lake, now: datetime
-) -> tuple[pl.DataFrame, list[str], int, int]:
+) -> tuple[pl.DataFrame, list[str], int, int, list[str]]:
     """Returns the log of captures, a sentence per provenance record that is damaged, how many captures were read now,
-    and how many observations that added.
+    how many observations that added, and a sentence per table that was built again.
 
     Raises:
-        ArchiveDamaged: all must be read again, and one that was read well before is damaged now.
+        ArchiveDamaged: all must be read again, and one that was read well before is damaged now or gone.
     """
-    log_before = read_log(lake, source.name)
-    before = stored = lake.read(source.name, source.table, observation_schema(source.key))
-    log = log_before.filter(pl.col("refusal").is_null())
+    check = captures.check_tables(lake, source)
+    log_before = read_log_if_readable(lake, source.name)
+    before = pl.DataFrame(schema=observation_schema(source.key))
     limit = _newest_dates(source, read_sessions(lake, now.date()))
 
     def page(capture: Capture) -> pl.DataFrame:
@@ -134,44 +184,25 @@ def _read_captures(
         _check_newest(cells, limit(capture.fetched_at))
         return cells
 
-    new, damaged = _unread(source, archive, log)
-    if any(_is_readable(page, late) for late in new if _is_late(late, log)):
-        new, damaged = _read_again(source, archive, log)
-        log, stored = log.clear(), stored.clear()
+    log = log_before.filter(pl.col("refusal").is_null())
+    if check.is_sound:
+        before = stored = lake.read(source.name, source.table, observation_schema(source.key))
+        new, damaged = captures.unread(source, archive, log)
+        if any(_is_readable(page, late) for late in new if captures.is_late(late, log)):
+            new, damaged = captures.read_again(source, archive, log)
+            log, stored = log.clear(), stored.clear()
+    else:
+        new, damaged = captures.rebuild(source, archive, log, check)
+        log, stored = log.clear(), before
     read = list(_read_in_order(source, page, stored, new))
     pages = [(capture, outcome) for capture, outcome in read if not isinstance(outcome, Refusal)]
-    added = observe(stored, pages, source.key)
-    rows = pl.concat([stored, added])
+    rows = pl.concat([stored, observe(stored, pages, source.key)])
     log = pl.concat([log, _log(read)]).sort("fetched_at", "sha256", "resource")
-    if not rows.equals(before):
-        lake.write(source.name, source.table, rows)
-    if not log.equals(log_before):
-        lake.write(source.name, CAPTURES, log)
-    return log, damaged, len(new), rows.height - before.height
-
-
-def _unread(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[list[Capture], list[str]]:
-    """Captures that `log` does not name, in their order, and a sentence per provenance record that is damaged."""
-    known = frozenset((resource, file.split(".")[0]) for resource, file in log.select("resource", "file").iter_rows())
-    new, damaged = archive.captures(source.name, known)
-    return sorted(new, key=lambda capture: capture.order), damaged
-
-
-def _read_again(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[list[Capture], list[str]]:
-    """All captures, provided that those of `log` which are still there are as they were when they were read."""
-    everything, damaged = _unread(source, archive, log.clear())
-    _, damaged_unread = _unread(source, archive, log)
-    for sentence in set(damaged) - set(damaged_unread):
-        raise ArchiveDamaged(sentence)
-    logged = set(log.select("resource", "file").iter_rows())
-    for capture in everything:
-        if (capture.resource, capture.file) in logged:
-            archive.read(capture)
-    return everything, damaged
-
-
-def _is_late(capture: Capture, log: pl.DataFrame) -> bool:
-    return not log.filter(pl.col("fetched_at") >= capture.fetched_at).is_empty()
+    tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
+    captures.write_tables(lake, source.name, tables, check)
+    rows_before = before.height if check.is_sound else check.rows(source.table)
+    healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
+    return log, damaged, len(new), rows.height - rows_before, healed
 
 
 def _is_readable(page: Page, capture: Capture) -> bool:
@@ -250,6 +281,13 @@ def _standing_refusals(log: pl.DataFrame) -> list[str]:
     ]
 
 
-def _read_reading(text: str) -> RefreshResult:
-    fields = json.loads(text)
-    return RefreshResult(**fields | {"at": datetime.fromisoformat(fields["at"]), "failures": tuple(fields["failures"])})
+def _last_reading(lake: Lake, source: str, record: str = READING) -> RefreshResult | None:
+    """None where there is no record, or none that can be read."""
+    try:
+        fields: dict[str, Any] = json.loads(lake.read_record(source, record) or "")
+        known = {name: value for name, value in fields.items() if name in RefreshResult.__dataclass_fields__}
+        known |= {name: datetime.fromisoformat(fields[name]) for name in TIMES if fields.get(name)}
+        known |= {name: tuple(fields.get(name, ())) for name in ("failures", "ask_failures", "repaired")}
+        return RefreshResult(**known)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -11,7 +11,7 @@ A blank cell ("not reported yet") has neither raw_text nor value. A page that ca
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Generic, Literal, Protocol, TypeVar, cast
 
 import polars as pl
@@ -21,6 +21,29 @@ from ingestion.errors import PageRefused
 
 Row = TypeVar("Row")
 Newest = Literal["same_day", "next_session"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cadence:
+    """How often a source's figures come, and when a day's are expected.
+
+    Attributes:
+        days: which days have figures: NYSE sessions, which end with their close, or days in UTC.
+        ask_after: time from the end of a day until its figures can be out.
+        late_after: time from the end of a day until its figures are late.
+        funds: which listed funds report on a session: all of an asset that the source has, or only those it has. None
+            for a source that is not about funds: its day is complete once every series has a figure.
+    """
+
+    days: Literal["session", "utc_day"]
+    ask_after: timedelta
+    late_after: timedelta
+    funds: Literal["asset", "ticker"] | None = None
+
+
+# Of 15 sessions recorded half-hourly in November 2025, 13 were complete 8 h after the close and the last after 12 h.
+AFTER_CLOSE = timedelta(hours=15)
+"""Time from the close of a session until the funds' figures are late."""
 
 
 class Fetcher(Protocol):
@@ -40,6 +63,7 @@ class Source(Generic[Row]):
         ext: the extension of its files in the archive.
         key: the columns that identify a cell, with their types; one of them is `value_date`.
         newest: the latest value date that a page may have: the day it was fetched, or the next NYSE session.
+        cadence: when figures are expected; None where nobody promises any, as for a user's own file.
         compare: refuses a page: takes its frame, and the newest state of each cell before it.
     """
 
@@ -53,6 +77,7 @@ class Source(Generic[Row]):
     parse: Callable[[bytes], list[Row]]
     frame: Callable[[list[Row], str], pl.DataFrame]
     compare: Callable[[pl.DataFrame, pl.DataFrame], None] | None = None
+    cadence: Cadence | None = None
 
     def read(self, content: bytes, resource: str) -> pl.DataFrame:
         """The cells of a page, at least one: key, raw_text, value.

@@ -23,7 +23,7 @@ from ingestion.evm.errors import WrongChain
 from ingestion.lake.parts import check_key
 from ingestion.lake.tables import CHAIN_READING
 from ingestion.refresh import RefreshResult
-from orchestration import node_config, seeds
+from orchestration import node_config, own_seeds, seeds
 from orchestration.errors import HomeBusy
 from orchestration.home import Home, now
 from orchestration.leave_sample import leave_sample
@@ -147,7 +147,7 @@ def ingest(home: Home, settings: Settings, chain: ChainConfig, progress: Progres
         return result
 
 
-def network_of(url: str) -> str:
+def network_of(url: str, settings: Settings) -> str:
     """The network that a provider of an account chain serves, as the seeds name it.
 
     Raises:
@@ -158,7 +158,7 @@ def network_of(url: str) -> str:
     from ingestion.evm.provider import Provider
 
     with closing(Provider(url)) as provider:
-        return seeds.load_watch_list(AccountNode(provider).chain_id()).network
+        return seeds.load_watch_list(AccountNode(provider).chain_id(), own=own_seeds.read(settings)).network
 
 
 def log_progress(say: Callable[[str], object], chain: ChainConfig) -> Progress:
@@ -187,7 +187,7 @@ def _read(
         if isinstance(chain, BitcoinChain):
             _read_bitcoin(home, settings, chain, tally, progress)
         else:
-            _read_evm(home, chain, tally, progress)
+            _read_evm(home, settings, chain, tally, progress)
     except HomeBusy:
         raise
     except Exception as error:
@@ -309,7 +309,7 @@ def _counted(home: Home, chain: BitcoinChain, tally: Tally) -> Iterator[None]:
         tally.blocks += max(0, (-1 if after is None else after) - (-1 if before is None else before))
 
 
-def _read_evm(home: Home, chain: EvmChain, tally: Tally, progress: Progress | None) -> None:
+def _read_evm(home: Home, settings: Settings, chain: EvmChain, tally: Tally, progress: Progress | None) -> None:
     """Ask one provider after the other until one answers to the end.
 
     Raises:
@@ -319,16 +319,18 @@ def _read_evm(home: Home, chain: EvmChain, tally: Tally, progress: Progress | No
     failures: list[str] = []
     for url in others:
         try:
-            return _read_provider(home, chain, url.get_secret_value(), tally, progress)
+            return _read_provider(home, settings, chain, url.get_secret_value(), tally, progress)
         except IngestionError as error:
             LOG.warning("%s: %s The next provider is asked.", chain.name, error)
             failures.append(str(error))
     tally.failures += failures
-    _read_provider(home, chain, last.get_secret_value(), tally, progress)
+    _read_provider(home, settings, chain, last.get_secret_value(), tally, progress)
     del tally.failures[: len(failures)]
 
 
-def _read_provider(home: Home, chain: EvmChain, url: str, tally: Tally, progress: Progress | None) -> None:
+def _read_provider(
+    home: Home, settings: Settings, chain: EvmChain, url: str, tally: Tally, progress: Progress | None
+) -> None:
     from ingestion.evm import ingest as accounts
     from ingestion.evm.node import Node as AccountNode
     from ingestion.evm.provider import Provider
@@ -341,7 +343,7 @@ def _read_provider(home: Home, chain: EvmChain, url: str, tally: Tally, progress
                 f"{node.shown} serves the chain with id {chain_id}, not {chain.network} ({chain.provider.chain_id}):"
                 " correct its address, or chain_id."
             )
-        watch_list = seeds.load_watch_list(chain_id, chain.network, chain.provider.only)
+        watch_list = seeds.load_watch_list(chain_id, chain.network, chain.provider.only, own_seeds.read(settings))
         _open_lake(home, chain)
         so_far = (0, 0)
 

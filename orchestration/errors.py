@@ -1,4 +1,4 @@
-"""Errors of homes and builds, and of the recipe for Superset."""
+"""Errors of homes, builds and `serve`, and of the recipe for Superset."""
 
 
 class BuildFailed(Exception):
@@ -7,6 +7,10 @@ class BuildFailed(Exception):
 
 class HomeBusy(Exception):
     """Another process held one of the home's locks for as long as was waited."""
+
+
+class ServeFailed(Exception):
+    """A process of `serve` ended by itself or did not start; the others are ended."""
 
 
 class SupersetRefused(Exception):

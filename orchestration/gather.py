@@ -9,7 +9,7 @@ from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import PageRefused, UsageError
 from ingestion.evm import ledger as events
-from ingestion.lake.observations import read_log
+from ingestion.lake.observations import read_log_if_readable
 from ingestion.lake.tables import Lake
 from ingestion.refresh import Mode, RefreshResult, fetch_live, refresh
 from ingestion.sample import load
@@ -77,7 +77,8 @@ def update_definitions(home: Home) -> None:
     table = (holder_series.SOURCE.name, holder_series.DEFINITIONS)
     captures, _ = home.archive.captures(holder_series.SOURCE.name)
     rows = holder_series.definitions(captures)
-    if not home.lake.has(*table) or not rows.equals(home.lake.read(*table, holder_series.DEFINITIONS_SCHEMA)):
+    stored = home.lake.read_if_readable(*table, holder_series.DEFINITIONS_SCHEMA)
+    if stored is None or not home.lake.has(*table) or not rows.equals(stored):
         home.lake.write(*table, rows)
 
 
@@ -125,7 +126,7 @@ def _holds_data(lake: Lake) -> bool:
     heights = [coins.read_record(lake, network).tip_height for network in NETWORKS.values()]
     chain_ids = [events.read_record(lake, network).chain_id for network in events.networks(lake)]
     return any(number is not None for number in (*heights, *chain_ids)) or any(
-        read_log(lake, source).height for source in registry.names()
+        read_log_if_readable(lake, source).height for source in registry.names()
     )
 
 

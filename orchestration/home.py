@@ -1,18 +1,20 @@
 """The folders of one warehouse, and what is written into them."""
 
 import hashlib
+import json
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.environment import with_variables
+from ingestion.errors import UsageError
 from orchestration.errors import HomeBusy
 
 if TYPE_CHECKING:
@@ -166,13 +168,47 @@ class Home:
                 " lock_wait_seconds in flowhouse.toml."
             ) from None
 
-    def dagster_environment(self, mode: str) -> dict[str, str]:
-        """The environment of a Dagster server for this home, whose own state lies among the builds."""
-        state = self.root / "build" / "dagster"
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
-        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
-        return with_variables(own)
+    def write_settings(self, name: str, text: str) -> Path:
+        """Write a new file of settings, which only its owner may read: it may come to hold secrets.
+
+        Raises:
+            UsageError: there is one, or it cannot be written.
+        """
+        path = self.root / name
+        if path.exists():
+            raise UsageError(f"{path} is there already: edit it, or move it away first.")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written ({error.strerror}): choose another --home.") from None
+        return path
+
+    def watch_lock(self) -> AbstractContextManager[Any]:
+        """Hold what has been told of the home's state.
+
+        Raises:
+            Timeout: another process told somebody all the time.
+        """
+        (self.root / "build").mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / "build" / "watch.lock", timeout=self.lock_wait_seconds)
+
+    def read_state(self, name: str) -> dict[str, Any] | None:
+        """A record among the builds; None where there is none, or none that can be read."""
+        try:
+            fields = json.loads((self.root / "build" / name).read_text())
+        except (OSError, ValueError):
+            return None
+        return fields if isinstance(fields, dict) else None
+
+    def write_state(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Replace a record among the builds in one step."""
+        path = self.root / "build" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part.write_text(json.dumps(fields, indent=1))
+        os.replace(part, path)
 
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""

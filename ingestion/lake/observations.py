@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from ingestion.archive import Capture
-from ingestion.lake.tables import Lake, Schema
+from ingestion.lake.tables import UNREADABLE, Lake, Schema
 
 CAPTURES = "captures"
 CAPTURE_SCHEMA = {
@@ -33,6 +33,14 @@ def observation_schema(key: Schema) -> dict[str, pl.DataType | type[pl.DataType]
 def read_log(lake: Lake, source: str) -> pl.DataFrame:
     """The captures of a source that were read, refused ones among them; former logs have more columns."""
     return lake.read(source, CAPTURES, CAPTURE_SCHEMA).select(*CAPTURE_SCHEMA)
+
+
+def read_log_if_readable(lake: Lake, source: str) -> pl.DataFrame:
+    """The log as `read_log` gives it; empty where its file is no log."""
+    try:
+        return read_log(lake, source)
+    except UNREADABLE:
+        return pl.DataFrame(schema=CAPTURE_SCHEMA)
 
 
 def newest_state(observations: pl.DataFrame, key: Iterable[str]) -> pl.DataFrame:

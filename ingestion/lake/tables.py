@@ -6,6 +6,7 @@
 <root>/sample.txt                           where all of it is the bundled sample's
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ SAMPLE_MARKER = "sample.txt"
 CHAIN_READING = ".reading.json"
 """Ends the name of the record that says how the last reading of a chain went."""
 _HALF = ".part"
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What reading a file raises that is not a whole table."""
 
 
 class Lake:
@@ -52,9 +55,9 @@ class Lake:
             shutil.rmtree(self._dropped)
 
     def create(self, source: str, schemas: Mapping[str, Schema]) -> None:
-        """Write each table that is not there yet, typed and without rows."""
+        """Write each table that is not there yet or cannot be read, typed and without rows; for tables in parts."""
         for table, schema in schemas.items():
-            if not self.has(source, table):
+            if not self.has(source, table) or self.read_if_readable(source, table, schema) is None:
                 self.write(source, table, pl.DataFrame(schema=schema))
 
     def has(self, source: str, table: str, part: str | None = None) -> bool:
@@ -65,6 +68,25 @@ class Lake:
         """The rows; none, with `schema`, before anything was written."""
         path = self.path(source, table, part)
         return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=schema)
+
+    def read_if_readable(self, source: str, table: str, schema: Schema) -> pl.DataFrame | None:
+        """The rows as `read` gives them; None where the file is no whole table."""
+        try:
+            return self.read(source, table, schema)
+        except UNREADABLE:
+            return None
+
+    def digest(self, source: str, table: str) -> str | None:
+        """SHA-256 of a table's file; None where it is gone."""
+        try:
+            with self.path(source, table, None).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return None
+
+    def replace(self, source: str, table: str, content: bytes) -> None:
+        """Replace the table by the bytes of a Parquet file, as `write` does."""
+        _replace(self.path(source, table, None), lambda path: path.write_bytes(content))
 
     def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
         """The rows, read only as far as a query needs."""
@@ -97,9 +119,9 @@ class Lake:
         _replace(self.root / source / name, lambda path: path.write_text(text))
 
     def read_record(self, source: str, name: str) -> str | None:
-        """A record's text; None where there is none."""
+        """A record's text, whatever bytes it has by now; None where there is none."""
         try:
-            return (self.root / source / name).read_text()
+            return (self.root / source / name).read_text(errors="replace")
         except FileNotFoundError:
             return None
 

@@ -1,14 +1,19 @@
-"""Lakes that flowhouse 0.1.0 or earlier wrote: they said of each capture and each chain whether it was the sample's."""
+"""Lakes of the sample without a marker: those of flowhouse 0.1.0 or earlier, which said of each capture and each chain
+whether it was the sample's, and those whose marker was removed.
+"""
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 import polars as pl
 
 from ingestion.lake.observations import CAPTURES
-from ingestion.lake.tables import Lake
+from ingestion.lake.tables import UNREADABLE, Lake
 
 FIELD = "is_sample"
+SAMPLE_CHAIN = "loaded"
+"""A record beside a chain's tables that says that all of the sample's chain has been read."""
 
 
 def upgrade(lake: Lake) -> None:
@@ -20,22 +25,29 @@ def upgrade(lake: Lake) -> None:
     if lake.is_sample:
         return
     kinds = {*_kinds(lake)}
-    if kinds == {True}:
+    if kinds == {True} or _has_sample_chain(lake):
         lake.mark_as_sample()
     elif True in kinds:
         lake.drop()
 
 
 def was_sample(lake: Lake) -> bool:
-    """Whether a former lake holds anything of the sample; only looks, so it needs no lock."""
-    return any(_kinds(lake))
+    """Whether a lake without a marker holds anything of the sample; only looks, so it needs no lock."""
+    return _has_sample_chain(lake) or any(_kinds(lake))
+
+
+def _has_sample_chain(lake: Lake) -> bool:
+    return any(lake.root.glob(f"*/{SAMPLE_CHAIN}"))
 
 
 def _kinds(lake: Lake) -> Iterator[bool]:
+    """Whether each capture and chain of a former lake is the sample's; a damaged file says nothing."""
     for path in lake.root.glob("*/*.json"):
-        record = json.loads(path.read_text())
-        if record.get("parts"):
-            yield record.get(FIELD, False)
+        with suppress(ValueError, AttributeError):
+            record = json.loads(path.read_text())
+            if record.get("parts"):
+                yield record.get(FIELD, False)
     for path in lake.root.glob(f"*/{CAPTURES}/{CAPTURES}.parquet"):
-        if FIELD in pl.read_parquet_schema(path):
-            yield from pl.read_parquet(path, columns=[FIELD])[FIELD]
+        with suppress(*UNREADABLE):
+            if FIELD in pl.read_parquet_schema(path):
+                yield from pl.read_parquet(path, columns=[FIELD])[FIELD]

@@ -11,13 +11,12 @@ from ingestion.evm import ingest as events
 from ingestion.evm.ledger import SOURCE as EVENTS
 from ingestion.evm.node import Node
 from ingestion.lake.tables import Lake
+from ingestion.lake.upgrade import SAMPLE_CHAIN
 
 COIN_NETWORK = NETWORKS["regtest"]
 CONFIRMATIONS = 12
 """Three days of the UTXO chain, so that it shows days that are not final."""
 NOTE = "reconstructed from the project's own table of facts"
-LOADED = "loaded"
-"""A record beside a chain's tables that says that the whole chain has been read."""
 
 
 def put_pages(archive: Archive, source: str) -> None:
@@ -31,7 +30,7 @@ def put_pages(archive: Archive, source: str) -> None:
 
 def read_coin_chain(lake: Lake) -> None:
     """Read the sample's UTXO chain from files made for it, unless the lake has all of it."""
-    if lake.read_record(COINS, LOADED) is not None:
+    if lake.read_record(COINS, SAMPLE_CHAIN) is not None:
         return
     from ingestion.bitcoin.files.chain import FileChain
     from ingestion.sample import holders
@@ -39,14 +38,14 @@ def read_coin_chain(lake: Lake) -> None:
     with tempfile.TemporaryDirectory() as datadir:
         holders.write(Path(datadir))
         coins.from_files(lake, FileChain(Path(datadir), COIN_NETWORK), CONFIRMATIONS)
-    lake.write_record(COINS, LOADED, "")
+    lake.write_record(COINS, SAMPLE_CHAIN, "")
 
 
 def read_event_chain(lake: Lake) -> None:
     """Read the sample's account chain from a provider made for it, unless the lake has all of it."""
-    if lake.read_record(EVENTS, LOADED) is not None:
+    if lake.read_record(EVENTS, SAMPLE_CHAIN) is not None:
         return
     from ingestion.sample import tokens
 
     events.from_node(lake, Node(tokens.Provider(tokens.chain())), tokens.WATCHED)
-    lake.write_record(EVENTS, LOADED, "")
+    lake.write_record(EVENTS, SAMPLE_CHAIN, "")

@@ -16,7 +16,7 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.source import Fetcher, PublisherSource, cell_schema
+from ingestion.source import Cadence, Fetcher, PublisherSource, cell_schema
 
 KEY = {"value_date": pl.Date(), "metric": pl.String()}
 URL = "https://api.alternative.me/fng/?limit=0&format=json"
@@ -113,6 +113,7 @@ SOURCE = PublisherSource(
     ext="json",
     key=KEY,
     newest="same_day",
+    cadence=Cadence(days="utc_day", ask_after=timedelta(minutes=10), late_after=timedelta(hours=12)),
     resources=("fng",),
     fetch=fetch,
     parse=parse,

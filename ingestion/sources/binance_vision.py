@@ -22,7 +22,7 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.source import Fetcher, PublisherSource, cell_schema
+from ingestion.source import Cadence, Fetcher, PublisherSource, cell_schema
 from ingestion.transport.errors import NotPublished
 
 KEY = {"asset": pl.String(), "venue": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
@@ -204,6 +204,7 @@ SOURCE = PublisherSource(
     ext="zip",
     key=KEY,
     newest="same_day",
+    cadence=Cadence(days="utc_day", ask_after=timedelta(minutes=10), late_after=timedelta(hours=12)),
     resources=tuple(ASSETS),
     fetch=fetch,
     parse=parse,

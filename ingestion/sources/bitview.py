@@ -8,14 +8,14 @@ recorded bytes, and not live.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import daily_csv, holder_supply
 from ingestion.formats.daily_csv import Line
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Cadence, Fetcher, PublisherSource
 
 SERIES = "bitview"
 COLUMNS = ("date", "lth_supply_sats", "sth_supply_sats")
@@ -68,6 +68,7 @@ SOURCE = PublisherSource(
     ext="csv",
     key=holder_supply.KEY,
     newest="same_day",
+    cadence=Cadence(days="utc_day", ask_after=timedelta(minutes=10), late_after=timedelta(hours=12)),
     resources=("lth_sth_supply",),
     fetch=fetch,
     parse=parse,

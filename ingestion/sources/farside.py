@@ -7,7 +7,7 @@ Exercised on recorded pages of btc, btc_all and eth_all; not on eth, sol or any 
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from lxml import html
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.source import Fetcher, PublisherSource, cell_schema
+from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, cell_schema
 
 # The short pages come last: if a long one lags behind, the short one's figures stay the newest state.
 URLS = {
@@ -210,6 +210,7 @@ SOURCE = PublisherSource(
     ext="html",
     key=KEY,
     newest="next_session",
+    cadence=Cadence(days="session", ask_after=timedelta(0), late_after=AFTER_CLOSE, funds="asset"),
     resources=tuple(URLS),
     fetch=fetch,
     parse=parse,

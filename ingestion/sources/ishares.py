@@ -9,7 +9,7 @@ Exercised: on recorded bytes of IBIT and on made workbooks; never live, and ETHA
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from lxml import etree
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.source import Fetcher, PublisherSource, cell_schema
+from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, cell_schema
 
 KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 URL = (
@@ -191,6 +191,7 @@ SOURCE = PublisherSource(
     ext="xls",
     key=KEY,
     newest="next_session",
+    cadence=Cadence(days="session", ask_after=timedelta(0), late_after=AFTER_CLOSE, funds="ticker"),
     resources=tuple(PORTFOLIO_IDS),
     fetch=fetch,
     parse=parse,

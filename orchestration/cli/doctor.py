@@ -7,17 +7,19 @@ from pathlib import Path
 import click
 
 from orchestration.cli.exit_codes import DONE, FAILED
-from orchestration.cli.options import home_option, node_options, open_home
+from orchestration.cli.options import home_option, node_options, open_configured_home
 from orchestration.home import now
 
 
 @click.command()
 @click.option("--live", is_flag=True, help="Fetch a page from each publisher and say what it has.")
+@click.option("--archive", is_flag=True, help="Compare every archived file with its sha256; status shows the result.")
 @click.option("--evm", is_flag=True, help="Check the provider of an account chain: FLOWHOUSE_EVM_RPC_URL.")
 @node_options
 @home_option
 def doctor(
     live: bool,
+    archive: bool,
     evm: bool,
     datadir: Path | None,
     rpc: str | None,
@@ -30,20 +32,21 @@ def doctor(
 
     \b
     flowhouse doctor --live
+    flowhouse doctor --archive
     flowhouse doctor --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
     FLOWHOUSE_EVM_RPC_URL=http://127.0.0.1:8545 flowhouse doctor --evm
     """
     from orchestration.health import doctor
     from orchestration.node_config import node_location
-    from orchestration.settings import Settings
 
-    home = open_home(root)
-    settings = Settings.read(home.root)
+    home, settings = open_configured_home(root, must_exist=True)
     checks = [doctor.machine(home)]
     if datadir or rpc or rest:
         checks.append(doctor.node(home, node_location(network, datadir, rpc, rest, cookie), settings))
     if evm:
         checks.append(doctor.provider(home, settings))
+    if archive:
+        checks.append(doctor.archive(home))
     if live:
         checks.append(doctor.publishers(settings, now().date()))
     is_well = True

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from ingestion.errors import IngestionError, UsageError
-from orchestration.cli.options import home_option, node_options, open_configured
+from orchestration.cli.options import home_option, node_options, open_configured_home
 from orchestration.cli.progress import chain_progress, say_failures
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def bitcoin(
     from orchestration.node_config import node_location
     from orchestration.settings import BitcoinNode
 
-    home, settings = open_configured(root)
+    home, settings = open_configured_home(root)
     if any((datadir, rpc, rest, cookie, snapshot)) or not settings.bitcoin:
         node_location(network, datadir, rpc, rest, cookie)  # exactly one, of a network that there is
         section = BitcoinNode(
@@ -105,20 +105,20 @@ def evm(
 
     is_part = day is not None or from_block is not None or to_block is not None
     blocks = BlockRange(from_block or 0, to_block, day.date() if day else None) if is_part else None
-    home, settings = open_configured(root)
+    home, settings = open_configured_home(root)
     url = rpc or settings.evm_rpc_url.get_secret_value()
-    asked = [_provider(url, network)] if url else _configured(settings, "evm", network)
+    asked = [_provider(url, network, settings)] if url else _configured(settings, "evm", network)
     sys.exit(_ingest(home, settings, [_part(chain, blocks, only) for chain in asked], quiet))
 
 
-def _provider(url: str, network: str | None) -> ChainConfig:
+def _provider(url: str, network: str | None, settings: Settings) -> ChainConfig:
     """The chain behind a provider that is named for once."""
     from pydantic import SecretStr
 
     from orchestration.chains import EvmChain, network_of
     from orchestration.settings import EvmProvider
 
-    return EvmChain(network or network_of(url), EvmProvider(rpc=(SecretStr(url),)))
+    return EvmChain(network or network_of(url, settings), EvmProvider(rpc=(SecretStr(url),)))
 
 
 def _configured(settings: Settings, source: str, network: str | None) -> list[ChainConfig]:

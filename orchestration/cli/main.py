@@ -5,17 +5,20 @@ import logging
 import click
 
 from ingestion.errors import IngestionError, UsageError
+from orchestration.cli.alerts import alerts
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
+from orchestration.cli.config import config
 from orchestration.cli.doctor import doctor
 from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
+from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
-from orchestration.errors import BuildFailed, HomeBusy
+from orchestration.errors import BuildFailed, HomeBusy, ServeFailed
 
 
 class _Lines(logging.Handler):
@@ -56,12 +59,26 @@ def main(debug: bool) -> None:
         log.addHandler(_Lines(logging.WARNING))
 
 
-for command in (build, ingest, sql, claims, status, doctor, serve, install_sql_page, browser, completion):
+for command in (
+    build,
+    ingest,
+    sql,
+    claims,
+    status,
+    alerts,
+    config,
+    doctor,
+    serve,
+    service,
+    install_sql_page,
+    browser,
+    completion,
+):
     main.add_command(command)
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, IngestionError | BuildFailed | HomeBusy):
+    if isinstance(error, IngestionError | BuildFailed | HomeBusy | ServeFailed):
         return str(error)
     return (
         f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report the traceback."

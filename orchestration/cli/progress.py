@@ -32,10 +32,11 @@ def say_leaving_sample() -> None:
 
 
 def result_line(result: "RefreshResult") -> str:
-    """How one source went."""
+    """How one source went, and what was built again for it."""
     state = f", {len(result.failures)} failed" if result.failures else ""
     counts = f"{result.captures:>6,} captures read, {result.added:>7,} observations added"
-    return f"{result.source:<16} {counts}{state}"
+    repaired = result.repaired if result.repaired_at == result.at else ()
+    return "\n".join((f"{result.source:<16} {counts}{state}", *(f"repaired: {sentence}" for sentence in repaired)))
 
 
 def say_failures(failures: Sequence[str]) -> int:

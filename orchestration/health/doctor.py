@@ -14,7 +14,8 @@ from ingestion.evm import ledger as events
 from ingestion.source import newest_day
 from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
-from orchestration import seeds
+from orchestration import own_seeds, seeds
+from orchestration.health import archive_check
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import versions
 from orchestration.node_config import NodeFiles, NodeLocation, RestNode, RpcNode
@@ -51,6 +52,14 @@ def machine(home: Home) -> Iterator[HealthCheck]:
     yield HealthCheck(True, ", ".join(f"{name} {number}" for name, number in versions().items()))
     manifest = published.manifest(home)
     yield HealthCheck(True, f"published: {manifest['build_id'] if manifest else 'nothing yet, run `flowhouse build`'}")
+
+
+def archive(home: Home) -> Iterator[HealthCheck]:
+    """Compares every file of the archive with its provenance; what is found is stored for `status`."""
+    check = archive_check.run(home)
+    yield from (HealthCheck(False, problem) for problem in check.problems)
+    sentence = f"{check.files:,} archived files, {check.bytes / 1024**2:,.1f} MiB, are as they were stored"
+    yield HealthCheck(True, sentence)
 
 
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
@@ -98,7 +107,7 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
     try:
         with closing(Provider(settings.evm_rpc_url.get_secret_value())) as provider:
             node = Node(provider)
-            watch_list = seeds.load_watch_list(node.chain_id())
+            watch_list = seeds.load_watch_list(node.chain_id(), own=own_seeds.read(settings))
             newest, final = (require_header(node.header(which), node, which) for which in (LATEST, FINALIZED))
             height = f"{watch_list.network} up to block {newest.number:,}, finalized up to {final.number:,}"
             yield HealthCheck(True, f"{node.shown}: {height}")

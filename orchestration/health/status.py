@@ -1,128 +1,137 @@
-"""The state of each source and chain, for `flowhouse status`."""
+"""The state of each source, of each chain and of the warehouse, for `flowhouse status` and for alerts."""
 
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any, cast
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
 
-import duckdb
-import polars as pl
-
-from ingestion import calendar, registry
-from ingestion.bitcoin.ledger import CoinRecord, blocks_daily, read_record
-from ingestion.bitcoin.networks import NETWORKS, Network
-from ingestion.evm import ledger as events
-from ingestion.lake.observations import observation_schema, read_log
+from ingestion import registry
+from ingestion.lake.tables import UNREADABLE, Lake
 from ingestion.refresh import RefreshResult, last_readings
 from ingestion.source import Source
+from orchestration.health import completeness, due, integrity
+from orchestration.health.chains import ChainState, chain_states
+from orchestration.health.due import Session
+from orchestration.health.warehouse import WarehouseState, warehouse_state
 from orchestration.home import Home
-from orchestration.publishing import published
+from orchestration.settings import Settings
 
-GRACE = timedelta(hours=36)
-"""Time from the start of a day until its figures are overdue: 87 % of fund days are complete after 30 h."""
+State = Literal["ok", "late", "failed", "lost", "empty"]
 
 
 @dataclass(frozen=True)
 class SourceState:
-    """The state of one source. Times are UTC without zone; `state` is ok, stale, failed or empty."""
+    """The state of one source. Times are UTC without zone.
+
+    Attributes:
+        asked_at: when captures were last gathered.
+        captured_at: when the newest capture that was read was fetched.
+        observed_at: when a figure last changed.
+        newest: the newest day with a figure.
+        is_complete: whether nothing is missing up to the newest day that was over by then; None where nobody promises.
+        due_at: from when the figures after those are late; None where they never are.
+        late_hours: hours since then, 0 before.
+        sentences: what is wrong, in words.
+        repaired: what was built again from the archive within the last day.
+    """
 
     source: str
     mode: str
+    asked_at: datetime | None
     captured_at: datetime | None
     observed_at: datetime | None
     newest: date | None
     is_complete: bool | None
     due_at: datetime | None
-    state: str
-    failures: tuple[str, ...]
+    late_hours: float
+    state: State
+    sentences: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class ChainState:
-    """What the lake has of a chain: first and last block, the last final one, and the last transport."""
+class Status:
+    """The state of a home."""
 
-    network: str
-    transport: str
-    first_height: int
-    height: int
-    newest: date
-    finalized_height: int | None
+    sources: tuple[SourceState, ...]
+    chains: tuple[ChainState, ...]
+    warehouse: WarehouseState
 
-
-def source_states(home: Home, at: datetime) -> list[SourceState]:
-    """Each source's state at a time; only a live source can be stale."""
-    results = {result.source: result for result in last_readings(home.lake)}
-    complete = _newest_complete(home)
-    return [_source_state(home, source, results.get(source.name), complete, at) for source in registry.sources()]
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is late, failed, lost, or empty that had rows."""
+        states = [each.state for each in (*self.sources, *self.chains, self.warehouse)]
+        return {*states} <= {"ok", "empty"} and self.warehouse.is_archive_well
 
 
-def chain_states(home: Home) -> list[ChainState]:
-    """Each chain in the lake. A chain has no due time for its next block, so none is ever stale."""
-    bitcoin = [_chain_state(home, network, read_record(home.lake, network)) for network in NETWORKS.values()]
-    accounts = [
-        _account_chain_state(home, network, events.read_record(home.lake, network))
-        for network in events.networks(home.lake)
+def read(home: Home, settings: Settings, at: datetime) -> Status:
+    """The state of a home at a time; only looks."""
+    losses: defaultdict[str, list[str]] = defaultdict(list)
+    for name, sentence in integrity.losses(home):
+        losses[name].append(sentence)
+    readings = {result.source: result for result in last_readings(home.lake)}
+    sessions = completeness.sessions(home.lake, at)
+    sources = [
+        _source_state(home, source, settings, readings.get(source.name), losses.pop(source.name, []), sessions, at)
+        for source in registry.sources()
     ]
-    return [state for state in (*bitcoin, *accounts) if state]
-
-
-def findings(home: Home) -> str:
-    """The number of findings about publishers, by kind, in the published build; empty where there are none."""
-    counted = (published.manifest(home) or {}).get("findings", [])
-    return ", ".join(f"{finding['rows']:,} {finding['kind']}" for finding in counted)
-
-
-def _chain_state(home: Home, network: Network, record: CoinRecord) -> ChainState | None:
-    if record.tip_height is None:
-        return None
-    transport = "sample" if home.is_sample else record.transport
-    first, newest = blocks_daily(home.lake, record).select(pl.min("first_height"), pl.max("value_date")).row(0)
-    return ChainState(network.name, transport, first, record.tip_height, newest, record.finalized_height)
-
-
-def _account_chain_state(home: Home, network: str, record: events.EventRecord) -> ChainState | None:
-    if record.final_number is None:
-        return None
-    transport = "sample" if home.is_sample else "rpc"
-    coverage = events.read(home.lake, record, "coverage")
-    first, last, newest = coverage.select(pl.min("from_block"), pl.max("to_block"), pl.max("to_value_date")).row(0)
-    return ChainState(network, transport, first, last, newest, record.final_number)
+    chains = chain_states(home, settings, readings, losses, at)
+    named = {chain.name for chain in chains}
+    rest = [sentence for name, sentences in losses.items() if name not in named for sentence in sentences]
+    return Status(tuple(sources), tuple(chains), warehouse_state(home, rest, at))
 
 
 def _source_state(
-    home: Home, source: Source[Any], result: RefreshResult | None, complete: dict[str, date], at: datetime
+    home: Home,
+    source: Source[Any],
+    settings: Settings,
+    result: RefreshResult | None,
+    losses: list[str],
+    sessions: list[Session],
+    at: datetime,
 ) -> SourceState:
-    captures = read_log(home.lake, source.name).filter(pl.col("refusal").is_null())
-    rows = home.lake.read(source.name, source.table, observation_schema(source.key))
-    newest, observed_at = rows.select(pl.max("value_date"), pl.max("observed_at")).row(0)
-    is_live = result is not None and result.mode == "live"
-    due_at = _due_at(home, source, newest) if is_live and newest else None
-    failures = result.failures if result else ()
-    is_complete = complete[source.name] >= newest if source.name in complete and newest else None
-    is_stale = is_live and (due_at is None or at > due_at)
-    state = "failed" if failures else "stale" if is_stale else "ok" if newest else "empty"
-    mode = result.mode if result else ""
-    captured_at = cast(datetime | None, captures["fetched_at"].max())  # Polars types it as any literal
-    return SourceState(source.name, mode, captured_at, observed_at, newest, is_complete, due_at, state, failures)
+    covered = _coverage(home.lake, source, sessions)
+    asked = settings.publishers.sources
+    is_due = not home.is_sample and (asked is None or source.name in asked)
+    following = _due(source, covered, sessions) if is_due else None
+    late_by = max(at - following.late_at, timedelta(0)) if following else timedelta(0)
+    failures = result.standing_failures if result else ()
+    late = [_why_late(following, covered)] if following and late_by else []
+    state: State = "lost" if losses else "failed" if failures else "late" if late else "ok" if covered.rows else "empty"
+    is_complete = None
+    if source.cadence and covered.read_at:
+        is_complete = covered.complete_day == due.newest_ended_day(source.cadence, covered.read_at, sessions)
+    return SourceState(
+        source=source.name,
+        mode=result.mode if result else "",
+        asked_at=result.asked_at if result else None,
+        captured_at=covered.read_at,
+        observed_at=covered.observed_at,
+        newest=covered.newest,
+        is_complete=is_complete,
+        due_at=following.late_at if following else None,
+        late_hours=round(late_by / timedelta(hours=1), 1),
+        state=state,
+        sentences=(*losses, *failures, *late),
+        repaired=result.repaired if result else (),
+    )
 
 
-def _due_at(home: Home, source: Source[Any], newest: date) -> datetime:
-    """When a figure for the day after the newest one is overdue."""
-    following = newest + timedelta(days=1)
-    if source.newest == "next_session":
-        sessions = home.lake.read(calendar.SOURCE, calendar.TABLE, calendar.SCHEMA)["session_date"]
-        following = min(sessions.filter(sessions > newest), default=following)
-    return datetime.combine(following, time()) + GRACE
+def _coverage(lake: Lake, source: Source[Any], sessions: list[Session]) -> completeness.Coverage:
+    try:
+        return completeness.read(lake, source, sessions)
+    except UNREADABLE:  # named among the losses
+        return completeness.Coverage()
 
 
-def _newest_complete(home: Home) -> dict[str, date]:
-    """The newest session that is complete in every market a source covers, from the published warehouse."""
-    if published.latest(home) is None:
-        return {}
-    with duckdb.connect(str(published.warehouse(home)), read_only=True) as con:
-        rows = con.sql(
-            "select source, min(newest) from ("
-            " select source, asset, max(case when is_complete then trade_date end) as newest"
-            " from marts.etf_market_flows_daily where source = 'farside' group by source, asset"
-            ") as markets group by source having min(newest) is not null"
-        ).fetchall()
-    return dict(rows)
+def _due(source: Source[Any], covered: completeness.Coverage, sessions: list[Session]) -> due.Due | None:
+    """When the next figures are expected: after the newest complete day, or else after the newest one."""
+    day = covered.complete_day or covered.newest
+    return due.next_due(source.cadence, day, sessions) if source.cadence and day else None
+
+
+def _why_late(following: due.Due, covered: completeness.Coverage) -> str:
+    expected = f"figures of {following.day} were expected by {following.late_at:%Y-%m-%d %H:%M} UTC"
+    if covered.newest and covered.newest >= following.day and covered.missing:
+        return f"{expected}: {', '.join(sorted(covered.missing))} had not reported."
+    return f"{expected}: ask for them with `flowhouse build --live`, or look at the publisher's page."

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingestion import calendar
 from ingestion.archive import Archive, Served
 from ingestion.errors import FetchFailed, PageRefused
+from ingestion.lake.journal import JOURNAL
 from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES, observation_schema
 from ingestion.lake.tables import Lake
 from ingestion.refresh import RefreshResult, fetch_live, last_readings, refresh
@@ -178,10 +179,10 @@ def test_what_was_known_at_a_time_is_what_the_captures_until_then_give(drawn, so
 def test_a_reading_says_what_it_came_to(home):
     home.put(page(("a", "1"), ("b", None)))
     home.put(page(("a", "2"), ("b", "5")), minute=1)
-    assert home.read(mode="live") == RefreshResult("made", "live", NOW, captures=2, added=3)
+    assert home.read(mode="live") == RefreshResult("made", "live", NOW, captures=2, added=3, asked_at=NOW)
     assert home.figures == [(0, "a", "1"), (1, "a", "2"), (1, "b", "5")]
     home.put(page(("a", "2"), ("b", None)), minute=2)
-    assert home.read() == RefreshResult("made", "replay", NOW, captures=1, added=1)
+    assert home.read() == RefreshResult("made", "replay", NOW, captures=1, added=1, asked_at=NOW)
     assert home.figures[3:] == [(2, "b", None)]
 
 
@@ -196,7 +197,7 @@ def test_the_log_names_every_capture(home):
 
 
 def test_tables_are_there_and_typed_when_nothing_was_read(home):
-    assert home.read() == RefreshResult("made", "replay", NOW)
+    assert home.read() == RefreshResult("made", "replay", NOW, asked_at=NOW)
     assert pl.read_parquet(home.lake.root / "made/cells/cells.parquet").schema == observation_schema(KEY)
     assert pl.read_parquet(home.lake.root / "made/captures/captures.parquet").schema == CAPTURE_SCHEMA
 
@@ -324,7 +325,7 @@ def test_a_refused_page_is_read_once_the_parser_has_learned(home):
     home.put(page(("a", "1")), minute=2)
     assert home.read().added == 1
     learned = made(parse=lambda content: parse(page(("a", "9")) if content == b"challenge" else content))
-    assert home.read(learned) == RefreshResult("made", "replay", NOW, captures=3, added=2)
+    assert home.read(learned) == RefreshResult("made", "replay", NOW, captures=3, added=2, asked_at=NOW)
     assert home.figures == [(0, "a", "1"), (1, "a", "9"), (2, "a", "1")]
 
 
@@ -442,6 +443,7 @@ def test_a_former_log_with_a_column_more_is_read_on_and_nothing_is_read_again(ho
     home.read()
     log = home.lake.read("made", CAPTURES, {}).with_columns(is_sample=False)
     home.lake.write("made", CAPTURES, log.select("is_sample", pl.exclude("is_sample")))
+    (home.lake.root / "made" / JOURNAL).unlink()
     before = home.tables
     assert home.read().captures == 0
     assert home.tables == before
@@ -528,4 +530,4 @@ def test_a_rebuild_from_what_is_held_keeps_the_mode_of_the_last_gathering(home):
     assert home.read(mode="held").mode == "held"
     home.read(mode="live")
     assert [home.read(mode="held", now=NOW + timedelta(days=n)).mode for n in (1, 2)] == ["live", "live"]
-    assert last_readings(home.lake)[-1] == RefreshResult("made", "live", NOW + timedelta(days=2))
+    assert last_readings(home.lake)[-1] == RefreshResult("made", "live", NOW + timedelta(days=2), asked_at=NOW)

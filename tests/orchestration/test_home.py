@@ -37,12 +37,6 @@ def test_a_home_is_locked_against_others_and_open_to_its_own_process(tmp_path):
         pass
 
 
-def test_a_dagster_server_sends_no_telemetry(tmp_path):
-    environment = Home(tmp_path).dagster_environment("held")
-    assert "telemetry: {enabled: false}" in (Path(environment["DAGSTER_HOME"]) / "dagster.yaml").read_text()
-    assert environment["FLOWHOUSE_HOME"] == str(tmp_path)
-
-
 def test_each_checkout_of_the_project_keeps_a_parse_of_its_own(monkeypatch, tmp_path):
     """A parse has the paths of its project's files, so another checkout cannot use it."""
     here = Home(tmp_path).dbt_target

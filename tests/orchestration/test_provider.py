@@ -59,7 +59,7 @@ def test_the_samples_chain_is_no_users_own(flowhouse, served, tmp_path):
     result = flowhouse("doctor", "--evm", "--home", tmp_path)
     assert result.exit_code == 0, result.output
     (line,) = [line for line in flowhouse("status", "--home", tmp_path).output.splitlines() if "anvil" in line]
-    assert line.split()[:2] == ["anvil", "sample"]
+    assert line.split()[:2] == ["evm/anvil", "sample"]
 
 
 def test_status_shows_the_chain_that_is_held(flowhouse, served, tmp_path):
@@ -68,4 +68,4 @@ def test_status_shows_the_chain_that_is_held(flowhouse, served, tmp_path):
     tip = len(chain.blocks) - 1
     (line,) = [line for line in flowhouse("status", "--home", tmp_path).output.splitlines() if "anvil" in line]
     newest = ingest.Node(served.provider).header(tip).block.date
-    assert line.split() == ["anvil", "rpc", "1", f"{tip:,}", f"{newest}", f"{tip - chain.not_final:,}"]
+    assert line.split() == ["evm/anvil", "rpc", "1", f"{tip:,}", f"{newest}", f"{tip - chain.not_final:,}", "0", "ok"]

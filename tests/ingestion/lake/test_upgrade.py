@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.lake.observations import CAPTURE_SCHEMA, CAPTURES
 from ingestion.lake.tables import Lake
-from ingestion.lake.upgrade import upgrade, was_sample
+from ingestion.lake.upgrade import SAMPLE_CHAIN, upgrade, was_sample
 
 
 @pytest.fixture
@@ -93,3 +93,26 @@ def test_a_lake_that_is_marked_is_not_looked_at_again(lake):
     upgrade(lake)
     assert lake.is_sample
     assert lake.records("bitcoin") == ["anvil.json", "regtest.json"]
+
+
+def test_a_sample_whose_marker_was_removed_is_marked_again(lake):
+    lake.mark_as_sample()
+    lake.write_record("bitcoin", SAMPLE_CHAIN, "")
+    write_chain(lake, "btc-regtest.json")
+    before = stored(lake)
+    (lake.root / "sample.txt").unlink()
+    assert was_sample(lake)
+    upgrade(lake)
+    assert stored(lake) == before
+
+
+@pytest.mark.parametrize("content", [b"garbage", b"[]", b"\xff"])
+def test_a_damaged_file_says_nothing_of_the_kind(lake, content):
+    write_log(lake, "one", True)
+    lake.write_record("two", "reading.json", "")
+    (lake.root / "two" / "reading.json").write_bytes(content)
+    (lake.root / "two" / "captures").mkdir()
+    (lake.root / "two" / "captures" / "captures.parquet").write_bytes(content)
+    assert was_sample(lake)
+    upgrade(lake)
+    assert lake.is_sample

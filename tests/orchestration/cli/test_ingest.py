@@ -14,6 +14,7 @@ from ingestion.transport.publisher import Http
 from orchestration import pipeline
 from orchestration.health import status
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.settings import Settings
 
 
 def test_one_source_can_be_ingested_alone(replay, tmp_path, flowhouse):
@@ -127,11 +128,11 @@ def test_publishers_that_refuse_leave_the_sample_out_and_say_so(sample_home, tmp
     assert "left out" not in again.output
 
 
-def test_a_users_own_series_is_never_stale(supply, tmp_path, flowhouse, monkeypatch):
+def test_a_users_own_series_is_never_late(supply, tmp_path, flowhouse, monkeypatch):
     home = tmp_path / "home"
     assert flowhouse("ingest", "holder_series", "--file", supply, "--name", "mine", "--home", home).exit_code == 0
     assert flowhouse("ingest", "holder_series", "--live", "--home", home).exit_code == 0
-    states = {state.source: state for state in status.source_states(Home(home), datetime(2999, 1, 1))}
+    states = {state.source: state for state in status.read(Home(home), Settings(), datetime(2999, 1, 1)).sources}
     assert (states["holder_series"].mode, states["holder_series"].state) == ("file", "ok")
 
 

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from ingestion import registry
 from ingestion.source import UploadSource
-from orchestration import home as resources
 from orchestration.cli import install_sql_page
 from orchestration.cli.main import main
 from orchestration.health import status
@@ -112,7 +111,7 @@ def test_the_former_name_of_a_command_is_hidden_and_does_the_same(flowhouse, mon
 
 
 def test_what_nobody_foresaw_ends_in_a_sentence_too(sample_home, flowhouse, monkeypatch):
-    monkeypatch.setattr(status, "source_states", lambda home, at: 1 / 0)
+    monkeypatch.setattr(status, "read", lambda home, settings, at: 1 / 0)
     result = flowhouse("status", "--home", sample_home)
     assert result.exit_code == 1
     assert "This should not have happened (ZeroDivisionError)" in result.output
@@ -131,7 +130,7 @@ time.sleep(60)
 
 
 def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
-    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
+    monkeypatch.setenv("FLOWHOUSE_LOCK_WAIT_SECONDS", "0.1")
     command = [sys.executable, "-c", HOLDER, sample_home / "build" / "lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         other.stdout.readline()

@@ -2,50 +2,93 @@
 
 import json
 import re
-import shutil
 from datetime import datetime
+
+import pytest
 
 from ingestion import registry
 from ingestion.errors import FetchFailed
+from ingestion.sample import load
 from ingestion.sample.pages import pages
 from ingestion.transport.publisher import Http
-from orchestration.health import status
+from orchestration.cli.main import main
 from orchestration.home import Home
 
 
-def test_status_of_a_replayed_home_is_never_stale(sample_home, flowhouse):
+def test_status_of_the_bundled_sample_is_never_late_and_says_why(sample_home, flowhouse):
     result = flowhouse("status", "--home", sample_home)
     assert result.exit_code == 0
-    assert result.output.count(" ok") == 5
+    assert result.output.count(" ok") == 5 + 2  # and two chains
     assert result.output.count(" empty") == len(registry.names()) - 5
+    assert "the bundled sample, which is never late" in result.output
 
 
 def test_status_answers_programs(sample_home, flowhouse):
     result = flowhouse("status", "--format", "csv", "--home", sample_home)
     heading, *lines = result.stdout.splitlines()
-    assert heading == "source,mode,captured_at,observed_at,newest,is_complete,due_at,state"
-    assert "farside,sample,2025-11-08 12:00:00,2025-11-08 12:00:00,2025-11-07,True,,ok" in lines
+    assert heading == "source,mode,asked_at,captured_at,observed_at,newest,is_complete,due_at,late_hours,state"
+    (line,) = [line.split(",") for line in lines if line.startswith("farside,")]
+    asked_at = line.pop(2)
+    assert datetime.fromisoformat(asked_at) > datetime(2026, 1, 1)
+    assert ",".join(line) == "farside,sample,2025-11-08 12:00:00,2025-11-08 12:00:00,2025-11-07,True,,0.0,ok"
     assert [line.split(",")[0] for line in lines] == [*registry.names()]
 
 
-def test_status_answers_programs_in_names_of_one_word(flowhouse, tmp_path):
-    result = flowhouse("status", "--format", "json", "--home", tmp_path / "home")
-    first, *_ = json.loads(result.stdout)
-    assert first["source"] == "alternative_me"
-    assert first["state"] == "empty"
-    assert all(re.fullmatch("[a-z_]+", name) for name in first)
+def test_status_answers_programs_with_one_object(flowhouse, sample_home):
+    found = json.loads(flowhouse("status", "--format", "json", "--home", sample_home).stdout)
+    assert [*found] == ["sources", "chains", "warehouse"]
+    assert [source["source"] for source in found["sources"]] == [*registry.names()]
+    assert [chain["name"] for chain in found["chains"]] == ["bitcoin/regtest", "evm/anvil"]
+    assert found["warehouse"]["build_id"] == (sample_home / "published" / "latest").readlink().name
+    assert found["warehouse"]["state"] == "ok"
+    names = [name for each in (*found["sources"], *found["chains"], found["warehouse"]) for name in each]
+    assert all(re.fullmatch("[a-z_]+", name) for name in names)
 
 
-def test_status_of_a_live_home_is_stale_once_a_figure_is_overdue(sample_home, tmp_path):
-    home = Home(shutil.copytree(sample_home, tmp_path / "live", symlinks=True))
-    for record in home.lake.root.glob("*/reading.json"):
-        record.write_text(record.read_text().replace('"sample"', '"live"'))
-    # the newest flows are of Friday 7 Nov 2025, so those of Monday 10 are overdue on Tuesday at noon
-    states = {state.source: state for state in status.source_states(home, datetime(2025, 11, 11, 11))}
-    assert states["farside"].state == "ok"
-    assert states["farside"].due_at == datetime(2025, 11, 11, 12)
-    states = {state.source: state for state in status.source_states(home, datetime(2025, 11, 11, 13))}
-    assert states["farside"].state == "stale"
+def test_status_of_no_home_is_wrong_usage(flowhouse, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "--home", str(tmp_path / "nope")])
+    assert ended.value.code == 2
+
+
+def test_status_of_a_home_with_wrong_settings_is_wrong_usage(sample_home, flowhouse, monkeypatch):
+    monkeypatch.setenv("FLOWHOUSE_MODE", "foo")
+    result = flowhouse("status", "--home", sample_home)
+    assert result.exit_code == 2
+    assert "FLOWHOUSE_MODE is 'foo'" in result.output
+
+
+def test_replayed_figures_of_a_year_ago_are_late(replay, flowhouse, tmp_path):
+    assert flowhouse("ingest", "farside", "--replay", replay, "--home", tmp_path / "home").exit_code == 0
+    result = flowhouse("status", "--home", tmp_path / "home")
+    assert result.exit_code == 1
+    assert re.search(r"farside +replay .* late *$", result.output, re.MULTILINE)
+    assert "farside: figures of 2025-10-07 were expected by 2025-10-08 11:00 UTC" in result.output
+
+
+def test_a_chain_that_was_read_by_hand_is_not_late(flowhouse, tmp_path):
+    lake = Home(tmp_path).lake
+    load.read_event_chain(lake)
+    (lake.root / "evm" / "loaded").unlink()
+    found = json.loads(flowhouse("status", "--format", "json", "--home", tmp_path).stdout)
+    assert [(chain["name"], chain["state"]) for chain in found["chains"]] == [("evm/anvil", "ok")]
+
+
+def test_doctor_checks_the_archive_and_status_says_what_it_found(replay, flowhouse, tmp_path):
+    home = tmp_path / "home"
+    assert flowhouse("ingest", "farside", "--replay", replay, "--home", home).exit_code == 0
+    result = flowhouse("doctor", "--archive", "--home", home)
+    assert result.exit_code == 0, result.output
+    assert "ok    1 archived files, " in result.output
+    assert "1 files, all as they were stored." in flowhouse("status", "--home", home).output
+    (page,) = (home / "archive" / "farside" / "btc").glob("*.html")
+    page.write_bytes(b"garbage")
+    result = flowhouse("doctor", "--archive", "--home", home)
+    assert result.exit_code == 1
+    assert "FAIL  farside/btc/20251007T060000Z.html does not have the sha256" in result.output
+    said = flowhouse("status", "--home", home)
+    assert said.exit_code == 1
+    assert "archive: farside/btc/20251007T060000Z.html does not have the sha256" in said.output
 
 
 def test_doctor_finds_a_good_home_well(sample_home, flowhouse):

@@ -1,0 +1,101 @@
+"""Which captures of a source are to be read: those that the lake's log does not name, or all again."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from ingestion.archive import Archive, Capture
+from ingestion.errors import ArchiveDamaged
+from ingestion.lake import journal
+from ingestion.lake.journal import Check
+from ingestion.lake.observations import CAPTURES, read_log
+from ingestion.lake.tables import Lake
+from ingestion.source import Source
+
+
+def check_tables(lake: Lake, source: Source[Any]) -> Check:
+    """How the tables of a source stand in the lake; only looks."""
+    found = journal.check(lake, source.name, (source.table, CAPTURES))
+    if found.is_sound and not found.written and not lake.read(source.name, source.table, {}).height:
+        read = read_log(lake, source.name).filter(pl.col("refusal").is_null())
+        if not read.is_empty():  # a lake of 0.1.0, which has no journal
+            file = f"{lake.root.name}/{source.name}/{source.table}/{source.table}.parquet"
+            return replace(found, damages=(f"{file} has no row of the {read.height:,} captures that were read",))
+    return found
+
+
+def write_tables(
+    lake: Lake, source: str, tables: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]], check: Check
+) -> None:
+    """Write the tables that changed, or all where they are damaged or not there yet.
+
+    Args:
+        tables: rows before and after.
+        check: how they stood before.
+    """
+    is_there = all(lake.has(source, table) for table in tables)
+    if check.is_sound and is_there:
+        check = (
+            check if check.written else journal.adopt(lake, source, {table: old for table, (old, _) in tables.items()})
+        )
+        changed = {table: rows for table, (old, rows) in tables.items() if not rows.equals(old)}
+    else:
+        changed = {table: rows for table, (_, rows) in tables.items()}
+    if changed:
+        journal.write(lake, source, changed, check)
+
+
+def unread(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[list[Capture], list[str]]:
+    """Captures that `log` does not name, in their order, and a sentence per provenance record that is damaged."""
+    known = frozenset((resource, file.split(".")[0]) for resource, file in log.select("resource", "file").iter_rows())
+    new, damaged = archive.captures(source.name, known)
+    return sorted(new, key=lambda capture: capture.order), damaged
+
+
+def is_late(capture: Capture, log: pl.DataFrame) -> bool:
+    """Whether one as new or newer has been read."""
+    return not log.filter(pl.col("fetched_at") >= capture.fetched_at).is_empty()
+
+
+def read_again(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[list[Capture], list[str]]:
+    """All captures, provided that those of `log` which are still there are as they were when they were read.
+
+    Raises:
+        ArchiveDamaged: one is not.
+    """
+    everything, damaged = unread(source, archive, log.clear())
+    _, damaged_unread = unread(source, archive, log)
+    for sentence in set(damaged) - set(damaged_unread):
+        raise ArchiveDamaged(sentence)
+    logged = set(log.select("resource", "file").iter_rows())
+    for capture in everything:
+        if (capture.resource, capture.file) in logged:
+            archive.read(capture)
+    return everything, damaged
+
+
+def rebuild(source: Source[Any], archive: Archive, log: pl.DataFrame, check: Check) -> tuple[list[Capture], list[str]]:
+    """All captures, to build tables from that are damaged.
+
+    Args:
+        log: the captures that were read well, as far as the lake still knows.
+
+    Raises:
+        ArchiveDamaged: the archive lacks one that was read once, or has one that is damaged now.
+    """
+    try:
+        everything, damaged = read_again(source, archive, log)
+    except ArchiveDamaged as error:
+        raise ArchiveDamaged(f"{check.reason}, and cannot be built again: {error}") from None
+    there = {(capture.resource, capture.file) for capture in everything}
+    gone = [name for name in log.select("resource", "file").iter_rows() if name not in there]
+    unknown = check.rows(CAPTURES) - len(everything)
+    if gone or unknown > 0:
+        lacking = f"{'/'.join(gone[0])}, which was read once" if gone else f"{unknown:,} captures that were read once"
+        raise ArchiveDamaged(
+            f"{check.reason}, and {archive.root.name}/{source.name} lacks {lacking}: restore it from a backup, or"
+            f" remove the folder lake/{source.name} to go on with what the archive holds."
+        )
+    return everything, damaged
