@@ -18,7 +18,7 @@ from orchestration.cli.progress import chain_progress, say_failures
 
 if TYPE_CHECKING:
     from ingestion.evm.block_range import BlockRange
-    from orchestration.chains import ChainConfig
+    from orchestration.chain_reading import ChainConfig
     from orchestration.home import Home
     from orchestration.settings import Settings
 
@@ -50,7 +50,7 @@ def bitcoin(
     For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment. Without an option the
     nodes of flowhouse.toml are read.
     """
-    from orchestration.chains import BitcoinChain
+    from orchestration.chain_reading import BitcoinChain
     from orchestration.node_config import node_location
     from orchestration.settings import BitcoinNode
 
@@ -115,7 +115,8 @@ def _provider(url: str, network: str | None, settings: Settings) -> ChainConfig:
     """The chain behind a provider that is named for once."""
     from pydantic import SecretStr
 
-    from orchestration.chains import EvmChain, network_of
+    from orchestration.chain_reading import EvmChain
+    from orchestration.chains import network_of
     from orchestration.settings import EvmProvider
 
     return EvmChain(network or network_of(url, settings), EvmProvider(rpc=(SecretStr(url),)))
@@ -138,7 +139,7 @@ def _configured(settings: Settings, source: str, network: str | None) -> list[Ch
 
 def _part(chain: ChainConfig, blocks: BlockRange | None, only: tuple[str, ...]) -> ChainConfig:
     """An account chain, of which perhaps only some blocks, assets or protocols are asked for."""
-    from orchestration.chains import EvmChain
+    from orchestration.chain_reading import EvmChain
 
     assert isinstance(chain, EvmChain)
     provider = chain.provider.model_copy(update={"only": only}) if only else chain.provider

@@ -1,5 +1,7 @@
 """Work in threads: what a caller who breaks off waits for."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -38,7 +40,7 @@ def test_whoever_is_interrupted_waits_for_no_request(stop, interrupt):
     else:
         results.close()
     assert not stop.is_set()
-    assert [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]
+    assert [thread for thread in threading.enumerate() if thread.name == "in_order"]
 
 
 def test_a_failure_waits_for_the_requests_beside_it(stop):
@@ -55,3 +57,31 @@ def test_a_failure_waits_for_the_requests_beside_it(stop):
     with pytest.raises(ValueError, match="no"):
         [*in_order(answer, range(3), 2)]
     assert ended
+
+
+def test_a_process_ends_while_a_request_hangs():
+    code = """
+import threading
+from ingestion.threads import in_order
+next(in_order(lambda n: n and threading.Event().wait(), range(9), 2))
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=20, check=False).returncode == 0
+
+
+def test_what_had_not_begun_is_never_done(stop):
+    begun: list[int] = []
+
+    def answer(n: int) -> None:
+        begun.append(n)
+        if n:
+            stop.wait(60)
+
+    results = in_order(answer, range(10), 2)
+    next(results)
+    results.close()
+    stop.set()
+    for thread in threading.enumerate():
+        if thread.name == "in_order":
+            thread.join()
+    assert begun == [0, 1, 2][: len(begun)]
+    assert len(begun) < 4

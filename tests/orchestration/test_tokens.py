@@ -144,5 +144,5 @@ def test_addresses_in_the_seeds_are_in_lower_case_and_named_once(name):
 
 
 def test_commands_that_need_no_provider_do_not_load_web3():
-    code = "import sys, orchestration.cli, orchestration.build; sys.exit('web3' in sys.modules)"
+    code = "import sys, orchestration.cli, orchestration.pipeline; sys.exit('web3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
