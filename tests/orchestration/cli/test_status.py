@@ -9,7 +9,7 @@ from ingestion import registry
 from ingestion.errors import FetchFailed
 from ingestion.sample.pages import pages
 from ingestion.transport.publisher import Http
-from orchestration.health import status
+from orchestration.health import doctor, status
 from orchestration.home import Home
 
 
@@ -29,7 +29,7 @@ def test_status_answers_programs(sample_home, flowhouse):
 
 
 def test_status_answers_programs_in_names_of_one_word(flowhouse, tmp_path):
-    result = flowhouse("status", "--format", "json", "--home", tmp_path / "home")
+    result = flowhouse("status", "--format", "json", "--home", tmp_path)
     first, *_ = json.loads(result.stdout)
     assert first["source"] == "alternative_me"
     assert first["state"] == "empty"
@@ -57,8 +57,11 @@ def test_doctor_finds_a_good_home_well(sample_home, flowhouse):
 def test_doctor_says_what_to_do_about_a_home_that_is_a_file(tmp_path, flowhouse):
     (tmp_path / "home").write_text("")
     result = flowhouse("doctor", "--home", tmp_path / "home")
-    assert result.exit_code == 1
-    assert "choose another with --home" in result.output
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'home'} is not a folder: name another home with --home." in result.output
+    unwritable = next(doctor.machine(Home(tmp_path / "home")))
+    assert not unwritable.is_well
+    assert "choose another with --home" in unwritable.sentence
 
 
 def test_doctor_live_tries_every_resource_and_says_what_came(sample_home, flowhouse, monkeypatch):
