@@ -10,8 +10,10 @@ from functools import reduce
 
 import pytest
 
+from ingestion.errors import UsageError
 from orchestration.configuration.keys import dotted, paths_of
 from orchestration.configuration.toml_lines import lines_of
+from orchestration.home import Home
 from orchestration.settings import BitcoinNode, EvmProvider, Publishers, Settings
 
 SECRET = "s3cr3t-k3y"
@@ -49,7 +51,9 @@ def test_init_says_that_it_cannot_write(flowhouse, tmp_path):
     (tmp_path / "file").write_text("")
     result = flowhouse("config", "--init", "--home", tmp_path / "file")
     assert result.exit_code == 2
-    assert "cannot be written" in result.output
+    assert "is not a folder" in result.output
+    with pytest.raises(UsageError, match="cannot be written"):
+        Home(tmp_path / "file").write_settings("flowhouse.toml", "")
 
 
 def test_two_edited_lines_of_the_written_file_name_a_node_and_a_provider(flowhouse, home):

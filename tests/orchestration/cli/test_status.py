@@ -12,6 +12,7 @@ from ingestion.sample import load
 from ingestion.sample.pages import pages
 from ingestion.transport.publisher import Http
 from orchestration.cli.main import main
+from orchestration.health import doctor
 from orchestration.home import Home
 
 
@@ -100,8 +101,11 @@ def test_doctor_finds_a_good_home_well(sample_home, flowhouse):
 def test_doctor_says_what_to_do_about_a_home_that_is_a_file(tmp_path, flowhouse):
     (tmp_path / "home").write_text("")
     result = flowhouse("doctor", "--home", tmp_path / "home")
-    assert result.exit_code == 1
-    assert "choose another with --home" in result.output
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'home'} is not a folder: name another home with --home." in result.output
+    unwritable = next(doctor.machine(Home(tmp_path / "home")))
+    assert not unwritable.is_well
+    assert "choose another with --home" in unwritable.sentence
 
 
 def test_doctor_live_tries_every_resource_and_says_what_came(sample_home, flowhouse, monkeypatch):
