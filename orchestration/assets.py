@@ -20,7 +20,7 @@ from dagster import (
 from ingestion import calendar, registry
 from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
-from orchestration import pipeline
+from orchestration import own_seeds, pipeline
 from orchestration.errors import BuildFailed
 from orchestration.filing import file_spool, severity
 from orchestration.graph import Graph
@@ -49,6 +49,7 @@ def warehouse(graph: Graph) -> AssetsDefinition:
         request = pipeline.Request(
             mode,
             sources=_sources(selected, names, settings),
+            asks_chains=True,
             derives=PUBLISHED in selected or not selected.isdisjoint(graph.models),
         )
         outcome, failure = Outcome(), None
@@ -111,6 +112,10 @@ def _raw() -> Iterator[AssetSpec]:
     for chain, tables in CHAIN_TABLES.items():
         for table in tables:
             yield _spec(f"{chain}/{table}", "chains", "From the user's own node or provider.")
+    for name in own_seeds.COLUMNS:
+        yield _spec(
+            f"{own_seeds.SOURCE}/{name}", "sources", "Own rows of the user, from a CSV beside the home's settings."
+        )
     yield _spec(f"{calendar.SOURCE}/{calendar.TABLE}", "sources", calendar.__doc__)
     definitions = f"{holder_series.SOURCE.name}/{holder_series.DEFINITIONS}"
     yield _spec(definitions, "sources", "The definitions that users chose for their own series.")

@@ -1,9 +1,362 @@
-"""The configured chains."""
+"""The chains that a home's nodes and providers serve: which there are, and how each is read into the lake.
+
+A chain is read under a lock of its own, so that nothing else waits for it; the home's lock is held for seconds, before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from ingestion.bitcoin import ledger as coins
+from ingestion.bitcoin.networks import NETWORKS
+from ingestion.errors import IngestionError, UsageError
+from ingestion.evm import ledger as events
+from ingestion.evm.block_range import BlockRange
+from ingestion.evm.errors import WrongChain
+from ingestion.lake.parts import check_key
+from ingestion.lake.tables import CHAIN_READING
+from ingestion.refresh import RefreshResult
+from orchestration import node_config, own_seeds, seeds
+from orchestration.errors import HomeBusy
+from orchestration.home import Home, now
+from orchestration.leave_sample import leave_sample
+
+if TYPE_CHECKING:
+    from ingestion.bitcoin.files.chain import FileChain
+    from ingestion.bitcoin.node.client import Node
+    from orchestration.node_config import NodeFiles
+    from orchestration.settings import BitcoinNode, EvmProvider, Settings
+
+LOG = logging.getLogger("flowhouse")
+MANY_BLOCKS = 1_000
+"""Where more are missing, a node's files are read before the node is asked: it takes about 0.5 s for a block."""
+LOG_SECONDS = 30
+
+Progress = Callable[[int, int, int], None]
+"""Called with what is done and all there is, in blocks or in bytes of them, and with the coins or events in it."""
 
 
-def configured(settings):
-    return []
+@dataclass(frozen=True)
+class BitcoinChain:
+    """A UTXO chain and the node that serves it.
+
+    Attributes:
+        must_begin: the snapshot is not only for an empty lake: an error where the lake holds blocks.
+    """
+
+    source: ClassVar[str] = coins.SOURCE
+    network: str
+    node: BitcoinNode
+    must_begin: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the chain is called, such as bitcoin/main."""
+        return f"{self.source}/{self.network}"
 
 
-def read(home, settings, chain, progress=None):
-    raise NotImplementedError
+@dataclass(frozen=True)
+class EvmChain:
+    """An account chain and its providers, of which the next is asked where one is down."""
+
+    source: ClassVar[str] = events.SOURCE
+    network: str
+    provider: EvmProvider
+    blocks: BlockRange = field(default_factory=BlockRange)
+
+    @property
+    def name(self) -> str:
+        """What the chain is called, such as evm/ethereum."""
+        return f"{self.source}/{self.network}"
+
+
+ChainConfig = BitcoinChain | EvmChain
+
+
+@dataclass
+class Tally:
+    """What a reading came to so far, whether it ends well or not."""
+
+    blocks: int = 0
+    counted: int = 0
+    failures: list[str] = field(default_factory=list[str])
+
+    def add(self, blocks: int, counted: int) -> None:
+        """Count blocks, and the coins or events in them."""
+        self.blocks += blocks
+        self.counted += counted
+
+
+def configured(settings: Settings) -> list[ChainConfig]:
+    """The chains that the settings have a node or a provider for."""
+    utxo = [BitcoinChain(network, node) for network, node in settings.bitcoin.items()]
+    accounts = [
+        EvmChain(network, provider, BlockRange(provider.from_block)) for network, provider in settings.evm.items()
+    ]
+    return [*utxo, *accounts]
+
+
+def read(home: Home, settings: Settings, chain: ChainConfig, progress: Progress | None = None) -> RefreshResult:
+    """Bring a chain up to date, and record how that went as `lake/<source>/<network>.reading.json`.
+
+    A chain that another process is reading is left to it.
+
+    Args:
+        progress: see `Progress`.
+
+    Returns:
+        blocks read as `captures`, coins or events in them as `added`, and a sentence for each failure: nothing that a
+        node or a provider does raises.
+
+    Raises:
+        HomeBusy: another process wrote to the home all the time.
+    """
+    check_key(chain.network)
+    with ExitStack() as held:
+        try:
+            held.enter_context(home.chain_lock(chain.source, chain.network, is_patient=False))
+        except HomeBusy as error:
+            LOG.warning("%s", error)
+            return RefreshResult(chain.name, "live", now())
+        result, _ = _read(home, settings, chain, progress)
+        _record(home, chain, result)
+        return result
+
+
+def ingest(home: Home, settings: Settings, chain: ChainConfig, progress: Progress | None = None) -> RefreshResult:
+    """The same for a person who waits for it: the first failure that ends the reading raises.
+
+    Raises:
+        UsageError, IngestionError, OSError: as reading the chain raises it; what was stored stays.
+        HomeBusy: another process read this chain, or wrote to the home, all the time.
+    """
+    check_key(chain.network)
+    with home.chain_lock(chain.source, chain.network):
+        result, error = _read(home, settings, chain, progress)
+        if not isinstance(error, UsageError):  # which says nothing of the chain
+            _record(home, chain, result)
+        if error:
+            raise error
+        return result
+
+
+def network_of(url: str, settings: Settings) -> str:
+    """The network that a provider of an account chain serves, as the seeds name it.
+
+    Raises:
+        UsageError: the seeds do not have it.
+        IngestionError: as the provider names it.
+    """
+    from ingestion.evm.node import Node as AccountNode
+    from ingestion.evm.provider import Provider
+
+    with closing(Provider(url)) as provider:
+        return seeds.load_watch_list(AccountNode(provider).chain_id(), own=own_seeds.read(settings)).network
+
+
+def log_progress(say: Callable[[str], object], chain: ChainConfig) -> Progress:
+    """A `Progress` that says a line at most every LOG_SECONDS, for the log of a run."""
+    counted = "coins spent" if chain.source == coins.SOURCE else "events"
+    begun = said = time.monotonic()
+
+    def line(done: int, total: int, count: int) -> None:
+        nonlocal said
+        at = time.monotonic()
+        if at - said < LOG_SECONDS and done < total:
+            return
+        said = at
+        left = (at - begun) / max(done, 1) * (total - done)
+        say(f"{chain.name}: {done / max(total, 1):.0%} read, {count:,} {counted}, {left / 60:,.0f} minutes left")
+
+    return line
+
+
+def _read(
+    home: Home, settings: Settings, chain: ChainConfig, progress: Progress | None
+) -> tuple[RefreshResult, Exception | None]:
+    """How a reading went, and the error that ended it, if any; under the chain's lock."""
+    tally, ended = Tally(), None
+    try:
+        if isinstance(chain, BitcoinChain):
+            _read_bitcoin(home, settings, chain, tally, progress)
+        else:
+            _read_evm(home, settings, chain, tally, progress)
+    except HomeBusy:
+        raise
+    except Exception as error:
+        ended = error
+        tally.failures.append(_sentence(error))
+    return RefreshResult(chain.name, "live", now(), tally.blocks, tally.counted, tuple(tally.failures)), ended
+
+
+def _record(home: Home, chain: ChainConfig, result: RefreshResult) -> None:
+    fields = asdict(result) | {"at": result.at.isoformat()}
+    with home.lock():
+        home.lake.write_record(chain.source, f"{chain.network}{CHAIN_READING}", json.dumps(fields, indent=1))
+
+
+def _sentence(error: Exception) -> str:
+    """An error as a failure of its chain; no text of errors that nobody foresaw, which may have an address in it."""
+    if isinstance(error, IngestionError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be read or written ({error.strerror}): get access to it, or make room."
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f" in {Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno}" if place else ""
+    return f"it could not be read ({type(error).__name__}{where}): run `flowhouse --debug ingest` and report it."
+
+
+def _open_lake(home: Home, chain: ChainConfig) -> None:
+    """Leave the sample behind, and create the chain's tables; once somebody answers, so that else nothing changes."""
+    with home.lock():
+        if home.is_sample:
+            LOG.warning("This home held the bundled sample; its rows are left out from now on.")
+            leave_sample(home)
+        (coins if isinstance(chain, BitcoinChain) else events).create_tables(home.lake)
+
+
+def _read_bitcoin(home: Home, settings: Settings, chain: BitcoinChain, tally: Tally, progress: Progress | None) -> None:
+    """Read a node's files where much is missing or there is no address, then the rest from the node."""
+    files, address = node_config.configured_locations(chain.network, chain.node)
+    node = None
+    if address is not None:
+        try:
+            node = node_config.node(address, settings)
+        except IngestionError as error:
+            if files is None:
+                raise
+            tally.failures.append(str(error))
+    if node is None:
+        assert files is not None
+        _read_files(home, chain, node_config.folder(files), tally, progress)
+        return
+    with closing(node):
+        if files is not None and _misses_many(home, chain, node):
+            _read_files_first(home, chain, files, tally, progress)
+        _read_node(home, chain, node, tally, progress)
+
+
+def _held_height(home: Home, chain: BitcoinChain) -> int | None:
+    return None if home.is_sample else coins.read_record(home.lake, NETWORKS[chain.network]).tip_height
+
+
+def _misses_many(home: Home, chain: BitcoinChain, node: Node) -> bool:
+    height = _held_height(home, chain)
+    return height is None or node.tip()[0] - height > MANY_BLOCKS
+
+
+def _read_files_first(
+    home: Home, chain: BitcoinChain, files: NodeFiles, tally: Tally, progress: Progress | None
+) -> None:
+    """Read a node's files before the node is asked, which has the rest where they cannot be read or are old.
+
+    Raises:
+        IngestionError, OSError: they cannot be read, and the node would have to be asked for all of the history.
+    """
+    height = _held_height(home, chain)
+    try:
+        folder = node_config.folder(files)
+        if height is None or folder.tip_height > height:
+            _read_files(home, chain, folder, tally, progress)
+    except (IngestionError, OSError) as error:
+        if _held_height(home, chain) is None:
+            raise
+        tally.failures.append(_sentence(error))
+
+
+def _read_files(home: Home, chain: BitcoinChain, folder: FileChain, tally: Tally, progress: Progress | None) -> None:
+    from ingestion.bitcoin import ingest as utxo
+
+    _open_lake(home, chain)
+    if snapshot := _snapshot(home, chain):
+        utxo.from_snapshot(home.lake, snapshot, folder)
+    with _counted(home, chain, tally):
+        tally.counted += utxo.from_files(home.lake, folder, chain.node.confirmations, progress).coins
+
+
+def _read_node(home: Home, chain: BitcoinChain, node: Node, tally: Tally, progress: Progress | None) -> None:
+    from ingestion.bitcoin import ingest as utxo
+
+    _open_lake(home, chain)
+    if snapshot := _snapshot(home, chain):
+        utxo.from_snapshot(home.lake, snapshot, node_config.headers(node))
+    with _counted(home, chain, tally):
+        tally.counted += utxo.from_node(home.lake, node, chain.node.confirmations, progress).coins
+
+
+def _snapshot(home: Home, chain: BitcoinChain) -> Path | None:
+    """The snapshot to begin with, if any."""
+    return chain.node.snapshot if chain.must_begin or _held_height(home, chain) is None else None
+
+
+@contextmanager
+def _counted(home: Home, chain: BitcoinChain, tally: Tally) -> Iterator[None]:
+    """Count the blocks that the lake has more afterwards, those of a reading that failed too."""
+    before = _held_height(home, chain)
+    try:
+        yield
+    finally:
+        after = _held_height(home, chain)
+        tally.blocks += max(0, (-1 if after is None else after) - (-1 if before is None else before))
+
+
+def _read_evm(home: Home, settings: Settings, chain: EvmChain, tally: Tally, progress: Progress | None) -> None:
+    """Ask one provider after the other until one answers to the end.
+
+    Raises:
+        IngestionError: as the last one raised it.
+    """
+    *others, last = chain.provider.rpc
+    failures: list[str] = []
+    for url in others:
+        try:
+            return _read_provider(home, settings, chain, url.get_secret_value(), tally, progress)
+        except IngestionError as error:
+            LOG.warning("%s: %s The next provider is asked.", chain.name, error)
+            failures.append(str(error))
+    tally.failures += failures
+    _read_provider(home, settings, chain, last.get_secret_value(), tally, progress)
+    del tally.failures[: len(failures)]
+
+
+def _read_provider(
+    home: Home, settings: Settings, chain: EvmChain, url: str, tally: Tally, progress: Progress | None
+) -> None:
+    from ingestion.evm import ingest as accounts
+    from ingestion.evm.node import Node as AccountNode
+    from ingestion.evm.provider import Provider
+
+    with closing(Provider(url)) as provider:
+        node = AccountNode(provider)
+        chain_id = node.chain_id()
+        if chain.provider.chain_id not in (None, chain_id):
+            raise WrongChain(
+                f"{node.shown} serves the chain with id {chain_id}, not {chain.network} ({chain.provider.chain_id}):"
+                " correct its address, or chain_id."
+            )
+        watch_list = seeds.load_watch_list(chain_id, chain.network, chain.provider.only, own_seeds.read(settings))
+        _open_lake(home, chain)
+        so_far = (0, 0)
+
+        def count(done: int, total: int, found: int) -> None:
+            nonlocal so_far
+            so_far = done, found
+            if progress:
+                progress(done, total, found)
+
+        try:
+            result = accounts.from_node(home.lake, node, watch_list, chain.blocks, count)
+        except BaseException:
+            tally.add(*so_far)
+            raise
+        tally.add(result.blocks, result.events)
+        tally.failures += result.failures

@@ -1,17 +1,19 @@
-"""Dagster's code location of one home: its assets, jobs and schedules. dbt is not imported before a run needs it."""
+"""The code location of one home: assets, jobs, schedules and watch. dbt is not imported before a run needs it."""
 
 from dagster import Definitions
 
-from orchestration import environment, project
+from orchestration import environment, project, schedules
 from orchestration.assets import warehouse
 from orchestration.home import Home
-from orchestration.schedules import after_us_close, refresh
+from orchestration.settings import Settings
 
 home = Home(environment.home_root())
+graph = project.load(home)
 
 definitions = Definitions(
-    assets=[warehouse(project.load(home))],
-    jobs=[refresh],
-    schedules=[after_us_close],
+    assets=[warehouse(graph)],
+    jobs=[schedules.refresh, schedules.check_archive],
+    schedules=schedules.schedules(home, Settings.read(home.root), graph),
+    sensors=schedules.sensors(home),
     resources={"home": home},
 )

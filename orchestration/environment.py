@@ -6,6 +6,8 @@ from pathlib import Path
 
 DEFAULT_HOME = "data"
 PREFIX = "FLOWHOUSE_"
+OTHER_VARIABLES = tuple(f"{PREFIX}{name}" for name in ("HOME", "BUILD_FILE", "RAW_PATH", "WAREHOUSE"))
+"""Variables that are no settings: where the home is, and what dbt's profile reads."""
 
 
 def home_root() -> Path:

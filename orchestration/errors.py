@@ -1,8 +1,16 @@
-"""Errors of builds, and of the recipe for Superset."""
+"""Errors of homes, builds and `serve`, and of the recipe for Superset."""
 
 
 class BuildFailed(Exception):
     """A key, a contract, an identity or dbt itself failed, or rows were lost; nothing is published."""
+
+
+class HomeBusy(Exception):
+    """Another process held one of the home's locks for as long as was waited."""
+
+
+class ServeFailed(Exception):
+    """A process of `serve` ended by itself or did not start; the others are ended."""
 
 
 class SupersetRefused(Exception):

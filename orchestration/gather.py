@@ -19,26 +19,25 @@ from ingestion.transport.publisher import Http
 from orchestration import seeds
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+from orchestration.leave_sample import leave_sample
 
 
 def leaves_sample(home: Home, mode: IngestMode) -> bool:
     """Whether the mode makes this home leave the bundled sample behind.
 
     Raises:
-        UsageError: the sample is asked for in a home that holds real data, or the folder to replay is not there.
+        UsageError: the sample is asked for in a home that holds real data or is reading a chain, or the folder to
+            replay is not there.
     """
+    if isinstance(mode, Sample) and (being_read := home.chains_being_read()):
+        raise UsageError(
+            f"{being_read[0]} is being read into {home.root}: give the sample a home of its own with --home DIR."
+        )
     if isinstance(mode, Sample) and not home.is_sample and _holds_data(home.lake):
         raise UsageError(f"{home.root} holds real data: give the sample a home of its own with --home DIR.")
     if isinstance(mode, Replay) and not mode.folder.is_dir():
         raise UsageError(f"{mode.folder} is not a folder: name an archive folder (source/resource/stamp.ext).")
     return not isinstance(mode, Sample | Held) and home.is_sample
-
-
-def leave_sample(home: Home) -> None:
-    """Drop a lake that is the sample's, and read what the archive holds beside the sample."""
-    home.lake.drop()
-    for source in registry.sources():
-        refresh(source, home.archive, home.lake, "held", now())
 
 
 def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
@@ -55,7 +54,7 @@ def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
 def update_chain(home: Home, mode: IngestMode) -> None:
     """Put the chain's tables in order: the sample's chain for the sample, else what a node gave so far."""
     fit_lake(home, mode)
-    coins.collect_garbage(home.lake)
+    coins.create_tables(home.lake)
     if isinstance(mode, Sample):
         load.read_coin_chain(home.lake)
 
@@ -63,7 +62,7 @@ def update_chain(home: Home, mode: IngestMode) -> None:
 def update_tokens(home: Home, mode: IngestMode) -> None:
     """Put the account chains' tables in order: the sample's for the sample, else what providers gave so far."""
     fit_lake(home, mode)
-    events.collect_garbage(home.lake)
+    events.create_tables(home.lake)
     if isinstance(mode, Sample):
         load.read_event_chain(home.lake)
 

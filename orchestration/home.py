@@ -11,16 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from ingestion.archive import Archive
-from orchestration.environment import with_variables
+from ingestion.errors import UsageError
+from orchestration.errors import HomeBusy
 
 if TYPE_CHECKING:
     from ingestion.lake.tables import Lake
 
 DBT_PROJECT = Path(__file__).parent.parent / "dbt_project"
 LOG = logging.getLogger("flowhouse")
+CHAIN_LOCK = ".chain.lock"
+"""Ends the name of a chain's lock."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Home:
         The same process may take each of a home's locks again.
 
         Raises:
-            Timeout: another process wrote to the home all the time.
+            HomeBusy: another process wrote to the home all the time.
         """
         from ingestion.lake.upgrade import upgrade
 
@@ -117,31 +120,70 @@ class Home:
         """Hold what one build at a time may write: its working files, and what is published.
 
         Raises:
-            Timeout: another process built all the time.
+            HomeBusy: another process built all the time.
         """
         return self._lock(f"{self.name}.lock", "Another flowhouse is building this home")
 
-    def chain_lock(self, source: str, network: str) -> AbstractContextManager[None]:
+    def chain_lock(self, source: str, network: str, is_patient: bool = True) -> AbstractContextManager[None]:
         """Hold a chain's ledger, for as long as reading it takes.
 
+        Args:
+            source, network: such as bitcoin and main.
+            is_patient: whether to wait for another process that reads it.
+
         Raises:
-            Timeout: another process read it all the time.
+            HomeBusy: another process reads it, and did so all the time.
         """
-        return self._lock(f"{source}-{network}.lock", f"Another flowhouse is reading {source} {network}")
+        holder = f"Another flowhouse is reading {source} {network} into this home"
+        return self._lock(f"{source}-{network}{CHAIN_LOCK}", holder, is_patient)
+
+    def chains_being_read(self) -> list[str]:
+        """The chains whose lock is held, as in `bitcoin main`; under the home's lock, so that none begins meanwhile."""
+        locks = sorted((self.root / "build").glob(f"*-*{CHAIN_LOCK}"))
+        return [path.name.removesuffix(CHAIN_LOCK).replace("-", " ", 1) for path in locks if _is_held(path)]
 
     @contextmanager
-    def _lock(self, name: str, holder: str) -> Iterator[None]:
+    def _lock(self, name: str, holder: str, is_patient: bool = True) -> Iterator[None]:
         folder = self.root / "build"
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / name, is_singleton=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            LOG.warning("%s: waiting up to %.0f s.", holder, self.lock_wait_seconds)
-            lock.acquire(timeout=self.lock_wait_seconds)
-        with lock:
-            lock.release()
+            if not (is_patient and self.lock_wait_seconds):
+                raise HomeBusy(f"{holder}: try again when it is done.") from None
+            self._wait(lock, holder)
+        try:
             yield
+        finally:
+            lock.release()
+
+    def _wait(self, lock: BaseFileLock, holder: str) -> None:
+        LOG.warning("%s: waiting up to %.0f s.", holder, self.lock_wait_seconds)
+        try:
+            lock.acquire(timeout=self.lock_wait_seconds)
+        except Timeout:
+            raise HomeBusy(
+                f"{holder} and was not done after {self.lock_wait_seconds:.0f} s: try again later, or raise"
+                " lock_wait_seconds in flowhouse.toml."
+            ) from None
+
+    def write_settings(self, name: str, text: str) -> Path:
+        """Write a new file of settings, which only its owner may read: it may come to hold secrets.
+
+        Raises:
+            UsageError: there is one, or it cannot be written.
+        """
+        path = self.root / name
+        if path.exists():
+            raise UsageError(f"{path} is there already: edit it, or move it away first.")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written ({error.strerror}): choose another --home.") from None
+        return path
 
     def watch_lock(self) -> AbstractContextManager[Any]:
         """Hold what has been told of the home's state.
@@ -168,14 +210,6 @@ class Home:
         part.write_text(json.dumps(fields, indent=1))
         os.replace(part, path)
 
-    def dagster_environment(self, mode: str) -> dict[str, str]:
-        """The environment of a Dagster server for this home, whose own state lies among the builds."""
-        state = self.root / "build" / "dagster"
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
-        own = {"DAGSTER_HOME": str(state), "FLOWHOUSE_HOME": str(self.root), "FLOWHOUSE_MODE": mode}
-        return with_variables(own)
-
     def check_writable(self) -> None:
         """Raise OSError where nothing can be written to the home."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -187,6 +221,17 @@ class Home:
     def published(self) -> Path:
         """Folder of versioned builds, of `latest`, and of builds as of a time, each below that time."""
         return self.root / "published"
+
+
+def _is_held(path: Path) -> bool:
+    lock = FileLock(path, is_singleton=True)
+    if lock.is_locked:  # by this thread, which would get it again
+        return True
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def now() -> datetime:

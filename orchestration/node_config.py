@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ingestion.bitcoin.files.chain import FileChain
     from ingestion.bitcoin.node.chain import NodeChain
     from ingestion.bitcoin.node.client import Node
-    from orchestration.settings import Settings
+    from orchestration.settings import BitcoinNode, Settings
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,17 @@ class NodeFiles:
 
 @dataclass(frozen=True)
 class RpcNode:
-    """The address of a node's JSON-RPC, without user and password, and its cookie, if any."""
+    """The address of a node's JSON-RPC, without user and password, and its cookie, if any.
+
+    Attributes:
+        user, password: where there is no cookie; those of the environment where they are empty.
+    """
 
     network: str
     url: str
     cookie: Path | None
+    user: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,34 @@ def node_location(
     return locations[0]
 
 
+def configured_locations(network: str, section: BitcoinNode) -> tuple[NodeFiles | None, RpcNode | RestNode | None]:
+    """A configured node's folder and its address, of which one may be missing.
+
+    Raises:
+        UsageError: the network is unknown, both are missing, or there are two addresses.
+    """
+    check_network(network)
+    if section.rpc and section.rest:
+        raise UsageError(f"[bitcoin.{network}] has both rpc and rest: keep one of them.")
+    files = NodeFiles(network, section.datadir) if section.datadir else None
+    if section.rest:
+        return files, RestNode(network, section.rest)
+    if section.rpc:
+        password = section.password.get_secret_value()
+        return files, RpcNode(network, section.rpc, _cookie(network, section), section.user, password)
+    if files is None:
+        raise UsageError(f"[bitcoin.{network}] says no node: give it datadir, rpc or rest.")
+    return files, None
+
+
+def _cookie(network: str, section: BitcoinNode) -> Path | None:
+    """The cookie that is named, or else the one in the node's folder, unless there is a user."""
+    if section.cookie or section.user or section.datadir is None:
+        return section.cookie
+    beside = (section.datadir / NETWORKS[network].folder / ".cookie", section.datadir / ".cookie")
+    return next((path for path in beside if path.is_file()), None)
+
+
 def folder(location: NodeFiles) -> FileChain:
     """The node's files, with all headers read."""
     from ingestion.bitcoin.files.chain import FileChain
@@ -77,7 +111,10 @@ def node(location: RpcNode | RestNode, settings: Settings) -> Node:
     network = NETWORKS[location.network]
     if isinstance(location, RestNode):
         return Rest(location.url, network)
-    return Rpc(location.url, network, location.cookie, settings.rpc_user, settings.rpc_password.get_secret_value())
+    user, password = location.user, location.password
+    if not user:
+        user, password = settings.rpc_user, settings.rpc_password.get_secret_value()
+    return Rpc(location.url, network, location.cookie, user, password)
 
 
 def headers(running: Node) -> NodeChain:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from ingestion import registry
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
-from orchestration import chains, gather, inputs, project
+from orchestration import chains, gather, inputs, own_seeds, project
 from orchestration.errors import BuildFailed
+from orchestration.health import integrity, watch
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live
 from orchestration.inputs import Built, Inputs
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 OnSourceDone = Callable[[RefreshResult], None]
 OnNodeDone = Callable[[str, int, int], None]
-COMPUTED = ("flowhouse/control", "nyse/sessions", "holder_series/definitions")
-"""Raw tables whose rows nobody sent."""
+COMPUTED = ("flowhouse/", "nyse/", "holder_series/definitions", "own_seeds/")
+"""How raw tables begin whose rows say nothing about a market."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Request:
     Attributes:
         mode: how captures are gathered.
         sources: names of the sources and chains (`farside`, `bitcoin/main`) to bring up to date; None for all.
+        asks_chains: whether configured nodes and providers are asked.
         derives: whether marts are built and published.
         is_full: whether everything is built anew.
         allows_empty: whether a warehouse without a row may be published, and a source may lose all that it had.
@@ -50,6 +52,7 @@ class Request:
 
     mode: IngestMode
     sources: Collection[str] | None = None
+    asks_chains: bool = False
     derives: bool = True
     is_full: bool = False
     allows_empty: bool = False
@@ -78,11 +81,24 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
         UsageError: the home and the mode do not fit.
         BuildFailed: a model or a test failed, or rows were lost; the published folder is unchanged.
     """
-    for result in _gather(home, request, settings, listeners):
-        outcome.results.append(result)
-        listeners.on_source_done(result)
-    if not request.derives:
-        return
+    try:
+        for result in _gather(home, request, settings, listeners):
+            outcome.results.append(result)
+            listeners.on_source_done(result)
+        if request.derives:
+            publish_changes(home, request, settings, listeners, outcome)
+    finally:
+        # Only where somebody is to be told: a look at everything takes 0.3 s of CPU.
+        if settings.alerts.urls and not home.as_of:
+            watch.observe(home, settings, now())
+
+
+def publish_changes(home: Home, request: Request, settings: "Settings", listeners: Listeners, outcome: Outcome) -> None:
+    """Build and publish what depends on the raw tables that changed since the last build.
+
+    Raises:
+        BuildFailed: as `run` says.
+    """
     with home.build_lock():
         try:
             _derive_and_publish(home, request, settings, listeners, outcome)
@@ -96,6 +112,7 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     with home.lock():
         gather.update_chain(home, request.mode)
         gather.update_tokens(home, request.mode)
+        own_seeds.update(home, settings)
     chosen = settings.publishers.sources
     for source in registry.sources():
         if request.wants(source.name):
@@ -105,20 +122,23 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     with home.lock():
         gather.update_definitions(home)
         gather.update_sessions(home)
-    if isinstance(request.mode, Live):
+    if request.asks_chains:
         for chain in chains.configured(settings):
             if request.wants(chain.name):
-                yield chains.read(home, settings, chain, listeners.on_chain)
+                yield chains.read(home, settings, chain, chains.log_progress(listeners.on_chain, chain))
 
 
 def _derive_and_publish(
     home: Home, request: Request, settings: "Settings", listeners: Listeners, outcome: Outcome
 ) -> None:
     models = outcome.graph = project.load(home)
-    taken = outcome.inputs = inputs.take(home, models, settings.claims.strict)
-    built = inputs.read_built(home)
+    try:
+        taken = outcome.inputs = inputs.take(home, models, settings.claims.strict)
+    except FileNotFoundError as error:
+        raise BuildFailed(" ".join(integrity.lost(home)[:3]) or f"{error.filename} is gone.") from None
     if not request.allows_empty:
-        _refuse_loss(home, taken, built)
+        _refuse_loss(home, taken)
+    built = inputs.read_built(home)
     if request.is_full or (built and built.project != taken.project):
         built = None
     changed = [table for table, digest in taken.tables.items() if not built or built.tables.get(table) != digest]
@@ -168,15 +188,11 @@ def _derive(
         gc.enable()
 
 
-def _refuse_loss(home: Home, taken: Inputs, built: Built | None) -> None:
-    """Raise BuildFailed where a table had rows and has none, or where there is nothing at all to publish."""
-    emptied = [name for name, rows in (built.rows if built else {}).items() if rows and not taken.rows.get(name)]
-    if emptied:
-        raise BuildFailed(
-            f"{', '.join(emptied)} had rows in the last build and has none now: look at {home.lake.root / emptied[0]},"
-            " or publish without them with --allow-empty."
-        )
-    if not any(rows for name, rows in taken.rows.items() if name not in COMPUTED):
+def _refuse_loss(home: Home, taken: Inputs) -> None:
+    """Raise BuildFailed where the lake has lost rows, or where there is nothing at all to publish."""
+    if lost := integrity.lost(home):
+        raise BuildFailed(f"{' '.join(lost[:3])} Or publish without these rows with --allow-empty.")
+    if not any(rows for name, rows in taken.rows.items() if not name.startswith(COMPUTED)):
         raise BuildFailed(
             f"{home.root} holds no rows yet: build with --sample, --live or --replay DIR, or publish an empty warehouse"
             " with --allow-empty."

@@ -1,7 +1,7 @@
 """The seeds that ingestion needs, typed: facts that a person reviews."""
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,33 +11,50 @@ from orchestration.home import DBT_PROJECT
 if TYPE_CHECKING:
     from ingestion.evm.rows import WatchList
 
+Row = dict[str, str]
+Rows = Mapping[str, list[Row]]
+"""Rows by the name of their seed."""
+NONE: Rows = {}
 
-def read(name: str) -> list[dict[str, str]]:
+
+def read(name: str) -> list[Row]:
     """The rows of a seed."""
     return list(csv.DictReader((DBT_PROJECT / "seeds" / f"{name}.csv").read_text().splitlines()))
 
 
-def load_watch_list(chain_id: int, network: str | None = None, only: Collection[str] = ()) -> "WatchList":
+def chain_ids() -> dict[str, int]:
+    """The chain id of each account chain in the project's seeds, by network."""
+    return {row["network"]: int(row["chain_id"]) for name in ("tokens", "contracts") for row in read(name)}
+
+
+def load_watch_list(
+    chain_id: int, network: str | None = None, only: Collection[str] = (), own: Rows = NONE
+) -> "WatchList":
     """The tokens, contracts and addresses to read on a chain.
 
     Args:
         chain_id: the chain's own number.
         network: its expected name.
         only: assets and protocols to read; empty for all.
+        own: the user's rows, checked, beside those of the project.
 
     Raises:
-        UsageError: the seeds lack the chain, have it under another name, or lack a name of `only`.
+        UsageError: the seeds and the user's rows lack the chain, have it under another name, or lack a name of `only`.
     """
     from ingestion.evm.rows import TOPICS, Contract, Token, WatchList
 
     tokens, contracts = (
-        [row for row in read(name) if int(row["chain_id"]) == chain_id] for name in ("tokens", "contracts")
+        [row for row in (*read(name), *own.get(name, ())) if int(row["chain_id"]) == chain_id]
+        for name in ("tokens", "contracts")
     )
+    funds = [*read("fund_addresses"), *own.get("fund_addresses", ())]
     names = {row["network"] for row in (*tokens, *contracts)}
+    if not names and network and any(row["network"] == network for row in funds):
+        names = {network}
     if not names:
         raise UsageError(
             f"The provider serves the chain with id {chain_id}, which the seeds do not have: give another address, or"
-            " add your tokens to seeds/tokens.csv."
+            " name your tokens in a CSV, as `seeds.tokens` in flowhouse.toml."
         )
     (name,) = names
     if network not in (None, name):
@@ -53,7 +70,7 @@ def load_watch_list(chain_id: int, network: str | None = None, only: Collection[
             if row["is_read"] == "true"
         ),
         tuple(Contract(row["address"], row["protocol"], row["kind"], _block(row)) for row in contracts),
-        tuple(row["address"] for row in read("fund_addresses") if row["network"] == name),
+        tuple(row["address"] for row in funds if row["network"] == name),
     )
     return _restricted(found, only) if only else found
 

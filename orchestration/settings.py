@@ -1,22 +1,38 @@
 """The settings of a home: `<home>/flowhouse.toml`, and the environment above it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.config import JsonDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
-from orchestration import environment
+from orchestration import environment, seeds
+from orchestration.configuration import checks, layers
+from orchestration.configuration.choices import nearest
+from orchestration.configuration.keys import KeyPath
+from orchestration.configuration.sentences import mistake
 
+FILE_NAME = "flowhouse.toml"
 FINAL_AFTER = 1000
 """Blocks on top of a block before it is finalized, unless a setting asks for fewer."""
+
+VARIABLES_ONLY = {"confirmations", "rpc_user", "rpc_password", "evm_rpc_url"}
+SCHEMES = ("http://", "https://")
+SECRET: JsonDict = {"secret": True}
+Count = Annotated[int, BeforeValidator(checks.no_boolean)]
+Texts = BeforeValidator(checks.split)
+"""A list may be one text with spaces between its items, as in a variable."""
+Cron = Annotated[str, AfterValidator(checks.cron)]
 
 
 class Section(BaseModel):
     """One table of the file; a key that is not known is an error, and no value of a secret is ever in a message."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Publishers(Section):
@@ -29,7 +45,7 @@ class Publishers(Section):
     """
 
     contact: str = ""
-    sources: tuple[str, ...] | None = None
+    sources: Annotated[tuple[Annotated[str, AfterValidator(checks.source_name)], ...] | None, Texts] = None
     mode: Literal["live", "held"] = "held"
 
 
@@ -41,13 +57,13 @@ class BitcoinNode(Section):
     """
 
     datadir: Path | None = None
-    rpc: str | None = None
+    rpc: str | None = Field(default=None, repr=False, json_schema_extra=SECRET)
     cookie: Path | None = None
     user: str = ""
     password: SecretStr = SecretStr("")
-    rest: str | None = None
+    rest: str | None = Field(default=None, repr=False, json_schema_extra=SECRET)
     snapshot: Path | None = None
-    confirmations: int = Field(default=FINAL_AFTER, ge=1, le=FINAL_AFTER)
+    confirmations: Count = Field(default=FINAL_AFTER, ge=1, le=FINAL_AFTER)
 
 
 class EvmProvider(Section):
@@ -60,10 +76,10 @@ class EvmProvider(Section):
         chain_id: of a network that the seeds do not know.
     """
 
-    rpc: tuple[SecretStr, ...]
-    only: tuple[str, ...] = ()
-    from_block: int = Field(default=0, ge=0)
-    chain_id: int | None = None
+    rpc: Annotated[tuple[SecretStr, ...], Texts]
+    only: Annotated[tuple[str, ...], Texts] = ()
+    from_block: Count = Field(default=0, ge=0)
+    chain_id: Count | None = Field(default=None, ge=1)
 
 
 class OwnSeeds(Section):
@@ -78,11 +94,11 @@ class OwnSeeds(Section):
 class Schedule(Section):
     """When what is asked: cron expressions, or "off"."""
 
-    funds: str = "*/30 * * * *"
-    bars: str = "20 0,6 * * *"
-    chains: str = "7 * * * *"
-    archive_check: str = "40 3 * * 0"
-    time_zone: str = "UTC"
+    funds: Cron = "*/30 * * * *"
+    bars: Cron = "20 0,6 * * *"
+    chains: Cron = "7 * * * *"
+    archive_check: Cron = "40 3 * * 0"
+    time_zone: Annotated[str, AfterValidator(checks.time_zone)] = "UTC"
 
 
 class Claims(Section):
@@ -94,36 +110,42 @@ class Claims(Section):
 class Alerts(Section):
     """Whom to tell, as addresses that Apprise knows, and how late a source must be first."""
 
-    urls: tuple[SecretStr, ...] = ()
+    urls: Annotated[tuple[SecretStr, ...], Texts] = ()
     late_after_hours: float = Field(default=0, ge=0)
 
 
 class Publish(Section):
     """How many builds stay published, and how many bytes they may fill together."""
 
-    keep_builds: int = Field(default=7, ge=1)
+    keep_builds: Count = Field(default=7, ge=1)
     keep_gib: float = Field(default=20, gt=0)
 
 
 class Engine(Section):
     """What DuckDB may use."""
 
-    memory_limit: str | None = None
-    threads: int = Field(default=2, ge=1)
+    name: Literal["duckdb"] = "duckdb"
+    memory_limit: Annotated[str, AfterValidator(checks.memory)] | None = None
+    threads: Count = Field(default=2, ge=1)
 
 
-class Settings(Section):
-    """All settings of a home.
+class Settings(BaseSettings):
+    """All settings of a home. Constructed by hand, it reads neither a file nor the environment.
 
     Attributes:
         bitcoin, evm: by network.
         lock_wait_seconds: how long a command waits for another that writes to the home.
-        confirmations, rpc_user, rpc_password, evm_rpc_url: for a node or provider that is named on the command line.
+        confirmations, rpc_user, rpc_password, evm_rpc_url: for a node or provider that is named on the command line;
+            only in the environment.
     """
 
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, enable_decoding=False
+    )
+
     publishers: Publishers = Publishers()
-    bitcoin: Mapping[str, BitcoinNode] = {}
-    evm: Mapping[str, EvmProvider] = {}
+    bitcoin: dict[str, BitcoinNode] = {}
+    evm: dict[str, EvmProvider] = {}
     seeds: OwnSeeds = OwnSeeds()
     schedule: Schedule = Schedule()
     claims: Claims = Claims()
@@ -131,10 +153,22 @@ class Settings(Section):
     publish: Publish = Publish()
     engine: Engine = Engine()
     lock_wait_seconds: float = Field(default=600, ge=0)
-    confirmations: int = Field(default=FINAL_AFTER, ge=1, le=FINAL_AFTER)
+    confirmations: Count = Field(default=FINAL_AFTER, ge=1, le=FINAL_AFTER)
     rpc_user: str = ""
     rpc_password: SecretStr = SecretStr("")
     evm_rpc_url: SecretStr = SecretStr("")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given by hand: `read` knows the home, and whence each value comes."""
+        return (init_settings,)
 
     @classmethod
     def read(cls, home: Path, given: Mapping[str, str] | None = None) -> Self:
@@ -145,24 +179,81 @@ class Settings(Section):
             given: the environment; that of the process where it is None.
 
         Raises:
-            UsageError: a value is invalid.
+            UsageError: the file cannot be read, or a value in it or in the environment is invalid; the sentence names
+                file and line, or the variable.
+        """
+        return cls.read_with_places(home, given)[0]
+
+    @classmethod
+    def read_with_places(cls, home: Path, given: Mapping[str, str] | None = None) -> tuple[Self, Mapping[KeyPath, str]]:
+        """The settings of a home, and where each value that is no default comes from.
+
+        Raises:
+            UsageError: as `read` says.
         """
         given = environment.variables() if given is None else given
-        values = {name: given.get(f"FLOWHOUSE_{name.upper()}", "") for name in ("contact", "mode", "keep_builds")}
-        keep = values["keep_builds"] or "7"
-        if not keep.isdigit() or int(keep) < 1:
-            raise UsageError(f"FLOWHOUSE_KEEP_BUILDS is '{keep}': set it to a whole number of at least 1.")
-        mode = values["mode"] or "held"
-        if mode not in ("live", "held"):
-            raise UsageError(f"FLOWHOUSE_MODE is '{mode}': set it to live or held.")
-        confirmations = given.get("FLOWHOUSE_CONFIRMATIONS") or str(FINAL_AFTER)
-        if not confirmations.isdigit() or not 1 <= int(confirmations) <= FINAL_AFTER:
-            raise UsageError(f"FLOWHOUSE_CONFIRMATIONS is '{confirmations}': set it to a whole number from 1 to 1000.")
-        return cls(
-            confirmations=int(confirmations),
-            rpc_user=given.get("FLOWHOUSE_RPC_USER", ""),
-            rpc_password=SecretStr(given.get("FLOWHOUSE_RPC_PASSWORD", "")),
-            evm_rpc_url=SecretStr(given.get("FLOWHOUSE_EVM_RPC_URL", "")),
-            publishers=Publishers(contact=values["contact"], mode=mode),
-            publish=Publish(keep_builds=int(keep)),
-        )
+        file = layers.file_layer(cls, home / FILE_NAME, given)
+        above = layers.environment_layer(cls, given, {*environment.OTHER_VARIABLES, *file.variables})
+        for key in VARIABLES_ONLY & file.values.keys():
+            raise UsageError(f"{file.place((key,))}: {key} is not read here: write it in the table of its network.")
+        layer = file.below(above)
+        if "confirmations" in above.values:
+            _confirm_all(layer, above)
+        try:
+            settings = cls(**layer.values)
+        except ValidationError as error:
+            raise mistake(error, cls, layer) from None
+        for path, sentence in _contradictions(settings):
+            raise UsageError(f"{layer.place(path)}: {sentence}")
+        return settings, layer.places
+
+
+def _confirm_all(layer: layers.Layer, above: layers.Layer) -> None:
+    """Let the variable for all networks stand above the file's number for one."""
+    networks = layer.values.get("bitcoin", {})
+    for name, node in networks.items():
+        path = ("bitcoin", name, "confirmations")
+        if isinstance(node, dict) and path not in above.places:
+            networks[name] = {**node, "confirmations": above.values["confirmations"]}
+            layer.places[path] = above.places[("confirmations",)]
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong about keys that fit by themselves: the path of a table or key, and a sentence."""
+    for name, node in settings.bitcoin.items():
+        yield from ((("bitcoin", name, key), sentence) for key, sentence in _about_node(name, node))
+    chain_ids = seeds.chain_ids()
+    for name, provider in settings.evm.items():
+        known = chain_ids.get(name)
+        if not provider.rpc:
+            yield ("evm", name, "rpc"), f"evm.{name}.rpc is empty: write the address of a provider."
+        if not all(each.get_secret_value().startswith(SCHEMES) for each in provider.rpc):
+            yield ("evm", name, "rpc"), f"evm.{name}.rpc is no address: write one that begins with http:// or https://."
+        if known is None and provider.chain_id is None:
+            choices = nearest(name, chain_ids)
+            yield ("evm", name), f"the seeds do not know the network {name}: {choices}, or give its chain_id."
+        if known is not None and provider.chain_id not in (None, known):
+            yield ("evm", name, "chain_id"), f"the chain id of {name} is {known}: write that, or give another name."
+        if name in NETWORKS:
+            yield ("evm", name), f"{name} is a network of Bitcoin: give the account chain another name."
+
+
+def _about_node(name: str, node: BitcoinNode) -> Iterator[tuple[str, str]]:
+    if name not in NETWORKS:
+        yield "", f"there is no network {name} of Bitcoin: {nearest(name, NETWORKS)}."
+    if not (node.datadir or node.rpc or node.rest):
+        yield "", f"bitcoin.{name} has nothing to read from: write datadir, rpc or rest."
+    if node.rpc and node.rest:
+        yield "rest", f"bitcoin.{name} has rpc and rest: keep one of them."
+    for key, address in (("rpc", node.rpc), ("rest", node.rest)):
+        if address and not address.startswith(SCHEMES):
+            yield key, f"bitcoin.{name}.{key} is no address: write one that begins with http:// or https://."
+        if address and "@" in address:
+            yield key, f"bitcoin.{name}.{key} holds a password: write it as the keys user and password."
+    has_password = bool(node.password.get_secret_value())
+    if bool(node.user) != has_password:
+        yield "user", f"bitcoin.{name} has {'a password' if has_password else 'a user'} alone: write both, or a cookie."
+    if node.cookie and has_password:
+        yield "cookie", f"bitcoin.{name} has a cookie and a password: keep one of them."
+    if (node.cookie or has_password) and not node.rpc:
+        yield "cookie", f"bitcoin.{name} has a password or a cookie, which only rpc needs: write rpc, or remove them."

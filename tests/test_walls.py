@@ -14,7 +14,9 @@ WRITERS = (
     "ingestion/lake/",
     "ingestion/sample/",  # a node's files, into a temporary folder
     "orchestration/home.py",
+    "orchestration/instance.py",
     "orchestration/publishing/",
+    "orchestration/serving/",  # a temporary folder
 )
 ENVIRONMENT = "orchestration/environment.py"
 WRITES = {

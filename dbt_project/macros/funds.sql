@@ -1,7 +1,7 @@
 {#
     Holdings and flows of funds, as SQL over the relations passed in. The marts and marts.etf_flows_daily_as_of(ts)
     share it, so the two cannot drift apart.
-    `relations`: observations, filings, funds, events, prices (market_observations), sessions.
+    `relations`: observations, filings, funds, events, prices (observations of them), sessions.
     `ts`: none, or the SQL of a timestamp after which nothing counts.
 #}
 
@@ -360,20 +360,17 @@ select
 from valued
 {% endmacro %}
 
-{# The relations without their catalogue, which has another name in a published warehouse. #}
-{% macro published_relations() %}
+{#
+    The relations that flows by fund are made of, with observations of prices as given; without their catalogue, which
+    has another name in a published warehouse.
+#}
+{% macro flow_relations(prices) %}
     {{- return({
         'observations': ref('etf_observations').include(database=false),
         'filings': ref('etf_filings').include(database=false),
         'funds': ref('funds').include(database=false),
         'events': ref('fund_events').include(database=false),
-        'prices': ref('market_observations').include(database=false),
+        'prices': prices.include(database=false),
         'sessions': ref('market_sessions').include(database=false),
     }) -}}
-{% endmacro %}
-
-{# Table macro marts.etf_flows_daily_as_of(ts): the daily flows as they were known at ts (UTC, without zone). #}
-{% macro create_etf_flows_daily_as_of() %}
-    create or replace macro {{ this.schema }}.etf_flows_daily_as_of(ts) as table
-    {{ etf_flows_daily_sql(published_relations(), 'cast(ts as timestamp)') }}
 {% endmacro %}

@@ -25,6 +25,16 @@
     {{ return({"relations": [target]}) }}
 {% endmaterialization %}
 
+{# A function of one parameter that returns rows. It is a model so that it is made after the tables that it reads. #}
+{% materialization table_macro, adapter="duckdb" %}
+    {% call statement("main") %}
+        create or replace macro {{ this.include(database=false) }}({{ config.get("parameter") }}) as table
+        {{ sql }}
+    {% endcall %}
+    {{ adapter.commit() }}
+    {{ return({"relations": []}) }}
+{% endmaterialization %}
+
 {# New rows replace older ones by the macro that the model names as replace_with. #}
 {% materialization incremental, adapter="duckdb" %}
     {% set target = this.incorporate(type="table") %}

@@ -33,7 +33,7 @@
         tokens.address as token,
         covered.last_date,
         covered.settled_date
-    from {{ ref('tokens') }} as tokens
+    from {{ ref('int_tokens__listed') }} as tokens
     inner join {{ ref('stg_evm__coverage') }} as covered
         on tokens.network = covered.network and tokens.address = covered.address
     where
@@ -49,7 +49,7 @@
         {{ fingerprint("network || ' ' || address || ' ' || entity") }}
         || '{{ local_md5(model.raw_code ~ macros | join) }}'
         || version() as rules
-    from {{ ref('entities') }}
+    from {{ ref('int_tokens__entities') }}
 {% endmacro %}
 
 {# The last block that moved each token on a day; `days` has network, token and value_date. #}

@@ -5,7 +5,7 @@ with flows as (
 ),
 
 as_of_ever as (
-    select * from {{ ref('etf_flows_daily').schema }}.etf_flows_daily_as_of(cast('9999-12-31' as timestamp))
+    select * from {{ ref('etf_flows_daily_as_of').include(database=false) }}(cast('9999-12-31' as timestamp))
 )
 
 (select * from flows

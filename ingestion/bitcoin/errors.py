@@ -21,3 +21,7 @@ class MissingUndo(IngestionError):
 
 class DamagedFile(IngestionError):
     """A block or undo file has bytes that no node writes."""
+
+
+class NodeBehind(IngestionError):
+    """The node has only the beginning of the chain that the lake holds."""

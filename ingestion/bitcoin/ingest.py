@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.ledger import CoinLedger, blocks_daily
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
@@ -26,11 +27,13 @@ class IngestResult:
     Attributes:
         network: name of the network.
         blocks: blocks read now.
+        coins: coins spent in them.
         tip_height: height of the lake's last block; None where it has none.
     """
 
     network: str
     blocks: int
+    coins: int
     tip_height: int | None
 
 
@@ -44,17 +47,19 @@ def from_files(lake: Lake, chain: FileChain, confirmations: int, progress: Progr
 
     Raises:
         ChainMismatch: the node's chain leaves the lake's below what is final.
+        NodeBehind: the node has only the beginning of the lake's chain.
         IngestionError: as the files' reader names it; what was stored stays.
     """
     from ingestion.bitcoin.files import reader  # compiled code takes 2 s of CPU to load
 
     ledger = CoinLedger(lake, chain.network)
     after = ledger.last_common(lambda height: chain.block_hash(height) if height <= chain.tip_height else None)
+    _check_not_behind(ledger, chain.network.name, after, chain.tip_height)
     finalize_until = chain.tip_height - confirmations
     batches = reader.read(chain, after, finalize_until, progress=progress)
-    ledger.append(batches, after, finalize_until)
+    coins = ledger.append(batches, after, finalize_until)
     blocks = chain.tip_height - (-1 if after is None else after)
-    return IngestResult(chain.network.name, blocks, ledger.record.tip_height)
+    return IngestResult(chain.network.name, blocks, coins, ledger.record.tip_height)
 
 
 def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | None = None) -> IngestResult:
@@ -66,20 +71,22 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
         progress: called with (blocks done, blocks in all, coins spent in them).
 
     Raises:
-        ChainMismatch, IngestionError: as in `from_files`.
+        ChainMismatch, NodeBehind, IngestionError: as in `from_files`.
     """
     from ingestion.bitcoin.node import reader
 
     network = node.network.name
     ledger = CoinLedger(lake, node.network)
     after = ledger.last_common(node.hash_at)
-    finalize_until = node.tip()[0] - confirmations
+    tip_height = node.tip()[0]
+    _check_not_behind(ledger, network, after, tip_height)
+    finalize_until = tip_height - confirmations
     batches = reader.read(
         node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress
     )
-    ledger.append(batches, after, finalize_until, node.transport)
-    tip_height = ledger.record.tip_height
-    return IngestResult(network, (tip_height or 0) - (-1 if after is None else after), tip_height)
+    coins = ledger.append(batches, after, finalize_until, node.transport)
+    blocks = (ledger.record.tip_height or 0) - (-1 if after is None else after)
+    return IngestResult(network, blocks, coins, ledger.record.tip_height)
 
 
 def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
@@ -105,4 +112,14 @@ def from_snapshot(lake: Lake, path: Path, chain: ChainView) -> IngestResult:
         raise UsageError(f"{path} is not a file: pass one that `bitcoin-cli dumptxoutset` wrote.")
     batch = snapshot.read(path, chain)
     ledger.append([batch], None, batch.last_height, "snapshot")
-    return IngestResult(network, 0, ledger.record.tip_height)
+    return IngestResult(network, 0, 0, ledger.record.tip_height)
+
+
+def _check_not_behind(ledger: CoinLedger, network: str, after: int | None, tip_height: int) -> None:
+    """Raise NodeBehind where all of a node's chain is the beginning of the lake's, which a reorg is not."""
+    held = ledger.record.tip_height
+    if held is not None and after == tip_height < held:
+        raise NodeBehind(
+            f"The node's {network} chain ends at height {tip_height:,}, and the home holds it up to {held:,}: let the"
+            " node catch up."
+        )

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import polars as pl
 
+from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.networks import Network
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
 from ingestion.errors import ChainMismatch
@@ -72,21 +73,32 @@ def blocks_daily(lake: Lake, record: CoinRecord) -> pl.DataFrame:
     return parts.read(lake, SOURCE, record, "blocks_daily", BLOCKS_DAILY)
 
 
-def collect_garbage(lake: Lake) -> None:
-    """Create missing tables, and remove what an interrupted run left behind; under the home's lock."""
+def create_tables(lake: Lake) -> None:
+    """Create missing tables, and give records of former homes their names; under the home's lock."""
     lake.create(SOURCE, TABLES)
     for network in _FORMER_NETWORKS:
         lake.rename_record(SOURCE, f"{network}.json", f"{_FORMER_ASSET.lower()}-{network}.json")
-    parts.collect_garbage(lake, SOURCE, _SCHEMAS)
 
 
 def check_chain(record: CoinRecord, network: str, hash_at: Callable[[int], str | None]) -> None:
-    """Raise ChainMismatch where a node's chain leaves the lake's below what is finalized.
+    """Check that a node's chain has what the lake has finalized.
 
     Args:
         hash_at: the node's block hash at a height, None above its tip.
+
+    Raises:
+        NodeBehind: it ends before.
+        ChainMismatch: it leaves the lake's chain before.
     """
-    if record.finalized_height is not None and hash_at(record.finalized_height) != record.finalized_hash:
+    if record.finalized_height is None:
+        return
+    found = hash_at(record.finalized_height)
+    if found is None:
+        raise NodeBehind(
+            f"the node's {network} chain ends before height {record.finalized_height}, which the home holds as final:"
+            " let the node catch up."
+        )
+    if found != record.finalized_hash:
         raise ChainMismatch(
             f"the node's {network} chain differs from the home's at height {record.finalized_height}, which is final:"
             " let the node catch up, or choose another --home for another chain."
@@ -97,8 +109,8 @@ class CoinLedger(parts.Ledger[CoinRecord]):
     """One network's blocks in a lake."""
 
     def __init__(self, lake: Lake, network: Network):
-        """Open for writing, under the home's lock: what an interrupted run left behind is removed."""
-        collect_garbage(lake)
+        """Open for writing, under the chain's lock: what an interrupted run left behind is removed."""
+        create_tables(lake)
         super().__init__(
             lake, SOURCE, _key(network), _SCHEMAS, read_record(lake, network), former_key=_former_key(network)
         )
@@ -111,7 +123,7 @@ class CoinLedger(parts.Ledger[CoinRecord]):
             hash_at: the node's block hash at a height, None above its tip.
 
         Raises:
-            ChainMismatch: the chains part below what is finalized.
+            ChainMismatch, NodeBehind: see `check_chain`.
         """
         if self.record.tip_height is None:
             return None
@@ -127,12 +139,13 @@ class CoinLedger(parts.Ledger[CoinRecord]):
         blocks = self._pending("blocks_daily").filter(pl.col("height") == height)
         return blocks["block_hash"].item() if blocks.height else None
 
-    def append(
-        self, batches: Iterable[Batch], after: int | None, finalize_until: int, transport: str = "files"
-    ) -> None:
+    def append(self, batches: Iterable[Batch], after: int | None, finalize_until: int, transport: str = "files") -> int:
         """Add the blocks above `after`, in place of those the lake has there, and finalize up to `finalize_until`.
 
         Each batch is committed as it comes, so that an interrupted run resumes behind it.
+
+        Returns:
+            how many coins the batches spent.
 
         Raises:
             whatever reading the batches raises; what was committed stays.
@@ -148,13 +161,16 @@ class CoinLedger(parts.Ledger[CoinRecord]):
             sums = {table: _sums_by_day(table, rows) for table, rows in to_finalize.items()}
             self._finalize(sums, last["height"], last["block_hash"])
         self._commit_with(pending)
+        spends = 0
         for batch in batches:
+            spends += sum(batch.blocks_daily["spends"])
             frames = {table: getattr(batch, table) for table in TABLES}
             if batch.is_finalized:
                 self._finalize(frames, batch.last_height, batch.last_hash)
             else:
                 pending = {table: pl.concat([pending[table], rows]) for table, rows in frames.items()}
             self._commit_with(pending)
+        return spends
 
     def _finalize(self, frames: dict[str, pl.DataFrame], last_height: int, last_hash: str) -> None:
         """Add sums by day to the parts they belong to."""

@@ -39,7 +39,8 @@ class Batch:
     """The rows of consecutive blocks; batches follow each other by height without gap.
 
     Attributes:
-        first_height, last_height: the blocks; a finalized batch ends with a day or with the last final block.
+        first_height, last_height: the blocks; a finalized batch ends with a day, with the last final block, or
+            where its time was over.
         last_hash: hash of the last block, as displayed.
         is_finalized: rows are sums by day; otherwise by block, with BLOCK's columns last.
         coin_flow, coin_created, blocks_daily: frames of COIN_FLOW, COIN_CREATED, BLOCKS_DAILY. Without block bodies

@@ -1,5 +1,6 @@
 """Account chains brought up to date in the lake, from a provider."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import polars as pl
 
 from ingestion.errors import ChainMismatch, ReorgDuringRead
 from ingestion.evm import decode, log_ranges
-from ingestion.evm.block_range import BlockRange, bounds, lowest
+from ingestion.evm.block_range import BlockRange, beyond, bounds, lowest
 from ingestion.evm.errors import AnswerRefused, WrongChain
 from ingestion.evm.ledger import EventLedger, EventRecord
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
@@ -17,8 +18,8 @@ from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
 from ingestion.transport.errors import NodeRefused
 
-# Rows are stored when there are so many, or after so many answers.
-BATCH_ROWS, BATCH_ANSWERS = 100_000, 200
+# Rows are stored when there are so many, after so many answers, or after so long: an interrupted run loses the rest.
+BATCH_ROWS, BATCH_ANSWERS, BATCH_SECONDS = 100_000, 200, 10
 REORGANISATIONS = 5
 
 Progress = Callable[[int, int, int], None]
@@ -30,12 +31,14 @@ class IngestResult:
 
     Attributes:
         network: name of the network.
+        blocks: blocks read now, finalized or not.
         events: events read now.
         last_block: the last block of which the lake has anything; None before the first.
         failures: a sentence for each thing that failed.
     """
 
     network: str
+    blocks: int
     events: int
     last_block: int | None
     failures: tuple[str, ...] = ()
@@ -69,15 +72,17 @@ def from_node(
     check_chain(node, watch_list)
     ledger = EventLedger(lake, watch_list.network)
     check_common(node, ledger.record)
-    finalized = _finalized(node, ledger)
+    finalized, head = _finalized(node, ledger), require_header(node.header(LATEST), node, LATEST)
     first, last = bounds(node, wanted, finalized)
-    first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized)
+    first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized, head)
+    failures = [*beyond(node, wanted, head), *failures, *_before_all(watch_list, wanted, first_blocks, last)]
     pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
-    events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
-    if wanted.day is None and (wanted.last is None or wanted.last > finalized.number):
-        events += _read_tail(node, ledger, watch_list, tuple(pairs), finalized, wanted.last)
+    blocks, events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
+    if wanted.first <= head.number and wanted.has_newer_than(finalized.number):
+        tail_blocks, tail_events = _read_tail(node, ledger, watch_list, tuple(pairs), finalized, wanted.last)
+        blocks, events = blocks + tail_blocks, events + tail_events
     failures += reconcile(node, ledger, watch_list, first_blocks)
-    return IngestResult(watch_list.network, events, ledger.last_block(), tuple(failures))
+    return IngestResult(watch_list.network, blocks, events, ledger.last_block(), tuple(failures))
 
 
 def check_chain(node: Node, watch_list: WatchList) -> None:
@@ -110,7 +115,7 @@ def _finalized(node: Node, ledger: EventLedger) -> Header:
 
 
 def _first_blocks(
-    node: Node, ledger: EventLedger, watch_list: WatchList, finalized: Header
+    node: Node, ledger: EventLedger, watch_list: WatchList, finalized: Header, head: Header
 ) -> tuple[dict[str, int], list[str]]:
     """The first block of each contract that there is, and a sentence for each that cannot be read."""
     addresses = list(watch_list.emitters)
@@ -118,6 +123,12 @@ def _first_blocks(
     for address, has_code in zip(addresses, node.have_code(addresses, LATEST), strict=True):
         name = f"{watch_list.name(address)} ({address})"
         first = watch_list.emitters[address].first_block
+        if first is not None and first > head.number:
+            failures.append(
+                f"{name} begins at block {first:,}, and the chain of {node.shown} ends at block {head.number:,}: let"
+                f" the node catch up, or ask one of {watch_list.network}."
+            )
+            continue
         if not has_code:
             failures.append(f"{name} is not a contract on {watch_list.network}: correct its address in the seeds.")
             continue
@@ -133,6 +144,18 @@ def _first_blocks(
     return found, failures
 
 
+def _before_all(watch_list: WatchList, wanted: BlockRange, first_blocks: Mapping[str, int], last: int) -> Iterator[str]:
+    """A sentence where an end or a day was asked for that is before everything that is watched."""
+    limit = last if wanted.day else wanted.last
+    if limit is None or not first_blocks or limit >= min(first_blocks.values()):
+        return
+    earliest = min(first_blocks, key=lambda address: first_blocks[address])
+    yield (
+        f"There is nothing to read up to block {limit:,}: what is watched of {watch_list.network} begins with"
+        f" {watch_list.name(earliest)} at block {first_blocks[earliest]:,}, so ask for later blocks."
+    )
+
+
 def _created(node: Node, address: str, last: int) -> int:
     """The block that created a contract; the one after `last` where it is newer.
 
@@ -144,8 +167,8 @@ def _created(node: Node, address: str, last: int) -> int:
 
 def _read_finalized(
     node: Node, ledger: EventLedger, watch_list: WatchList, spans: list[Span], progress: Progress | None
-) -> int:
-    """Read spans of finalized blocks into the ledger; how many events they hold."""
+) -> tuple[int, int]:
+    """Read spans of finalized blocks into the ledger; how many blocks and events they hold."""
     width, has_checked = log_ranges.Width(), False
     blocks = sum(span.last + 1 - span.first for span in spans)
     done = events = 0
@@ -159,7 +182,7 @@ def _read_finalized(
             events += found.height
             if progress:
                 progress(done, blocks, events)
-    return events
+    return done, events
 
 
 def _check_blooms(node: Node, found: pl.DataFrame) -> bool:
@@ -179,25 +202,26 @@ def _check_blooms(node: Node, found: pl.DataFrame) -> bool:
 
 def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterator[tuple[Span, pl.DataFrame]]:
     """Answers put together to what is worth storing."""
-    first = span.first
+    first, begun = span.first, time.monotonic()
     batch: list[pl.DataFrame] = []
     for last, found in answers:
         batch.append(found)
         is_enough = sum(each.height for each in batch) >= BATCH_ROWS or len(batch) >= BATCH_ANSWERS
-        if is_enough or last == span.last:
+        is_late = time.monotonic() - begun >= BATCH_SECONDS
+        if is_enough or is_late or last == span.last:
             yield Span(first, last, span.pairs), pl.concat(batch)
-            first, batch = last + 1, []
+            first, batch, begun = last + 1, [], time.monotonic()
 
 
 def _read_tail(
     node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
-) -> int:
-    """Replace the rows above the last finalized block; how many events were read.
+) -> tuple[int, int]:
+    """Replace the rows above the last finalized block; how many blocks and events were new.
 
     Raises:
         ReorgDuringRead: the chain changes all the time.
     """
-    reason = "the chain changed"
+    reason, held = "the chain changed", set(ledger.record.tail)
     for _ in range(REORGANISATIONS):
         headers = _linked(node, finalized, last)
         if headers is None:
@@ -211,7 +235,7 @@ def _read_tail(
             continue
         span = Span(finalized.number + 1, headers[-1].number, pairs) if headers and pairs else None
         ledger.replace_tail(span, [header.block for header in headers], rows, watch_list.chain_id)
-        return read
+        return sum(header.hash not in held for header in headers), read
     raise ReorgDuringRead(
         f"The newest blocks of {node.shown} could not be read in {REORGANISATIONS} attempts ({reason}): try again"
         " later."

@@ -56,23 +56,28 @@ def read(lake: Lake, record: EventRecord, table: str) -> pl.DataFrame:
     return parts.read(lake, SOURCE, record, table, TABLES[table])
 
 
+def last_block(lake: Lake, record: EventRecord) -> int | None:
+    """The last block of which the lake has anything; None before the first."""
+    covered: list[int] = read(lake, record, "coverage")["to_block"].to_list()
+    return max(covered, default=None)
+
+
 def networks(lake: Lake) -> list[str]:
     """The networks that the lake has a record of."""
     return [name.removesuffix(".json") for name in lake.records(SOURCE)]
 
 
-def collect_garbage(lake: Lake) -> None:
-    """Create missing tables, and remove what an interrupted run left behind; under the home's lock."""
+def create_tables(lake: Lake) -> None:
+    """Create missing tables; under the home's lock."""
     lake.create(SOURCE, TABLES)
-    parts.collect_garbage(lake, SOURCE, TABLES)
 
 
 class EventLedger(parts.Ledger[EventRecord]):
     """One network's rows in a lake."""
 
     def __init__(self, lake: Lake, network: str):
-        """Open for writing, under the home's lock: what an interrupted run left behind is removed."""
-        collect_garbage(lake)
+        """Open for writing, under the chain's lock: what an interrupted run left behind is removed."""
+        create_tables(lake)
         super().__init__(lake, SOURCE, network, TABLES, read_record(lake, network))
         self._network = network
 
@@ -120,8 +125,8 @@ class EventLedger(parts.Ledger[EventRecord]):
         self.commit()
 
     def last_block(self) -> int | None:
-        """The last block of which the lake has anything; None before the first."""
-        return max(self.read("coverage")["to_block"], default=None)
+        """See the function of this name."""
+        return last_block(self._lake, self.record)
 
     def tail(self) -> dict[str, pl.DataFrame]:
         """The rows of blocks that were not finalized when they were read."""

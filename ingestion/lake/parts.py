@@ -3,18 +3,25 @@
     <lake>/<source>/<table>/<key><suffix>.<generation>.parquet     a part
     <lake>/<source>/<key>.json                                     the record
 
-A part is never written again under its name. A killed run leaves parts that no record names; the next writer removes
-them. Writers hold the home's lock.
+A part is never written again under its name, and is removed only after a commit that no longer names it. A killed run
+leaves parts that no record names; the next writer of the key removes them. A writer holds the lock of its key, and
+touches no part of another one, which may be in the middle of being written.
 """
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
 import polars as pl
 
+from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake, Schema
+
+_SUFFIX = re.compile(r"-(\d{4}-\d{2}|tail|unfolded)$")
+"""What may stand between a key and a generation: a month, or the name of what is not finalized."""
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*", re.IGNORECASE)
 
 
 @dataclass
@@ -52,14 +59,33 @@ def read(lake: Lake, source: str, record: Record, table: str, schema: Schema) ->
     return pl.concat([pl.DataFrame(schema=schema), *parts])
 
 
-def collect_garbage(lake: Lake, source: str, schemas: Mapping[str, Schema]) -> None:
-    """Remove the parts of a source's tables that none of its records names."""
-    records = [json.loads(lake.read_record(source, name) or "{}") for name in lake.records(source)]
+def check_key(key: str) -> None:
+    """Raise UsageError where a key cannot begin names of files, or could not be told from a key and a suffix."""
+    if not _KEY.fullmatch(key) or _SUFFIX.search(key) or key == "reading":
+        raise UsageError(f"'{key}' cannot be the name of a chain: use letters, digits and '-', like ethereum-sepolia.")
+
+
+def key_of(part: str) -> str:
+    """The key that a part's name begins with: `ethereum-sepolia` of `ethereum-sepolia-2024-05.7`."""
+    return _SUFFIX.sub("", part.rsplit(".", 1)[0])
+
+
+def counted_parts(lake: Lake, source: str, table: str) -> list[str]:
+    """Names of the parts of a table that count, over all keys of the source; only looks, so it needs no lock.
+
+    A part may be gone once its key has been committed again: look again then.
+    """
+    return sorted(part for record in _records(lake, source) for part in _names(record).get(table, []))
+
+
+def collect_garbage(lake: Lake, source: str, schemas: Mapping[str, Schema], keys: Collection[str]) -> None:
+    """Remove the parts of these keys that no record names, and what was written by half."""
     for table in schemas:
-        named = {part for record in records for part in _names(record).get(table, [])}
+        named = set(counted_parts(lake, source, table))
         for part in lake.parts(source, table):
-            if part not in named:
+            if key_of(part) in keys and part not in named:
                 lake.remove(source, table, part)
+        lake.remove_half_written(source, table, lambda part: key_of(part) in keys)
 
 
 class Ledger(Generic[AnyRecord]):
@@ -78,19 +104,24 @@ class Ledger(Generic[AnyRecord]):
         record: AnyRecord,
         former_key: str | None = None,
     ):
-        """Open for writing.
+        """Open for writing: what an interrupted run left behind is removed.
 
         Args:
             key: begins the names of the parts and of the record.
             schemas: columns of each table.
             former_key: began the names of older parts, which keep them.
+
+        Raises:
+            UsageError: see `check_key`.
         """
+        check_key(key)
         self._lake = lake
         self._source = source
         self._key = key
         self._schemas = schemas
         self._keys = [key] if former_key is None else [key, former_key]
         self.record = record
+        self._collect_garbage()
 
     def read(self, table: str, suffix: str | None = None) -> pl.DataFrame:
         """The rows of a table, or of its parts of a suffix; meant for small tables."""
@@ -150,13 +181,20 @@ class Ledger(Generic[AnyRecord]):
     def commit(self) -> None:
         """Make what was written count, and remove what it replaced."""
         self._lake.write_record(self._source, f"{self._key}.json", json.dumps(asdict(self.record), indent=1))
-        collect_garbage(self._lake, self._source, self._schemas)
+        self._collect_garbage()
+
+    def _collect_garbage(self) -> None:
+        collect_garbage(self._lake, self._source, self._schemas, self._keys)
 
     def _read_part(self, table: str, part: str) -> pl.DataFrame:
         return self._lake.read(self._source, table, self._schemas[table], part)
 
     def _has_room(self, table: str, part: str, rows: pl.DataFrame, max_rows: int | None) -> bool:
         return max_rows is None or self._lake.height(self._source, table, part) + rows.height <= max_rows
+
+
+def _records(lake: Lake, source: str) -> list[dict[str, Any]]:
+    return [json.loads(lake.read_record(source, name) or "{}") for name in lake.records(source)]
 
 
 def _names(fields: Mapping[str, Any]) -> dict[str, list[str]]:

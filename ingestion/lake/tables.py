@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +19,9 @@ Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 """Columns and their types."""
 
 SAMPLE_MARKER = "sample.txt"
+CHAIN_READING = ".reading.json"
+"""Ends the name of the record that says how the last reading of a chain went."""
+_HALF = ".part"
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is not a whole table."""
 
@@ -104,6 +108,12 @@ class Lake:
         """Remove a part."""
         self.path(source, table, part).unlink(missing_ok=True)
 
+    def remove_half_written(self, source: str, table: str, is_own: Callable[[str], bool]) -> None:
+        """Remove what a killed run left of parts that it was writing, of those whose name `is_own` accepts."""
+        for path in (self.root / source / table).glob(f"*{_HALF}"):
+            if is_own(path.stem):
+                path.unlink(missing_ok=True)
+
     def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
         _replace(self.root / source / name, lambda path: path.write_text(text))
@@ -120,12 +130,14 @@ class Lake:
         before, after = self.root / source / old, self.root / source / new
         if after.exists():
             before.unlink(missing_ok=True)
-        elif before.exists():
-            os.replace(before, after)
+        else:
+            with suppress(FileNotFoundError):
+                os.replace(before, after)
 
     def records(self, source: str) -> list[str]:
-        """Names of the records beside a source's tables."""
-        return sorted(path.name for path in (self.root / source).glob("*.json"))
+        """Names of the records beside a source's tables, without those that say how a reading went."""
+        names = (path.name for path in (self.root / source).glob("*.json"))
+        return sorted(name for name in names if not name.endswith(CHAIN_READING))
 
     def files(self) -> list[Path]:
         """Every Parquet file, in a fixed order: what a build reads, for its fingerprint."""
@@ -139,6 +151,6 @@ class Lake:
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside `path`, then put the whole file in its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
+    half = path.with_suffix(_HALF)
     write(half)
     os.replace(half, path)

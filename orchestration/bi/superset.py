@@ -269,7 +269,7 @@ def layout(charts: list[int]) -> dict:
 @home_option
 def main(url: str, user: str, password: str, warehouse: Path | None, root: Path | None) -> None:
     """Show the published warehouse in Apache Superset."""
-    warehouse = warehouse or open_home(root).published / "latest" / "warehouse.duckdb"
+    warehouse = warehouse or open_home(root, must_exist=True).published / "latest" / "warehouse.duckdb"
     try:
         dashboard = set_up(Superset(url, user, password), warehouse)
     except SupersetRefused as error:

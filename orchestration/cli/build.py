@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingestion.errors import UsageError
-from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_home
+from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_configured_home
 from orchestration.cli.output import print_table
 from orchestration.cli.progress import build_progress, say_failures, say_if_leaving_sample
 from orchestration.cli.status import say_findings
@@ -42,18 +42,17 @@ def build(
     from orchestration import pipeline, spool
     from orchestration.outcome import Outcome, events
     from orchestration.publishing import sql_engine
-    from orchestration.settings import Settings
 
     if as_of and as_of > now():
         raise UsageError(f"--as-of {as_of.isoformat()}Z is in the future: give a time in the past.")
-    home = open_home(root, as_of)
-    mode = ingest_mode(home, sample, replay, live)
+    home, settings = open_configured_home(root, as_of)
+    mode = ingest_mode(settings, sample, replay, live)
     say_if_leaving_sample(home, mode)
-    request = pipeline.Request(mode, is_full=full, allows_empty=allow_empty)
+    request = pipeline.Request(mode, asks_chains=live, is_full=full, allows_empty=allow_empty)
     outcome = Outcome()
     try:
         with build_progress(quiet) as listeners:
-            pipeline.run(home, request, Settings.read(home.root), listeners, outcome)
+            pipeline.run(home, request, settings, listeners, outcome)
     finally:
         if not as_of:
             spool.put(home, list(events(outcome)), now())

@@ -26,7 +26,7 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
     from orchestration.answers.answers import answers
     from orchestration.publishing import published
 
-    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
+    with duckdb.connect(str(published.warehouse(open_home(root, must_exist=True))), read_only=True) as con:
         checks, ledger = answers()["claim_checks"].sql, answers()["claims_ledger"].sql
         result = con.sql(checks, params=[claim]) if claim else con.sql(ledger)
         columns, rows = result.columns, result.fetchall()

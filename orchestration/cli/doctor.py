@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orchestration.cli.exit_codes import DONE, FAILED
-from orchestration.cli.options import home_option, node_options, open_home
+from orchestration.cli.options import home_option, node_options, open_configured_home
 from orchestration.home import now
 
 
@@ -38,10 +38,8 @@ def doctor(
     """
     from orchestration.health import doctor
     from orchestration.node_config import node_location
-    from orchestration.settings import Settings
 
-    home = open_home(root)
-    settings = Settings.read(home.root)
+    home, settings = open_configured_home(root, must_exist=True)
     checks = [doctor.machine(home)]
     if datadir or rpc or rest:
         checks.append(doctor.node(home, node_location(network, datadir, rpc, rest, cookie), settings))

@@ -11,7 +11,7 @@ import click
 from ingestion import registry
 from ingestion.errors import UsageError
 from orchestration.cli.ingest_chains import bitcoin, evm
-from orchestration.cli.options import file_option, home_option, ingest_mode, mode_options, open_home
+from orchestration.cli.options import file_option, home_option, ingest_mode, mode_options, open_configured_home
 from orchestration.cli.progress import result_line, say_failures, say_if_leaving_sample
 from orchestration.home import Home
 from orchestration.ingest_mode import IngestMode, UserUpload
@@ -53,7 +53,7 @@ def nyse(root: Path | None) -> None:
     """
     from orchestration import gather
 
-    home = open_home(root)
+    home, _ = open_configured_home(root)
     with home.lock():
         click.echo(f"nyse: {gather.update_sessions(home):,} sessions")
 
@@ -88,7 +88,8 @@ def holder_series(
     if definition and not file:
         raise UsageError("A definition goes with a file: give --file F and --name N too.")
     upload = _user_upload(SOURCE, file, name, lambda name: name, note(definition))
-    _update(SOURCE, open_home(root), ingest_mode(open_home(root), sample, replay, live, upload))
+    home, settings = open_configured_home(root)
+    _update(SOURCE, home, ingest_mode(settings, sample, replay, live, upload))
 
 
 @ingest.command()
@@ -117,7 +118,8 @@ def prices(
     if not re.fullmatch(ASSET, asset):
         raise UsageError(f"'{asset}' is not an asset: write it in capitals, such as BTC or ETH.")
     upload = _user_upload(SOURCE, file, name, lambda name: resource(name, asset))
-    _update(SOURCE, open_home(root), ingest_mode(open_home(root), sample, replay, live, upload))
+    home, settings = open_configured_home(root)
+    _update(SOURCE, home, ingest_mode(settings, sample, replay, live, upload))
 
 
 def _publisher(name: str) -> click.Command:
@@ -127,7 +129,8 @@ def _publisher(name: str) -> click.Command:
     @mode_options
     @home_option
     def command(sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
-        _update(registry.source(name), open_home(root), ingest_mode(open_home(root), sample, replay, live))
+        home, settings = open_configured_home(root)
+        _update(registry.source(name), home, ingest_mode(settings, sample, replay, live))
 
     return command
 

@@ -1,16 +1,26 @@
 """`flowhouse ingest bitcoin` and `flowhouse ingest evm`: chains, from the user's own node or provider."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from ingestion.errors import UsageError
-from orchestration import seeds
-from orchestration.cli.options import home_option, node_options, open_home
-from orchestration.cli.progress import chain_progress, say_failures, say_leaving_sample
-from orchestration.home import Home
+from ingestion.errors import IngestionError, UsageError
+from orchestration.cli.options import home_option, node_options, open_configured_home
+from orchestration.cli.progress import chain_progress, say_failures
+
+if TYPE_CHECKING:
+    from ingestion.evm.block_range import BlockRange
+    from orchestration.chains import ChainConfig
+    from orchestration.home import Home
+    from orchestration.settings import Settings
 
 
 @click.command()
@@ -18,7 +28,9 @@ from orchestration.home import Home
 @click.option("--snapshot", type=click.Path(path_type=Path), help="Begin with a UTXO snapshot, then read on.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @home_option
+@click.pass_context
 def bitcoin(
+    ctx: click.Context,
     datadir: Path | None,
     rpc: str | None,
     rest: str | None,
@@ -35,36 +47,29 @@ def bitcoin(
     flowhouse ingest bitcoin --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
     flowhouse ingest bitcoin --snapshot utxo.dat --datadir ~/.bitcoin
 
-    For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment.
+    For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment. Without an option the
+    nodes of flowhouse.toml are read.
     """
-    from ingestion.bitcoin import ingest as chain
-    from orchestration.node_config import NodeFiles, folder, headers, node, node_location
+    from orchestration.chains import BitcoinChain
+    from orchestration.node_config import node_location
+    from orchestration.settings import BitcoinNode
 
-    location = node_location(network, datadir, rpc, rest, cookie)
-    from orchestration.settings import Settings
-
-    home = open_home(root)
-    settings = Settings.read(home.root)
-    with home.lock(), chain_progress(quiet) as progress:
-        # The node is opened before the sample goes: where there is none, nothing changes.
-        if isinstance(location, NodeFiles):
-            files = folder(location)
-            _leave_sample(home)
-            if snapshot:
-                chain.from_snapshot(home.lake, snapshot, files)
-            result = chain.from_files(home.lake, files, settings.confirmations, progress)
-        else:
-            running = node(location, settings)
-            _leave_sample(home)
-            if snapshot:
-                chain.from_snapshot(home.lake, snapshot, headers(running))
-            result = chain.from_node(home.lake, running, settings.confirmations, progress)
-    click.echo(f"bitcoin {result.network}: {result.blocks:,} blocks read, height {result.tip_height:,}")
+    home, settings = open_configured_home(root)
+    if any((datadir, rpc, rest, cookie, snapshot)) or not settings.bitcoin:
+        node_location(network, datadir, rpc, rest, cookie)  # exactly one, of a network that there is
+        section = BitcoinNode(
+            datadir=datadir, rpc=rpc, rest=rest, cookie=cookie, snapshot=snapshot, confirmations=settings.confirmations
+        )
+        asked = [BitcoinChain(network, section, must_begin=snapshot is not None)]
+    else:
+        is_named = ctx.get_parameter_source("network") != ParameterSource.DEFAULT
+        asked = _configured(settings, "bitcoin", network if is_named else None)
+    sys.exit(_ingest(home, settings, asked, quiet))
 
 
 @click.command()
 @click.option("--rpc", help="Address of a provider; one with a key goes better into FLOWHOUSE_EVM_RPC_URL.")
-@click.option("--from-block", type=click.IntRange(0), default=0, help="First block.")
+@click.option("--from-block", type=click.IntRange(0), help="First block.")
 @click.option("--to-block", type=click.IntRange(0), help="Last block; the newest without it.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the blocks of a UTC day.")
 @click.option("--network", help="The chain you expect, as the seeds name it.")
@@ -78,7 +83,7 @@ def bitcoin(
 @home_option
 def evm(
     rpc: str | None,
-    from_block: int,
+    from_block: int | None,
     to_block: int | None,
     day: datetime | None,
     network: str | None,
@@ -93,35 +98,85 @@ def evm(
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --only WBTC --only cbBTC
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --day 2025-11-03
 
-    seeds/tokens.csv and seeds/contracts.csv name the tokens and contracts that are read.
+    seeds/tokens.csv and seeds/contracts.csv name the tokens and contracts that are read. Without --rpc and
+    FLOWHOUSE_EVM_RPC_URL the providers of flowhouse.toml are asked.
     """
-    from ingestion.evm import ingest as chain
     from ingestion.evm.block_range import BlockRange
-    from ingestion.evm.node import Node
-    from ingestion.evm.provider import Provider
 
-    if day and (from_block or to_block is not None):
-        raise UsageError("A day has its own blocks: give --day, or --from-block and --to-block.")
-    from orchestration.settings import Settings
-
-    home = open_home(root)
-    settings = Settings.read(home.root)
-    if not (rpc or settings.evm_rpc_url.get_secret_value()):
-        raise UsageError("Nobody to ask: give --rpc URL, or set FLOWHOUSE_EVM_RPC_URL.")
-    node = Node(Provider(rpc or settings.evm_rpc_url.get_secret_value()))
-    watch_list = seeds.load_watch_list(node.chain_id(), network, only)
-    blocks = BlockRange(from_block, to_block, day.date() if day else None)
-    with home.lock(), chain_progress(quiet, "events") as progress:
-        _leave_sample(home)
-        result = chain.from_node(home.lake, node, watch_list, blocks, progress)
-    held = "nothing held" if result.last_block is None else f"held up to block {result.last_block:,}"
-    click.echo(f"evm {result.network}: {result.events:,} events read, {held}")
-    sys.exit(say_failures(result.failures))
+    is_part = day is not None or from_block is not None or to_block is not None
+    blocks = BlockRange(from_block or 0, to_block, day.date() if day else None) if is_part else None
+    home, settings = open_configured_home(root)
+    url = rpc or settings.evm_rpc_url.get_secret_value()
+    asked = [_provider(url, network, settings)] if url else _configured(settings, "evm", network)
+    sys.exit(_ingest(home, settings, [_part(chain, blocks, only) for chain in asked], quiet))
 
 
-def _leave_sample(home: Home) -> None:
-    from orchestration import gather
+def _provider(url: str, network: str | None, settings: Settings) -> ChainConfig:
+    """The chain behind a provider that is named for once."""
+    from pydantic import SecretStr
 
-    if home.is_sample:
-        say_leaving_sample()
-        gather.leave_sample(home)
+    from orchestration.chains import EvmChain, network_of
+    from orchestration.settings import EvmProvider
+
+    return EvmChain(network or network_of(url, settings), EvmProvider(rpc=(SecretStr(url),)))
+
+
+def _configured(settings: Settings, source: str, network: str | None) -> list[ChainConfig]:
+    """The configured chain of a network, or all of them where none is named.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from orchestration.chains import configured
+
+    found = [chain for chain in configured(settings) if chain.source == source and network in (None, chain.network)]
+    if not found:
+        address = "give --rpc URL, set FLOWHOUSE_EVM_RPC_URL," if source == "evm" else "give --datadir DIR"
+        raise UsageError(f"Nobody to ask: {address} or configure [{source}.{network or 'NETWORK'}] in flowhouse.toml.")
+    return found
+
+
+def _part(chain: ChainConfig, blocks: BlockRange | None, only: tuple[str, ...]) -> ChainConfig:
+    """An account chain, of which perhaps only some blocks, assets or protocols are asked for."""
+    from orchestration.chains import EvmChain
+
+    assert isinstance(chain, EvmChain)
+    provider = chain.provider.model_copy(update={"only": only}) if only else chain.provider
+    return replace(chain, provider=provider, blocks=blocks or chain.blocks)
+
+
+def _ingest(home: Home, settings: Settings, asked: Sequence[ChainConfig], quiet: bool) -> int:
+    """Read chains and say how each went; returns the exit code.
+
+    Raises:
+        IngestionError: the only one that was asked for could not be read.
+    """
+    from orchestration import chains
+
+    failures: list[str] = []
+    for chain in asked:
+        counted = "coins spent" if chain.source == "bitcoin" else "events"
+        try:
+            with chain_progress(quiet, counted) as progress:
+                result = chains.ingest(home, settings, chain, progress)
+        except IngestionError as error:
+            if len(asked) == 1:
+                raise
+            failures.append(f"{chain.name}: {error}")
+            continue
+        click.echo(_line(home, chain, result.captures, result.added))
+        failures += result.failures
+    return say_failures(failures)
+
+
+def _line(home: Home, chain: ChainConfig, blocks: int, counted: int) -> str:
+    from ingestion.bitcoin import ledger as coins
+    from ingestion.bitcoin.networks import NETWORKS
+    from ingestion.evm import ledger as events
+
+    if chain.source == coins.SOURCE:
+        height = coins.read_record(home.lake, NETWORKS[chain.network]).tip_height
+        return f"bitcoin {chain.network}: {blocks:,} blocks read, height {-1 if height is None else height:,}"
+    last = events.last_block(home.lake, events.read_record(home.lake, chain.network))
+    held = "nothing held" if last is None else f"held up to block {last:,}"
+    return f"evm {chain.network}: {counted:,} events read, {held}"

@@ -1,21 +1,31 @@
 """The `flowhouse` command. Heavy imports wait until a subcommand needs them."""
 
+import logging
+
 import click
-from filelock import Timeout
 
 from ingestion.errors import IngestionError, UsageError
 from orchestration.cli.alerts import alerts
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
+from orchestration.cli.config import config
 from orchestration.cli.doctor import doctor
 from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
 from orchestration.cli.serve import serve
+from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
-from orchestration.errors import BuildFailed
+from orchestration.errors import BuildFailed, HomeBusy, ServeFailed
+
+
+class _Lines(logging.Handler):
+    """What flowhouse says while it works, as plain lines beside the output."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(record.getMessage(), err=True)
 
 
 class Commands(click.Group):
@@ -44,17 +54,32 @@ def main(debug: bool) -> None:
     flowhouse sql "from etf_market_flows_weekly"
     flowhouse COMMAND --help
     """
+    log = logging.getLogger("flowhouse")
+    if not log.handlers:
+        log.addHandler(_Lines(logging.WARNING))
 
 
-for command in (build, ingest, sql, claims, status, doctor, alerts, serve, install_sql_page, browser, completion):
+for command in (
+    build,
+    ingest,
+    sql,
+    claims,
+    status,
+    alerts,
+    config,
+    doctor,
+    serve,
+    service,
+    install_sql_page,
+    browser,
+    completion,
+):
     main.add_command(command)
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, IngestionError | BuildFailed):
+    if isinstance(error, IngestionError | BuildFailed | HomeBusy | ServeFailed):
         return str(error)
-    if isinstance(error, Timeout):
-        return "Another flowhouse is writing to this home: wait until it is done."
     return (
         f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report the traceback."
     )

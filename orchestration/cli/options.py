@@ -1,9 +1,10 @@
 """Options that commands share, and the values they become."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +12,9 @@ from ingestion.errors import UsageError
 from orchestration import environment
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,24 +67,47 @@ def node_options(command: Command) -> Command:
     return command
 
 
-def open_home(root: Path | None, as_of: datetime | None = None) -> Home:
-    """The home of the option, or else of the settings."""
-    return Home(root or environment.home_root(), as_of)
+def open_home(root: Path | None, as_of: datetime | None = None, must_exist: bool = False) -> Home:
+    """The home of the option, or else of the environment.
+
+    Args:
+        must_exist: for commands that only read, so that a mistyped name makes no home.
+
+    Raises:
+        UsageError: there is no such home.
+    """
+    home = Home(root or environment.home_root(), as_of)
+    if must_exist and not home.root.is_dir():
+        raise UsageError(f"There is no home at {home.root}: run `flowhouse build` there, or name another with --home.")
+    return home
+
+
+def open_configured_home(
+    root: Path | None, as_of: datetime | None = None, must_exist: bool = False
+) -> "tuple[Home, Settings]":
+    """The home of the option, or else of the environment, with its settings.
+
+    Raises:
+        UsageError: there is no such home, or a setting is invalid.
+    """
+    from orchestration.settings import Settings  # pydantic takes 0.3 s of CPU to import
+
+    home = open_home(root, as_of, must_exist)
+    settings = Settings.read(home.root)
+    return replace(home, lock_wait_seconds=settings.lock_wait_seconds), settings
 
 
 def ingest_mode(
-    home: Home, sample: bool, replay: Path | None, live: bool, upload: UserUpload | None = None
+    settings: "Settings", sample: bool, replay: Path | None, live: bool, upload: UserUpload | None = None
 ) -> IngestMode:
     """The ingest mode that the options ask for; `Held` without any.
 
     Raises:
         UsageError: more than one was given.
     """
-    from orchestration.settings import Settings  # pydantic takes 0.2 s of CPU to import
-
     modes: list[IngestMode] = [Sample()] if sample else []
     modes += [Replay(replay)] if replay is not None else []
-    modes += [Live(Settings.read(home.root).publishers.contact)] if live else []
+    modes += [Live(settings.publishers.contact)] if live else []
     modes += [upload] if upload is not None else []
     if len(modes) > 1:
         raise UsageError("--sample, --replay, --live and --file exclude each other: give one of them.")

@@ -1,30 +1,30 @@
 """`flowhouse serve`."""
 
-import os
-import sys
 from pathlib import Path
 
 import click
 
-from orchestration.cli.options import home_option, open_home
+from orchestration.cli.options import home_option, open_configured_home
 
 PORT = 3000
 
 
 @click.command()
-@click.option("--port", default=PORT, show_default=True)
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--live", is_flag=True, help="Scheduled runs fetch from the publishers, whatever flowhouse.toml says.")
 @click.option(
-    "--live", is_flag=True, help="Scheduled runs fetch from the publishers; without it they read stored captures."
+    "--listen", default="127.0.0.1", show_default=True, help="Address to listen on; others reach more than loopback."
 )
+@click.option("--public-host", multiple=True, help="host:port that a browser uses, where it is not this machine's own.")
 @home_option
-def serve(port: int, live: bool, root: Path | None) -> None:
-    """Open Dagster's web UI and scheduler, on this machine only.
+def serve(port: int, live: bool, listen: str, public_host: tuple[str, ...], root: Path | None) -> None:
+    """Run Dagster's web UI and scheduler until Ctrl-C, on this machine only.
 
     \b
     flowhouse serve
     flowhouse serve --live --port 3001
     """
-    environment = open_home(root).dagster_environment("live" if live else "held")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
-    command += ["-h", "127.0.0.1", "-p", str(port)]
-    os.execve(sys.executable, command, environment)  # replaces this process, so that signals reach it
+    from orchestration.serving.serve import Listen, serve
+
+    home, settings = open_configured_home(root)
+    serve(home, settings, Listen(port, listen, public_host), "live" if live else None, click.echo)

@@ -24,7 +24,7 @@ def sql(query: str, form: str, root: Path | None) -> None:
 
     from orchestration.publishing import published
 
-    with duckdb.connect(str(published.warehouse(open_home(root))), read_only=True) as con:
+    with duckdb.connect(str(published.warehouse(open_home(root, must_exist=True))), read_only=True) as con:
         con.execute("use marts")
         try:
             result = con.sql(query)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ingestion.errors import UsageError
 from orchestration.cli.exit_codes import DONE, FAILED
-from orchestration.cli.options import format_option, home_option, open_home
+from orchestration.cli.options import format_option, home_option, open_configured_home
 from orchestration.cli.output import print_rows, print_table, to_json
 from orchestration.home import Home, now
 
@@ -60,12 +59,9 @@ def status(form: str, root: Path | None) -> None:
     are wrong. CSV has the sources alone.
     """
     from orchestration.health import status
-    from orchestration.settings import Settings
 
-    home = open_home(root)
-    if not home.root.is_dir():
-        raise UsageError(f"There is no home {home.root}: name one with --home DIR, or run `flowhouse build` first.")
-    found = status.read(home, Settings.read(home.root), now())
+    home, settings = open_configured_home(root, must_exist=True)
+    found = status.read(home, settings, now())
     if form == "json":
         click.echo(json.dumps(asdict(found), indent=1, default=to_json))
     else:

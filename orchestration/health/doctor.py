@@ -14,7 +14,7 @@ from ingestion.evm import ledger as events
 from ingestion.source import newest_day
 from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
-from orchestration import seeds
+from orchestration import own_seeds, seeds
 from orchestration.health import archive_check
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import versions
@@ -107,7 +107,7 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
     try:
         with closing(Provider(settings.evm_rpc_url.get_secret_value())) as provider:
             node = Node(provider)
-            watch_list = seeds.load_watch_list(node.chain_id())
+            watch_list = seeds.load_watch_list(node.chain_id(), own=own_seeds.read(settings))
             newest, final = (require_header(node.header(which), node, which) for which in (LATEST, FINALIZED))
             height = f"{watch_list.network} up to block {newest.number:,}, finalized up to {final.number:,}"
             yield HealthCheck(True, f"{node.shown}: {height}")

@@ -4,23 +4,17 @@ published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, cha
                      docs/index.html, and {sql.html, duckdb-wasm.js} where the home has the engine
 """
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
-
 from orchestration.home import Home
 from orchestration.inputs import Inputs, versions
-from orchestration.publishing import published, retention, sql_engine
+from orchestration.publishing import findings, marts, published, retention, sql_engine
+from orchestration.publishing.marts import Earlier
 from orchestration.settings import Publish
-
-STORAGE_VERSION = "v1.0.0"
-"""Files of this version are opened by every DuckDB client since 1.0."""
 
 
 def publish(
@@ -33,6 +27,16 @@ def publish(
 ) -> Path:
     """Publish the marts of the build file as a new folder, in one step: a reader sees the old folder or the new one.
 
+    The lake is not looked at: it may have changed since the build file was made from `inputs`.
+
+    Args:
+        inputs: what the build file was made from.
+        built_at: UTC without zone.
+        settings: how many builds stay.
+        changed: names of the marts that were rebuilt since `previous`; None for all.
+        previous: the published folder whose marts equal the build file's but for `changed`; not used where a file of it
+            is not as it was published.
+
     Returns:
         The published folder.
     """
@@ -41,11 +45,10 @@ def publish(
     for leftover in home.published.glob(".*.part"):
         shutil.rmtree(leftover, ignore_errors=True)
     part = home.published / f".{build_id}.part"
-    (part / "parquet").mkdir(parents=True)
-    marts, findings = _write_marts(home.build_file, part)
-    if home.docs_page.exists():  # a build file that was made by hand has no docs
-        (part / "docs").mkdir()
-        shutil.copyfile(home.docs_page, part / "docs" / "index.html")
+    earlier = None if changed is None else marts.intact(previous)
+    written = marts.write(home.build_file, part, changed or (), earlier)
+    _add_docs(home, part, earlier)
+    warehouse = part / published.WAREHOUSE
     content = {
         "build_id": build_id,
         "built_at": f"{built_at.isoformat()}Z",
@@ -55,61 +58,34 @@ def publish(
         "fingerprint": inputs.fingerprint,
         "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in inputs.readings],
         "failed_sources": [reading.source for reading in inputs.readings if reading.failures],
-        "findings": findings,
-        "marts": marts,
+        "findings": findings.in_warehouse(warehouse),
+        "warehouse": {"bytes": warehouse.stat().st_size, "sha256": marts.sha256(warehouse)},
+        "marts": written,
     }
     (part / published.MANIFEST).write_text(json.dumps(content, indent=1))
-    _write_report(part, content)
+    _write_report(home, part, content)
     sql_engine.add_page(home, part)
     if home.as_of:
         return published.replace_folder(part, home.published / "as_of" / home.name)
-    folder = home.published / build_id
-    os.replace(part, folder)
+    folder = published.replace_folder(part, home.published / build_id)  # one of this very second
     published.point_latest(home.published, build_id)
-    retention.remove_old(home.published, folder, built_at, settings.keep_builds)
+    retention.remove_old(home.published, built_at, settings)
     return folder
 
 
-def _write_marts(build_file: Path, folder: Path) -> tuple[dict[str, dict], list[dict]]:
-    """Copy schema, comments, keys and macros with COPY FROM DATABASE, then the rows of the marts alone."""
-    with duckdb.connect() as con:
-        con.execute(f"attach '{_quoted(build_file)}' as build (read_only)")
-        con.execute(
-            f"attach '{_quoted(folder / published.WAREHOUSE)}' as warehouse (storage_version '{STORAGE_VERSION}')"
-        )
-        con.execute("copy from database build to warehouse (schema)")
-        for schema in _column(con, "select schema_name from duckdb_schemas() where database_name = 'warehouse'"):
-            if schema not in ("marts", "main", "information_schema", "pg_catalog"):
-                con.execute(f"drop schema warehouse.{schema} cascade")
-        marts = {}
-        for name in _column(
-            con,
-            "select table_name from duckdb_tables()"
-            " where database_name = 'build' and schema_name = 'marts' order by table_name",
-        ):
-            con.execute(f"insert into warehouse.marts.{name} select * from build.marts.{name} order by all")
-            file = folder / "parquet" / f"{name}.parquet"
-            con.execute(f"copy warehouse.marts.{name} to '{_quoted(file)}' (compression zstd)")
-            rows = con.sql(f"select count(*) from warehouse.marts.{name}").fetchall()[0][0]
-            marts[name] = {"rows": rows, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-        counted = con.sql("select kind, count(*) from build.marts.etf_findings group by kind order by kind").fetchall()
-        con.execute("detach warehouse")
-    return marts, [{"kind": kind, "rows": rows} for kind, rows in counted]
+def _add_docs(home: Home, part: Path, earlier: Earlier | None) -> None:
+    """dbt's page, which follows the project alone; a build file that was made by hand has none."""
+    before = earlier.folder / "docs" / "index.html" if earlier else home.docs_page
+    if before.exists():
+        (part / "docs").mkdir()
+        (published.link if earlier else shutil.copyfile)(before, part / "docs" / "index.html")
 
 
-def _write_report(folder: Path, content: dict) -> None:
+def _write_report(home: Home, folder: Path, content: dict) -> None:
     from orchestration.publishing.report.page import render  # 0.1 s of CPU, only when publishing
 
-    report = render(folder / published.WAREHOUSE, content)
+    report = render(folder / published.WAREHOUSE, content, home.build / "charts")
     (folder / published.REPORT).write_text(report.html, encoding="utf-8")
     (folder / "charts").mkdir()
     for name, image in report.charts.items():
         (folder / "charts" / f"{name}.png").write_bytes(image)
-
-
-def _column(con: duckdb.DuckDBPyConnection, query: str) -> list[str]:
-    return [value for (value,) in con.sql(query).fetchall()]
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -1,4 +1,6 @@
-"""The published folders of a home: the pointer to the newest, its manifest, and when old ones are removed.
+"""The published folders of a home: the pointer to the newest, its manifest, and how a folder takes its place.
+
+What is published never changes in place: a file may have one name in many folders.
 
 published/<build id>/      one build
 published/latest           a symbolic link to the newest, or latest.txt where the system has no links
@@ -66,6 +68,15 @@ def point_latest(published: Path, build_id: str) -> None:
     else:
         os.replace(part, link)
         pointer.unlink(missing_ok=True)
+
+
+def link(file: Path, name: Path) -> None:
+    """Give a file another name by a hard link, which takes no more disk; a copy where the system has no links."""
+    name.unlink(missing_ok=True)
+    try:
+        os.link(file, name)
+    except OSError:
+        shutil.copyfile(file, name)
 
 
 def replace_folder(part: Path, folder: Path) -> Path:

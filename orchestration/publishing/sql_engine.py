@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ingestion.errors import FetchFailed, PageRefused, UsageError
 from orchestration.home import Home
-from orchestration.publishing import sql_page
+from orchestration.publishing import published, sql_page
 from orchestration.publishing.published import MANIFEST, WAREHOUSE
 
 PAGE = "sql.html"
@@ -52,7 +52,7 @@ def add_page(home: Home, folder: Path) -> Path | None:
     """Write the page and its engine into a published folder; None, without writing, if the engine is not installed."""
     if not engine_file(home).exists():
         return None
-    _link(engine_file(home), folder / sql_page.ENGINE)
+    published.link(engine_file(home), folder / sql_page.ENGINE)
     manifest = json.loads((folder / MANIFEST).read_text())
     part = folder / f".{PAGE}.part"
     part.write_text(sql_page.page((folder / WAREHOUSE).read_bytes(), manifest))
@@ -89,12 +89,3 @@ def _package(name: str, expected: str) -> bytes:
             f"{name} from npm has an unexpected checksum, so it was discarded: check which npm registry you use."
         )
     return content
-
-
-def _link(file: Path, link: Path) -> None:
-    """A hard link, which takes no more disk; a copy where the system has no links."""
-    link.unlink(missing_ok=True)
-    try:
-        os.link(file, link)
-    except OSError:
-        shutil.copyfile(file, link)

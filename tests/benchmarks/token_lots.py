@@ -23,7 +23,9 @@ import polars as pl
 from ingestion.evm import ledger
 from ingestion.evm.rows import COVERAGE, TRANSFER, TRANSFERS, ZERO_ADDRESS
 from ingestion.lake.tables import Lake
+from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.settings import Settings
 
 TOKEN = "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599"
 FIRST = date(2019, 1, 1)
@@ -67,7 +69,7 @@ def addresses(numbers: pl.Expr) -> pl.Expr:
 
 def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
     """The transfers up to a day, all finalized, a part a month as the ledger writes them."""
-    ledger.collect_garbage(lake)
+    ledger.create_tables(lake)
     moves = rows.with_row_index("number").filter(pl.col("day") <= last)
     moves = moves.with_columns(
         network=pl.lit("ethereum"),
@@ -99,6 +101,7 @@ def prepare(homes: dict[Path, int], count: int) -> None:
         home = Home(folder)
         home.write_control()
         write_lake(home.lake, rows, last)
+        own_seeds.update(home, Settings())
 
 
 def apart(work, *args) -> None:
@@ -137,7 +140,16 @@ if __name__ == "__main__":
         apart(prepare, homes, count)
         home, *later = map(Home, homes)
         dbt(home, home.lake, "seed", "--select", "tokens", "entities")
-        dbt(home, home.lake, "run", "--select", "path:models/staging/evm")
+        dbt(
+            home,
+            home.lake,
+            "run",
+            "--select",
+            "path:models/staging/evm",
+            "path:models/staging/own_seeds",
+            "int_tokens__listed",
+            "int_tokens__entities",
+        )
         full = dbt(home, home.lake, *lots)
         start = dbt(home, home.lake, "ls").cpu
         print(

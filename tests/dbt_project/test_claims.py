@@ -1,10 +1,15 @@
 """The ledger's two data tests find the errors they are for: their SQL over small ledgers, without dbt."""
 
 import re
+from itertools import product
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
+from jinja2 import Template
+
+from orchestration.answers.answers import answers
 
 TESTS = Path(__file__).parents[2] / "dbt_project/tests"
 
@@ -34,6 +39,32 @@ def test_a_changed_verdict_is_found_and_a_false_claim_is_not(verdict, expected, 
     ledger = f"select 'A' as claim_id, 'b' as check_id, 1 as observed_value, '{verdict}' as verdict"
     rows = found("verdicts_are_as_expected", claim_checks=f"{ledger}, {expected} as expected_verdict")
     assert rows == ([("A", "b")] if is_found else [])
+
+
+@pytest.mark.parametrize(("is_strict", "severity"), [(False, "warn"), (True, "error")])
+def test_a_changed_verdict_fails_a_build_only_where_that_is_asked_for(is_strict, severity):
+    configured = {}
+    text = (TESTS / "verdicts_are_as_expected.sql").read_text()
+    Template(text).render(config=configured.update, var={"strict_claims": is_strict}.__getitem__, ref=lambda name: name)
+    assert configured["severity"] == severity
+    defaults = yaml.safe_load((TESTS.parent / "dbt_project.yml").read_text())["vars"]
+    assert defaults["strict_claims"] is False
+
+
+def test_the_finding_is_what_the_test_finds():
+    ledger = ", ".join(
+        f"('C{number}', 'a', 1, '{verdict}', {expected})"
+        for number, (verdict, expected) in enumerate(
+            product(["supported", "contradicted", "insufficient_data"], ["'supported'", "'contradicted'", "null"])
+        )
+    )
+    columns = "claim_id, check_id, observed_value, verdict, expected_verdict"
+    rows = found("verdicts_are_as_expected", claim_checks=f"select * from (values {ledger}) as ledger({columns})")
+    with duckdb.connect() as con:
+        con.execute("create schema marts")
+        con.execute(f"create table marts.claim_checks as select * from (values {ledger}) as ledger({columns})")
+        assert [row[:2] for row in con.sql(answers()["changed_verdicts"].sql).fetchall()] == sorted(rows)
+    assert len(rows) == 2
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ import pytest
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
+from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.settings import Settings
 
 DAY = timedelta(days=1)
 SATS = 100_000_000
@@ -347,8 +349,9 @@ def mart(tmp_path_factory) -> Callable[[str], list[dict]]:
     write_chains(home)
     write_closes(home)
     write_series(home)
-    ledger.collect_garbage(home.lake)
-    home.write_control()
+    ledger.create_tables(home.lake)
+    own_seeds.update(home, Settings())
+    home.write_control(home.build)
     control = home.build / "flowhouse" / "control" / "control.parquet"
     pl.read_parquet(control).with_columns(as_of_cutoff=pl.lit(AS_OF_CUTOFF, pl.Datetime("us"))).write_parquet(control)
     build(home)

@@ -26,7 +26,9 @@ from ingestion.evm import ledger
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.observations import observation_schema
 from ingestion.sources import binance_vision, holder_series
+from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
+from orchestration.settings import Settings
 
 BAD = ("error", "fail")
 DAY = timedelta(days=1)
@@ -150,7 +152,8 @@ def write_lake(
     home: Home, streams: dict[Token, list[Transfer]], settled: date, last: date, **others: list[dict]
 ) -> None:
     """Transfers up to the end of `last`, of which the days up to `settled` are finalized."""
-    ledger.collect_garbage(home.lake)
+    ledger.create_tables(home.lake)
+    own_seeds.update(home, Settings())
     tables = {"transfers": [], **others, "coverage": [*others.get("coverage", [])]}
     for token, transfers in streams.items():
         tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]
@@ -190,7 +193,8 @@ def seed(home: Home, entities: dict[str, str]) -> None:
 
 
 def match(home: Home, *more: str) -> None:
-    dbt(home, "run", "--select", "path:models/staging/evm", "int_tokens__lots", *more)
+    lists = ("stg_own_seeds__tokens", "stg_own_seeds__entities", "int_tokens__listed", "int_tokens__entities")
+    dbt(home, "run", "--select", "path:models/staging/evm", *lists, "int_tokens__lots", *more)
 
 
 def lots(home: Home) -> list[tuple]:
@@ -250,7 +254,7 @@ def expected_unspent(streams: dict[Token, list[Transfer]], entities: dict[str, s
 @pytest.fixture
 def home(tmp_path) -> Home:
     home = Home(tmp_path)
-    home.write_control()
+    home.write_control(home.build)
     return home
 
 
@@ -395,7 +399,7 @@ def test_days_without_transfers_are_settled_by_the_last_block_before_them(home):
 
 def test_as_of_a_time_the_days_over_by_then_are_matched(tmp_path):
     home = Home(tmp_path, as_of=datetime(2020, 1, 20, 12))
-    home.write_control()
+    home.write_control(home.build)
     transfers = stream(random.Random(5), 40, 200, 10**8)
     seed(home, {})
     write_lake(home, {SIMBTC: transfers}, FIRST + DAY * 40, FIRST + DAY * 40)
@@ -457,7 +461,7 @@ def days(token: Token) -> list[date]:
 def mart(tmp_path_factory):
     """Rows of a mart, by its name, of a home with the streams and without Bitcoin."""
     home = Home(tmp_path_factory.mktemp("home"))
-    home.write_control()
+    home.write_control(home.build)
     for source in registry.sources():
         home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))

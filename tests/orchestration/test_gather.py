@@ -33,6 +33,7 @@ from ingestion.sample.pages import flow_page
 from ingestion.sources import farside, holder_series
 from ingestion.transport.publisher import Http
 from orchestration import gather, pipeline
+from orchestration import leave_sample as leaving
 from orchestration.health.chains import chain_states
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
@@ -205,7 +206,7 @@ def test_whichever_asset_runs_first_marks_the_home_and_leaves_the_sample(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("at", "step"), [(shutil, "rmtree"), (gather, "refresh"), (coins, "collect_garbage"), (Archive, "copy_from")]
+    ("at", "step"), [(shutil, "rmtree"), (leaving, "refresh"), (coins, "create_tables"), (Archive, "copy_from")]
 )
 def test_a_leaving_that_was_killed_leaves_nothing_of_the_sample(sample, real, replay, monkeypatch, at, step):
     with monkeypatch.context() as patch:

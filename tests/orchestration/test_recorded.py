@@ -184,6 +184,11 @@ def test_verdicts_of_the_claims_that_recorded_data_decide(ask):
     assert set(decided) == {(verdict, claim) for verdict, claims in VERDICTS.items() for claim in claims.split()}
 
 
+def test_no_verdict_changed(home):
+    findings = (published.manifest(home) or {})["findings"]
+    assert "claim_verdict_changed" not in {finding["kind"] for finding in findings}
+
+
 @pytest.mark.parametrize(
     ("claim", "check", "observed", "needed"),
     [

@@ -1,9 +1,11 @@
 """History from a node's files: coin flow by day, and by block near the tip, in batches for the lake."""
 
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -17,6 +19,8 @@ from ingestion.bitcoin.rows import KINDS, Batch
 
 # Rows collected before a batch is yielded; half a million take about 150 MB while they are concatenated.
 BATCH_ROWS = 500_000
+# Fewer after so long, so that an interrupted run has lost no more; storing a batch takes about 0.05 s.
+BATCH_SECONDS = 10
 
 
 def read(
@@ -53,6 +57,7 @@ def read(
     flows: list[pl.DataFrame] = []
     blocks: list[pl.DataFrame] = []
     done = spends = 0
+    begun = time.monotonic()
     workers = workers or os.cpu_count() or 1
     for heights, flow, read_blocks in _in_threads(chain, files, finalize_until, bodies, workers):
         is_done[np.array(heights) - first] = True
@@ -63,7 +68,8 @@ def read(
             spends += int(read_blocks["spends"].sum())
             progress(done, total, spends)
         reached = first + int(is_done.argmin()) - 1
-        if reached == chain.tip_height or sum(map(len, flows)) >= BATCH_ROWS:
+        is_enough = sum(map(len, flows)) >= BATCH_ROWS or time.monotonic() - begun >= BATCH_SECONDS
+        if reached == chain.tip_height or is_enough:
             flow, read_blocks = pl.concat(flows), pl.concat(blocks)
             for last in _ends(chain, first, reached, finalize_until):
                 batch = pl.col("height").is_between(first, last)
@@ -73,6 +79,7 @@ def read(
                 is_done = is_done[last + 1 - first :]
                 first = last + 1
             flows, blocks = [flow.filter(pl.col("height") >= first)], [read_blocks.filter(pl.col("height") >= first)]
+            begun = time.monotonic()
 
 
 def _in_threads(
@@ -80,16 +87,17 @@ def _in_threads(
 ) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
     """Heights, flow and totals of each file, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future]] = deque()
-    pool = ThreadPoolExecutor(workers)
+    pool, stop = ThreadPoolExecutor(workers), threading.Event()
     try:
         for number, heights in files.items():
-            waiting.append((heights, pool.submit(_read_file, chain, number, heights, finalize_until, bodies)))
+            waiting.append((heights, pool.submit(_read_file, chain, number, heights, finalize_until, bodies, stop)))
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
                 yield heights, *future.result()
         for heights, future in waiting:
             yield heights, *future.result()
     finally:
+        stop.set()
         pool.shutdown(cancel_futures=True)
 
 
@@ -109,11 +117,15 @@ def _day_goes_on(chain: FileChain, height: int) -> bool:
 
 
 def _read_file(
-    chain: FileChain, number: int, heights: list[int], finalize_until: int, bodies: bool
+    chain: FileChain, number: int, heights: list[int], finalize_until: int, bodies: bool, stop: threading.Event
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cells of coin flow by day or, above `finalize_until`, by block; and totals by block.
 
-    The height of a day's cells is that of its last block in this file.
+    The height of a day's cells is that of its last block in this file. Whoever sets `stop` no longer wants the file:
+    a thread that goes on to its end would hold up an interrupted process.
+
+    Raises:
+        CancelledError: `stop` was set.
     """
     undo, records = chain.undo(number)
     days = chain.day_of_height
@@ -121,6 +133,8 @@ def _read_file(
     totals = np.zeros((len(heights), len(TOTALS)), dtype=np.int64)
     flow: list[np.ndarray] = []
     for n, height in enumerate(heights):
+        if stop.is_set():
+            raise CancelledError
         totals[n, 0] = height
         if height > 0:
             _fold(chain, number, height, undo, records, cells, totals[n])

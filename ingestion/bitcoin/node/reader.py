@@ -1,5 +1,6 @@
 """Blocks of a running node as rows of the lake, as `history` gives them from its files."""
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain as chained
 
@@ -14,8 +15,11 @@ from ingestion.bitcoin.node.messages import Block, Transaction, sats
 from ingestion.bitcoin.rows import Batch
 from ingestion.threads import in_order
 
-# A batch is a day of blocks, about a minute of the node's time.
+# A batch is a day of blocks, about a minute of the node's time. One that takes longer than BATCH_SECONDS is cut there,
+# so that an interrupted run has lost no more; but never among the newest blocks, which a reorg may still replace.
 BATCH_BLOCKS = 144
+BATCH_SECONDS = 10
+UNCUT_BLOCKS = 12
 
 # A block's cells of coin flow and its totals.
 BlockRows = tuple[np.ndarray, np.ndarray]
@@ -31,8 +35,9 @@ def read(
 ) -> Iterator[Batch]:
     """Every block above `after` up to the node's tip at the start, as `files.reader.read` gives them from its files.
 
-    A batch has BATCH_BLOCKS; a finalized one goes on to the end of its day. It is yielded only if its last block is
-    still on the node's chain; otherwise the blocks that a reorg replaced are read again.
+    A batch has BATCH_BLOCKS, or fewer after BATCH_SECONDS; a finalized one goes on to the end of its day if there is
+    time. It is yielded only if its last block is still on the node's chain; otherwise the blocks that a reorg replaced
+    are read again.
 
     Args:
         node: the node.
@@ -54,11 +59,18 @@ def read(
     while first <= chain.tip_height:
         last = _end(chain, first, finalize_until)
         missing = [height for height in range(first, last + 1) if height not in rows]
+        uncut = max(finalize_until, chain.tip_height - UNCUT_BLOCKS)
+        begun = time.monotonic()
         for height, block in zip(missing, _read_blocks(node, chain, missing), strict=True):
             rows[height] = block
             spends += int(block[1][2])
             if progress:
                 progress(height + 1 - start, chain.tip_height + 1 - start, spends)
+            is_late = time.monotonic() - begun >= BATCH_SECONDS and height < last and height <= uncut
+            if is_late and node.hash_at(height) == chain.block_hash(height):
+                yield _batch_of(chain, first, height, height <= finalize_until, rows)
+                rows.clear()
+                first, begun = height + 1, time.monotonic()
         if node.hash_at(last) == chain.block_hash(last):
             yield _batch_of(chain, first, last, last <= finalize_until, rows)
             rows.clear()

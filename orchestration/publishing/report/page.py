@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration.answers.answers import answers, shown_in
-from orchestration.publishing.report import formatting, rendering, summary
+from orchestration.publishing import findings
+from orchestration.publishing.report import drawing, formatting, rendering, summary
 from orchestration.publishing.report.charts import specification
 from orchestration.publishing.report.results import Result, ask
 
@@ -27,22 +28,26 @@ class Report:
     charts: Mapping[str, bytes]
 
 
-def render(warehouse: Path, manifest: Mapping) -> Report:
+def render(warehouse: Path, manifest: Mapping, drawn: Path | None = None) -> Report:
     """The report of a published database.
 
     Args:
         warehouse: the database file, which is opened read-only.
-        manifest: the build's manifest, of which build_id, built_at, as_of, is_sample and failed_sources are used.
+        manifest: the build's manifest, of which build_id, built_at, as_of, is_sample, failed_sources and findings are
+            used.
+        drawn: the folder that keeps charts for the next report.
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
         cards, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("card", "chart", "table"))
         claims, figure, columns = (ask(con, answers()[name]) for name in ("claims", "figure_to_bytes", "columns"))
-    drawings = {chart.answer.name: rendering.svg(specification(chart)) for chart in charts if chart.rows}
-    titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in charts}
+    titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in charts if chart.rows}
+    specifications = {name: specification(chart) for chart in charts if (name := chart.answer.name) in titles}
+    drawings = drawing.draw({name: (specifications[name], titles[name]) for name in titles}, drawn)
     html = _template().render(
         manifest=manifest,
         moment=datetime.fromisoformat(manifest["as_of"] or manifest["built_at"]),
         sentence=summary.sentence(cards),
+        findings=[findings.sentence(finding) for finding in manifest["findings"]],
         cards=cards,
         charts=charts,
         tables=tables,
@@ -53,13 +58,13 @@ def render(warehouse: Path, manifest: Mapping) -> Report:
         series_files=answers()["holder_series_files"],
         every_column=columns,
         marts=_by_mart(columns),
-        drawings={name: Markup(svg) for name, svg in drawings.items()},
+        drawings={name: Markup(chart.svg) for name, chart in drawings.items()},
         palettes={"light": rendering.LIGHT, "dark": rendering.DARK},
         style=_file("report.css"),
         script=_file("report.js"),
         script_hash=_hash(_file("report.js")),
     )
-    return Report(html, {name: rendering.png(svg, titles[name]) for name, svg in drawings.items()})
+    return Report(html, {name: chart.png for name, chart in drawings.items()})
 
 
 def title(chart: Result, is_sample: bool) -> str:

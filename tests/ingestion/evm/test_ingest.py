@@ -1,5 +1,6 @@
 """A simulated chain read into the lake: killed, resumed, reorganised, refused."""
 
+import re
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -335,3 +336,48 @@ def test_equal_amounts_give_the_same_sample_in_whatever_order_they_are_held():
         pl.DataFrame(each, schema=names, orient="row").lazy() for each in (rows, rows[::-1], rows[250:] + rows[:250])
     )
     assert len({frozenset(reconcile._sample(each)) for each in orders}) == 1
+
+
+def test_a_token_that_begins_above_the_chains_end_is_named_and_the_rest_goes_on(lake):
+    wbtc = Token("0x" + 40 * "9", "WBTC", 8, 6_766_284)
+    provider = sample.Provider(small())
+    taken = read(lake, provider, watching(sample.BITCOIN, wbtc))
+    assert taken.failures == (
+        f"WBTC ({wbtc.address}) begins at block 6,766,284, and the chain of {provider.shown} ends at block 29: let the"
+        " node catch up, or ask one of anvil.",
+    )
+    assert (taken.blocks, table(lake).height) == (29, 29)
+    last = Token("0x" + 40 * "9", "WBTC", 8, 29)
+    assert "is not a contract" in read(lake, provider, watching(sample.BITCOIN, last)).failures[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"first": 30}, "Nothing was read from block 30 on, where the chain of .* ends at block 29: try again"),
+        ({"first": 5, "last": 30}, "Blocks up to 30 were asked for and read up to 29, where the chain of"),
+        ({"last": 0}, "There is nothing to read up to block 0: .* begins with SIMBTC at block 1, so ask for later"),
+    ],
+)
+def test_blocks_that_the_chain_does_not_have_are_named(lake, wanted, sentence):
+    taken = read(lake, sample.Provider(small()), watching(sample.BITCOIN), **wanted)
+    (failure,) = taken.failures
+    assert re.search(sentence, failure)
+    assert taken.events == (25 if wanted.get("first") == 5 else 0)
+
+
+@pytest.mark.parametrize("wanted", [{"first": 5, "last": 29}, {"last": 1}, {"first": 29}])
+def test_blocks_that_the_chain_has_are_no_failure(lake, wanted):
+    assert read(lake, sample.Provider(small()), watching(sample.BITCOIN), **wanted).failures == ()
+
+
+def test_a_day_before_the_chain_is_refused(lake):
+    day = datetime.fromtimestamp(START - DAY, UTC).date()
+    with pytest.raises(UsageError, match=f"has no block on {day}: ask for a later day"):
+        read(lake, sample.Provider(small()), watching(sample.BITCOIN), day=day)
+
+
+@pytest.mark.parametrize("wanted", [{"first": 7, "last": 6}, {"first": 1, "day": date(2025, 11, 1)}])
+def test_a_range_that_is_none_is_refused(wanted):
+    with pytest.raises(UsageError, match="give"):
+        BlockRange(**wanted)

@@ -65,7 +65,7 @@ def lake(tmp_path) -> Lake:
 
 
 def test_every_table_is_there_before_anything_was_read(lake):
-    ledger.collect_garbage(lake)
+    ledger.create_tables(lake)
     assert {table: read(lake, table).schema for table in TABLES} == {
         table: pl.Schema(schema) for table, schema in TABLES.items()
     }
@@ -160,7 +160,7 @@ def test_what_a_killed_run_left_behind_is_removed_and_never_counted(lake, monkey
         add(held, 21, 30, transfer(30))
     monkeypatch.undo()
     assert read(lake).height == 3  # the month before, and the month with the new row
-    ledger.collect_garbage(lake)
+    EventLedger(lake, "anvil")
     assert read(lake)["block_number"].to_list() == [20]
     add(EventLedger(lake, "anvil"), 21, 30, transfer(30))
     assert read(lake)["block_number"].to_list() == [20, 30]
@@ -170,7 +170,6 @@ def test_networks_do_not_remove_each_others_parts(lake):
     for network in ("anvil", "anvil-two"):
         held = EventLedger(lake, network)
         add(held, 10, 20, transfer(20))
-    ledger.collect_garbage(lake)
     assert read(lake).height == 2
     emptied = EventLedger(lake, "anvil")
     emptied.record.parts = {}

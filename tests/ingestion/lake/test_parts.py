@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from ingestion.lake.parts import Ledger, Record, collect_garbage, read, read_record
+from ingestion.errors import UsageError
+from ingestion.lake.parts import Ledger, Record, counted_parts, key_of, read, read_record
 from ingestion.lake.tables import Lake
 
 SCHEMA = {"n": pl.Int64}
@@ -14,7 +15,6 @@ def rows(*numbers: int) -> pl.DataFrame:
 
 
 def opened(lake: Lake, key: str = "one", former_key: str | None = None) -> Ledger[Record]:
-    collect_garbage(lake, "made", {"cells": SCHEMA})
     record = read_record(lake, "made", key, Record) or Record()
     return Ledger(lake, "made", key, {"cells": SCHEMA}, record, former_key)
 
@@ -60,21 +60,21 @@ def test_no_part_that_counts_is_written_again_under_its_name(lake):
 
 def test_parts_of_one_suffix_are_replaced_and_the_others_stay(lake):
     ledger = opened(lake)
-    for suffix, number in (("-a", 1), ("-a", 2), ("-b", 3)):
+    for suffix, number in (("-2024-01", 1), ("-2024-01", 2), ("-2024-02", 3)):
         ledger.write("cells", suffix, rows(number))
-    ledger.replace("cells", "-a", rows(4))
+    ledger.replace("cells", "-2024-01", rows(4))
     ledger.commit()
-    assert ledger.read("cells", "-a")["n"].to_list() == [4]
+    assert ledger.read("cells", "-2024-01")["n"].to_list() == [4]
     assert counted(lake) == on_disk(lake) == [3, 4]
 
 
 def test_rows_join_a_part_that_has_room(lake):
     ledger = opened(lake)
     for numbers in ((1, 2), (3,), (4,), (5, 6)):
-        ledger.merge("cells", "-a", rows(*numbers), arrange=lambda each: each.sort("n"), max_rows=3)
+        ledger.merge("cells", "-2024-01", rows(*numbers), arrange=lambda each: each.sort("n"), max_rows=3)
     ledger.commit()
     assert counted(lake) == [1, 2, 3, 4, 5, 6]
-    assert sorted(lake.height("made", "cells", part) for part in ledger.names("cells", "-a")) == [3, 3]
+    assert sorted(lake.height("made", "cells", part) for part in ledger.names("cells", "-2024-01")) == [3, 3]
 
 
 def test_keys_of_one_source_do_not_touch_each_other(lake):
@@ -91,11 +91,11 @@ def test_keys_of_one_source_do_not_touch_each_other(lake):
 
 def test_parts_of_a_former_key_are_known_by_their_suffix(lake):
     former = opened(lake, "one")
-    former.write("cells", "-a", rows(1))
+    former.write("cells", "-2024-01", rows(1))
     former.commit()
     lake.rename_record("made", "one.json", "new-one.json")
     ledger = opened(lake, "new-one", former_key="one")
-    ledger.replace("cells", "-a", rows(2))
+    ledger.replace("cells", "-2024-01", rows(2))
     ledger.commit()
     assert counted(lake, "new-one") == on_disk(lake) == [2]
 
@@ -110,3 +110,56 @@ def test_a_record_with_the_rows_of_its_parts_is_read(lake):
 def test_a_field_that_records_no_longer_have_is_left_out(lake):
     lake.write_record("made", "one.json", '{"generation": 7, "parts": {}, "is_sample": false}')
     assert read_record(lake, "made", "one", Record) == Record(generation=7)
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        ("ethereum.3", "ethereum"),
+        ("ethereum-2024-05.3", "ethereum"),
+        ("ethereum-tail.3", "ethereum"),
+        ("ethereum-sepolia.3", "ethereum-sepolia"),
+        ("ethereum-sepolia-2024-05.12", "ethereum-sepolia"),
+        ("btc-main-unfolded.1", "btc-main"),
+    ],
+)
+def test_the_key_of_a_part_is_told_from_its_suffix(part, key):
+    assert key_of(part) == key
+
+
+@pytest.mark.parametrize("key", ["ethereum-tail", "x-2024-05", "../x", "a.b", "", "-a", "reading", "a/b"])
+def test_a_key_that_parts_could_not_be_told_by_is_refused(lake, key):
+    with pytest.raises(UsageError, match="cannot be the name of a chain"):
+        opened(lake, key)
+
+
+def test_what_another_key_is_writing_is_left_alone(lake):
+    """`one` is a beginning of `one-more`, whose first parts no record names yet."""
+    one, other = opened(lake, "one"), opened(lake, "one-more")
+    other.write("cells", "", rows(1))
+    other.write("cells", "-2024-01", rows(2))
+    one.write("cells", "", rows(3))
+    one.commit()
+    opened(lake, "one")
+    assert on_disk(lake) == [1, 2, 3]
+    other.commit()
+    assert counted(lake, "one-more") == [1, 2]
+
+
+def test_what_was_written_by_half_is_removed_by_the_next_writer_of_its_key(lake):
+    opened(lake).write("cells", "", rows(1))
+    halves = [lake.root / "made" / "cells" / f"{part}.part" for part in ("one-2024-01.9", "one-more.9")]
+    for half in halves:
+        half.write_bytes(b"PAR1")
+    opened(lake)
+    assert [half.exists() for half in halves] == [False, True]
+
+
+def test_the_parts_that_count_are_those_of_all_keys(lake):
+    for key in ("one", "one-more"):
+        ledger = opened(lake, key)
+        ledger.write("cells", "", rows(1))
+        ledger.commit()
+        ledger.replace("cells", "", rows(2))
+    lake.write_record("made", "one.reading.json", "{}")
+    assert counted_parts(lake, "made", "cells") == ["one-more.1", "one.1"]

@@ -10,9 +10,9 @@ from flow_pages import FIRST, FUNDS, flows, put_page
 from ingestion.errors import FetchFailed
 from ingestion.sample.pages import flow_page, pages
 from ingestion.transport.publisher import Http
-from orchestration import dbt
+from orchestration import dbt, inputs
 from orchestration.home import DBT_PROJECT, Home
-from orchestration.publishing import fingerprint, published
+from orchestration.publishing import published
 
 
 def test_the_sample_answers_the_question(sample_home, flowhouse, rows):
@@ -116,7 +116,7 @@ def test_broken_structure_publishes_nothing(sample_home, tmp_path, flowhouse, mo
     twice = project / "models/marts/market/market_sessions.sql"
     twice.write_text(f"{twice.read_text()}\nunion all\nselect * from ({twice.read_text()}) as again\n")
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
-    monkeypatch.setattr(fingerprint, "DBT_PROJECT", project)
+    monkeypatch.setattr(inputs, "DBT_PROJECT", project)
     before = published.latest(home)
     result = flowhouse("build", "--home", home.root)
     assert result.exit_code == 1

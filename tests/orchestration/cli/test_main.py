@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from ingestion import registry
 from ingestion.source import UploadSource
-from orchestration import home as resources
 from orchestration.cli import install_sql_page
 from orchestration.cli.main import main
 from orchestration.health import status
@@ -131,7 +130,7 @@ time.sleep(60)
 
 
 def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
-    monkeypatch.setattr(resources, "LOCK_SECONDS", 0.1)
+    monkeypatch.setenv("FLOWHOUSE_LOCK_WAIT_SECONDS", "0.1")
     command = [sys.executable, "-c", HOLDER, sample_home / "build" / "lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         other.stdout.readline()

@@ -3,27 +3,35 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from ingestion.refresh import RefreshResult
 from orchestration.home import Home
+from orchestration.inputs import Inputs
 from orchestration.publishing import publish
+from orchestration.settings import Publish
 
 AT = datetime(2026, 1, 5, 6)
-RESULTS = [
+RESULTS = (
     RefreshResult("farside", "live", AT, failures=("farside/btc: answered 403: try again later.",)),
     RefreshResult("ishares", "live", AT, captures=1, added=2),
-]
+)
+
+
+@pytest.fixture
+def inputs() -> Inputs:
+    """What the build file is said to be made from."""
+    return Inputs(Path("inputs"), {"farside/flows": "1f"}, {"farside/flows": 2}, "project", RESULTS, is_sample=False)
 
 
 @pytest.fixture
 def home(tmp_path) -> Home:
-    """A home whose build file has two marts, a macro over one of them, and what must not be published."""
+    """A home whose build file has four marts, a macro over one of them, and what must not be published."""
     home = Home(tmp_path / "home")
     home.build.mkdir(parents=True)
-    home.lake.root.mkdir()
     raw = tmp_path / "raw.parquet"
     with duckdb.connect(str(home.build_file)) as con:
         con.execute(f"copy (select 1 as n) to '{raw}'")
@@ -33,17 +41,24 @@ def home(tmp_path) -> Home:
         con.execute("create table marts.flows (n integer primary key, amount double not null)")
         con.execute("comment on table marts.flows is 'One row per n.'; comment on column marts.flows.n is 'A number.'")
         con.execute("insert into marts.flows values (2, 0.5), (1, 1.5)")
+        con.execute("create table marts.coins (day date primary key, coins decimal(38, 8))")
+        con.execute("insert into marts.coins select date '2026-01-01' + n::integer, n / 7 from range(1000) as days(n)")
         con.execute("create macro marts.flows_from(first) as table select * from marts.flows where n >= first")
         con.execute("create table marts.etf_findings (kind varchar, detail varchar)")
         con.execute("insert into marts.etf_findings values ('late', 'x'), ('late', 'y')")
+        con.execute(
+            "create table marts.claim_checks"
+            " (claim_id varchar, check_id varchar, verdict varchar, expected_verdict varchar)"
+        )
     return home
 
 
 @pytest.fixture
-def publish_after() -> Callable[..., Path]:
+def publish_after(inputs) -> Callable[..., Path]:
     """Publish a home some time after 2026-01-05 06:00; returns the folder."""
 
-    def run(home: Home, after: timedelta = timedelta(0), keep: int = 7) -> Path:
-        return publish.publish(home, RESULTS, AT + after, keep)
+    def run(home: Home, after: timedelta = timedelta(0), keep: int = 7, gib: float = 20, **partly: Any) -> Path:
+        settings = Publish(keep_builds=keep, keep_gib=gib)
+        return publish.publish(home, partly.pop("inputs", inputs), AT + after, settings, **partly)
 
     return run

@@ -1,6 +1,5 @@
-"""The pointer to the newest published folder, and how long old ones stay."""
+"""The pointer to the newest published folder."""
 
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,37 +25,6 @@ def test_latest_is_a_text_file_where_links_are_refused(home, monkeypatch, publis
     folder = publish_after(home)
     assert (home.published / "latest.txt").read_text() == folder.name
     assert published.warehouse(home) == folder.resolve() / "warehouse.duckdb"
-
-
-def test_old_builds_are_removed_beyond_those_kept(home, publish_after):
-    for day in range(5):
-        newest = publish_after(home, timedelta(days=2 * day), keep=2)
-    assert len(list(home.published.glob("*/manifest.json"))) == 2 + 1  # latest is a link to the newest
-    assert published.latest(home) == newest.resolve()
-
-
-def test_builds_under_a_day_old_are_kept(home, publish_after):
-    for hour in range(4):
-        publish_after(home, timedelta(hours=hour), keep=1)
-    assert len([path for path in home.published.iterdir() if not path.is_symlink()]) == 4
-
-
-def test_a_build_of_exactly_a_day_is_kept_and_a_second_later_it_is_not(home, publish_after):
-    first = publish_after(home)
-    publish_after(home, timedelta(days=1), keep=1)
-    assert first.exists()
-    publish_after(home, timedelta(days=1, seconds=1), keep=1)
-    assert not first.exists()
-
-
-def test_a_build_that_cannot_be_removed_stops_nothing(home, monkeypatch, publish_after):
-    publish_after(home)
-
-    def refuse(path, *_, **__):
-        raise PermissionError(path)
-
-    monkeypatch.setattr(os, "rmdir", refuse)
-    publish_after(home, timedelta(days=3), keep=1)
 
 
 def test_a_build_as_of_a_time_stands_beside_the_current_one(home, publish_after):

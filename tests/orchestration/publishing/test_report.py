@@ -32,6 +32,7 @@ MANIFEST = {
     "as_of": None,
     "is_sample": False,
     "failed_sources": [],
+    "findings": [],
     "versions": {"flowhouse": "0"},
 }
 HOSTILE = "<script>document.title='taken'</script>\"'&"

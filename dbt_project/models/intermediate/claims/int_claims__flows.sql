@@ -47,7 +47,7 @@ totals as (
     select
         claim_id,
         check_id,
-        sum(net_flow) as net_flow,
+        {{ exact_sum('net_flow') }} as net_flow,
         count(distinct case when net_flow is not null then ticker end) as funds_reporting,
         count(net_flow) as rows_used,
         count(*) as rows_expected,
@@ -61,7 +61,7 @@ ranks as (
         claim_id,
         check_id,
         ticker,
-        rank() over (partition by claim_id, check_id order by sum(net_flow)) as outflow_rank
+        rank() over (partition by claim_id, check_id order by {{ exact_sum('net_flow') }}) as outflow_rank
     from needed
     group by claim_id, check_id, ticker
 ),
@@ -71,7 +71,7 @@ weeks as (
         claim_id,
         check_id,
         week_start_date = max(week_start_date) over (partition by claim_id, check_id) as is_last,
-        sum(net_flow) as net_flow
+        {{ exact_sum('net_flow') }} as net_flow
     from needed
     group by claim_id, check_id, week_start_date
 ),
@@ -82,7 +82,8 @@ weekly as (
         check_id,
         max(net_flow) as highest_week,
         percentile_cont(0.75) within group (order by net_flow) as upper_quartile_week,
-        max(case when is_last then net_flow end) - avg(case when not is_last then net_flow end)
+        max(case when is_last then net_flow end)
+        - {{ exact_sum('case when not is_last then net_flow end') }} / count(case when not is_last then net_flow end)
             as last_week_less_mean
     from weeks
     group by claim_id, check_id

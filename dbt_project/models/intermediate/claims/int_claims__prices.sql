@@ -36,7 +36,7 @@ spans as (
         max(high_usd) as high_usd,
         min(low_usd) as low_usd,
         max(last_close_usd) as close_usd,
-        avg(close_usd) as mean_close_usd,
+        {{ exact_sum('close_usd') }} / count(close_usd) as mean_close_usd,
         max(case when price_date < last_date and low_usd <= last_low_usd then price_date end) as last_as_low_date,
         count(low_usd) as days,
         max(last_date) as last_date

@@ -1,5 +1,5 @@
 with cells as (
-    {{ newest_cells(ref('market_observations'), 'source, asset, venue, value_date, metric', none) }}
+    {{ newest_cells(ref('int_market__price_observations'), 'source, asset, venue, value_date, metric', none) }}
 ),
 
 mapped as (

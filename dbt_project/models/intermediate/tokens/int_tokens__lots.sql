@@ -37,9 +37,9 @@ moves as (
             and transfers.token = tokens.token
             and transfers.value_date > tokens.matched_date
             and transfers.value_date <= tokens.last_date
-    left join {{ ref('entities') }} as senders
+    left join {{ ref('int_tokens__entities') }} as senders
         on transfers.from_address = senders.address and transfers.network = senders.network
-    left join {{ ref('entities') }} as receivers
+    left join {{ ref('int_tokens__entities') }} as receivers
         on transfers.to_address = receivers.address and transfers.network = receivers.network
     where
         transfers.value_date > {{ as_date(known | map(attribute='matched_date') | min) if known else day_zero() }}

@@ -65,11 +65,11 @@ inflows as (
         min(flows.trade_date) as first_trade_date,
         max(flows.trade_date) as last_trade_date,
         {{ sum_if_all_known('flows.net_flow_native', 'flows.net_flow_usd') }} as net_flow_native,
-        sum(
-            cast(flows.net_flow_native as double) * power(
-                1 - quarters.fee, {{ days_between('flows.trade_date', 'quarters.quarter_end_date') }} / 365.0
-            )
-        ) as native_after_fee,
+        {{ exact_sum(
+            "cast(flows.net_flow_native as double) * power(1 - quarters.fee, "
+            ~ days_between('flows.trade_date', 'quarters.quarter_end_date') ~ " / 365.0)",
+            digits=18
+        ) }} as native_after_fee,
         cast(count(case when not flows.is_reported then 1 end) as integer) as sessions_missing
     from quarters
     inner join flows

@@ -1,3 +1,1 @@
-{{ config(post_hook="{{ create_etf_flows_daily_as_of() }}") }}
-
-{{ etf_flows_daily_sql(published_relations()) }}
+{{ etf_flows_daily_sql(flow_relations(ref('int_market__price_observations'))) }}

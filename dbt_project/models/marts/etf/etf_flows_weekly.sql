@@ -35,7 +35,7 @@ weeks as (
         {{ week_start('dated.flow_date') }} as week_start_date,
         dated.source,
         dated.dating_convention,
-        sum(dated.net_flow_usd) as net_flow_usd,
+        {{ exact_sum('dated.net_flow_usd') }} as net_flow_usd,
         {{ sum_if_all_known('dated.net_flow_native', 'dated.net_flow_usd') }} as net_flow_native,
         count(dated.net_flow_usd) as sessions,
         count(case when dated.net_flow_usd is not null then listed.ticker end) as listed_sessions

@@ -31,7 +31,7 @@ market as (
         flows.asset,
         flows.trade_date,
         flows.source,
-        sum(flows.net_flow_usd) as net_flow_usd,
+        {{ exact_sum('flows.net_flow_usd') }} as net_flow_usd,
         {{ sum_if_all_known('flows.net_flow_native', 'flows.net_flow_usd') }} as net_flow_native,
         count(case when flows.is_reported then listed.ticker end) as funds_reported
     from flows

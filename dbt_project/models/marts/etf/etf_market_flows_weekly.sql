@@ -12,7 +12,7 @@ market as (
         asset,
         week_start_date,
         source,
-        sum(net_flow_usd) as net_flow_usd,
+        {{ exact_sum('net_flow_usd') }} as net_flow_usd,
         {{ sum_if_all_known('net_flow_native', 'net_flow_usd') }} as net_flow_native,
         count(case when is_complete then ticker end) as funds_reported
     from weeks

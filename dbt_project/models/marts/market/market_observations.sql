@@ -1,5 +1,3 @@
-select * from {{ ref('stg_binance_vision__bars_daily') }}
+select * from {{ ref('int_market__price_observations') }}
 union all
 select * from {{ ref('stg_alternative_me__fng') }}
-union all
-select * from {{ ref('stg_prices__closes') }}

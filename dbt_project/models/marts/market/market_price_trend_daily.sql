@@ -4,7 +4,9 @@ with closes as (
         venue,
         price_date,
         close_usd,
-        avg(close_usd) over last_200_days as mean_usd,
+        -- Its digits suit the price of any coin: 20 before the point, 18 after it.
+        cast(sum({{ fixed('close_usd', 18) }}) over last_200_days as double)
+        / count(close_usd) over last_200_days as mean_usd,
         cast(count(close_usd) over last_200_days as integer) as sma_days,
         max(close_usd) over (
             partition by asset, venue order by price_date rows between unbounded preceding and current row

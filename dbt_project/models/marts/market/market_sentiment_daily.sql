@@ -1,5 +1,5 @@
 with cells as (
-    {{ newest_cells(ref('market_observations'), 'source, asset, venue, value_date, metric', none) }}
+    {{ newest_cells(ref('stg_alternative_me__fng'), 'source, asset, venue, value_date, metric', none) }}
 )
 
 select

@@ -23,9 +23,9 @@ named as (
         {{ native_from_units('sums.collateral_units', 'collateral.decimals') }} as collateral_native,
         {{ native_from_units('sums.debt_units', 'debt.decimals') }} as debt_native
     from sums
-    left join {{ ref('tokens') }} as collateral
+    left join {{ ref('int_tokens__listed') }} as collateral
         on sums.network = collateral.network and sums.collateral_token = collateral.address
-    left join {{ ref('tokens') }} as debt on sums.network = debt.network and sums.debt_token = debt.address
+    left join {{ ref('int_tokens__listed') }} as debt on sums.network = debt.network and sums.debt_token = debt.address
 )
 
 select
@@ -38,7 +38,8 @@ select
     named.collateral_native,
     named.debt_native,
     cast(named.collateral_native as double) * collateral_closes.close_usd as collateral_usd,
-    cast(named.debt_native as double) * debt_closes.close_usd as debt_usd
+    cast(named.debt_native as double) * debt_closes.close_usd as debt_usd,
+    protocols.provenance
 from named
 left join {{ ref('int_onchain__closes') }} as collateral_closes
     on
@@ -50,3 +51,6 @@ left join {{ ref('int_onchain__closes') }} as debt_closes
         named.debt_asset = debt_closes.asset
         and named.network = debt_closes.network
         and named.value_date = debt_closes.value_date
+-- No protocol has contracts of both kinds on one network.
+left join (select distinct network, protocol, provenance from {{ ref('int_tokens__contracts') }}) as protocols
+    on named.network = protocols.network and named.protocol = protocols.protocol

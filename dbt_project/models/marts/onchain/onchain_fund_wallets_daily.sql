@@ -1,3 +1,19 @@
+with wallets as (
+    select
+        ticker,
+        network,
+        address,
+        provenance
+    from {{ ref('fund_addresses') }}
+    union all
+    select
+        ticker,
+        network,
+        address,
+        provenance
+    from {{ ref('stg_own_seeds__fund_addresses') }}
+)
+
 select
     wallets.ticker,
     -- An empty token address is the chain's own coin, which is ether on every chain in the seeds.
@@ -8,7 +24,7 @@ select
     {{ native_from_units('balances.balance_units', 'coalesce(tokens.decimals, 18)') }} as balance_native,
     wallets.provenance
 from {{ ref('stg_evm__balances') }} as balances
-inner join {{ ref('fund_addresses') }} as wallets
+inner join wallets
     on balances.network = wallets.network and balances.address = wallets.address
-left join {{ ref('tokens') }} as tokens on balances.network = tokens.network and balances.token = tokens.address
+left join {{ ref('int_tokens__listed') }} as tokens on balances.network = tokens.network and balances.token = tokens.address
 where balances.token = '' or tokens.address is not null

@@ -5,10 +5,10 @@ with sales as (
         flow.spend_date,
         ages.weight_age_days,
         case when flow.unpriced_units > 0 then 1 else 0 end as is_unpriced,
-        cast(flow.spent_units as double) as sold_units,
-        flow.cost_usd,
-        flow.profit_usd,
-        flow.loss_usd
+        flow.spent_units,
+        cast(flow.cost as double) as cost_usd,
+        cast(flow.profit as double) as profit_usd,
+        cast(flow.loss as double) as loss_usd
     from {{ ref('int_onchain__spent_value') }} as flow
     inner join {{ ref('int_onchain__ages') }} as ages on flow.class_age_days = ages.age_days
     where flow.is_sale and flow.spent_units > 0
@@ -21,10 +21,10 @@ sold as (
         weights.definition_id,
         sales.spend_date as value_date,
         max(sales.is_unpriced) as is_unpriced,
-        sum(sales.sold_units * weights.weight) / 1e9 as sold_units,
-        sum(sales.cost_usd * weights.weight) / 1e9 as cost_usd,
-        sum(sales.profit_usd * weights.weight) / 1e9 as profit_usd,
-        sum(sales.loss_usd * weights.weight) / 1e9 as loss_usd
+        cast(sum(sales.spent_units * {{ sats('weights.weight') }}) as double) / 1e9 as sold_units,
+        {{ exact_sum('sales.cost_usd * weights.weight / 1e9') }} as cost_usd,
+        {{ exact_sum('sales.profit_usd * weights.weight / 1e9') }} as profit_usd,
+        {{ exact_sum('sales.loss_usd * weights.weight / 1e9') }} as loss_usd
     from sales
     inner join {{ ref('int_onchain__weights') }} as weights on sales.weight_age_days = weights.age_days
     where weights.weight > 0

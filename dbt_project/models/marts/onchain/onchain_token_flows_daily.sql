@@ -14,9 +14,9 @@ with moves as (
         end as to_kind,
         {{ bounded_units('transfers.amount_units') }} as amount_units
     from {{ ref('stg_evm__transfers') }} as transfers
-    left join {{ ref('entities') }} as senders
+    left join {{ ref('int_tokens__entities') }} as senders
         on transfers.from_address = senders.address and transfers.network = senders.network
-    left join {{ ref('entities') }} as receivers
+    left join {{ ref('int_tokens__entities') }} as receivers
         on transfers.to_address = receivers.address and transfers.network = receivers.network
     where
         (transfers.is_overflow or transfers.amount_units > 0)
@@ -49,6 +49,6 @@ select
     end as amount_native,
     sums.value_date <= coalesce(covered.settled_date, cast('1970-01-01' as date)) as is_final
 from sums
-inner join {{ ref('tokens') }} as tokens on sums.network = tokens.network and sums.token = tokens.address
+inner join {{ ref('int_tokens__listed') }} as tokens on sums.network = tokens.network and sums.token = tokens.address
 left join {{ ref('stg_evm__coverage') }} as covered
     on sums.network = covered.network and sums.token = covered.address and covered.topic = {{ transfer_topic() }}

@@ -50,6 +50,7 @@ judged as (
         tokens.address,
         tokens.kind,
         tokens.decimals,
+        tokens.provenance,
         stored.first_date,
         coalesce(covered.last_date, stored.last_transfer_date) as last_date,
         covered.settled_date,
@@ -62,7 +63,7 @@ judged as (
             when tokens.first_block is null and reconciled.is_reconciled is null
                 then 'nothing says that its first transfers are held'
         end as unmatched_because
-    from {{ ref('tokens') }} as tokens
+    from {{ ref('int_tokens__listed') }} as tokens
     inner join stored on tokens.network = stored.network and tokens.address = stored.token
     left join ({{ covered_tokens() }}) as covered
         on tokens.network = covered.network and tokens.address = covered.token
@@ -84,5 +85,6 @@ select
     last_date,
     settled_date,
     unmatched_because is null as is_matched,
-    unmatched_because
+    unmatched_because,
+    provenance
 from judged

@@ -7,7 +7,7 @@ with spent as (
         sum(cost) as cost,
         sum(case when is_sale then spent_units end) as sold_units,
         sum(case when is_sale then unpriced_units end) as sold_unpriced_units,
-        sum(case when is_sale then cost_usd end) as sold_usd
+        sum(case when is_sale then cost end) as sold_cost
     from {{ ref('int_onchain__spent_value') }}
     group by asset, network, spend_date
 ),
@@ -32,7 +32,7 @@ running as (
         closes.close_usd,
         case
             when supply.has_flows and coalesce(spent.sold_unpriced_units, 0) = 0
-                then cast(spent.sold_units as double) * closes.close_usd / nullif(spent.sold_usd, 0)
+                then cast(spent.sold_units as double) * closes.close_usd / nullif(cast(spent.sold_cost as double), 0)
         end as sopr,
         sum(coalesce(created.unpriced_units, 0) - coalesce(spent.unpriced_units, 0)) over so_far as unpriced_units,
         sum(coalesce(created.cost, 0) - coalesce(spent.cost, 0)) over so_far as cost,

@@ -32,6 +32,9 @@ select
     coalesce(tokens.asset, daily.token) as asset,
     daily.value_date,
     {{ native_from_units('daily.outflow_units', 'tokens.decimals') }} as outflow_native,
-    {{ native_from_units('daily.inflow_units', 'tokens.decimals') }} as inflow_native
+    {{ native_from_units('daily.inflow_units', 'tokens.decimals') }} as inflow_native,
+    contracts.provenance
 from daily
-left join {{ ref('tokens') }} as tokens on daily.network = tokens.network and daily.token = tokens.address
+left join {{ ref('int_tokens__listed') }} as tokens on daily.network = tokens.network and daily.token = tokens.address
+left join {{ ref('int_tokens__contracts') }} as contracts
+    on daily.network = contracts.network and daily.vault = contracts.address

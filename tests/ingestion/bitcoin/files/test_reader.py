@@ -1,4 +1,5 @@
 import dataclasses
+import time
 from datetime import date
 
 import polars as pl
@@ -247,3 +248,25 @@ def test_a_reader_that_stops_early_leaves_no_thread(folder, monkeypatch):
     next(batches)
     batches.close()
     assert threading.active_count() == before
+
+
+def test_whoever_breaks_off_waits_for_no_file_to_its_end(tmp_path, monkeypatch):
+    """A block file of mainnet takes a second or two: a process must end sooner."""
+    chain = Chain.begin()
+    chain.mine(START)
+    for _ in range(100):
+        chain.mine(chain.tip.time + 86_400)
+    write_files(tmp_path / "regtest" / "blocks", [chain.blocks[:10], chain.blocks[10:]])
+    read_bodies, read_body = [], reader._read_body
+
+    def slowly(*arguments) -> None:
+        read_bodies.append(arguments[2])
+        time.sleep(0.01)
+        read_body(*arguments)
+
+    monkeypatch.setattr(reader, "_read_body", slowly)
+    monkeypatch.setattr(reader, "BATCH_SECONDS", 0)
+    batches = reader.read(FileChain(tmp_path, REGTEST), None, -1, workers=1)
+    assert next(batches).last_height == 9
+    batches.close()
+    assert len(read_bodies) < 50

@@ -1,5 +1,6 @@
 """A running node against its own files."""
 
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -155,3 +156,47 @@ def test_half_a_block_is_asked_for_again(ask, core, chain, tmp_path):
     core.interrupts = [once(ask.block, (HALF, b'{"hash":"00'), 3), once(ask.headers, (HALF, b"00"))]
     assert_same(list(reader.read(node, None, 200)), list(file_reader.read(folder(tmp_path, chain), None, 200)))
     assert ask.waits == [1, 1]
+
+
+def summed(batches: list[Batch], table: str) -> pl.DataFrame:
+    """Rows of all batches as sums by key, those of pending blocks by height too."""
+    rows = pl.concat((getattr(batch, table) for batch in batches), how="diagonal")
+    keys = [name for name in ("spend_date", "birth_date", "kind", "value_date", "height") if name in rows.columns]
+    rows = rows.drop("asset", "network")
+    bounds = {"first_height": pl.min("first_height"), "last_height": pl.max("last_height")}
+    sums = {name: bounds.get(name, pl.sum(name)) for name in rows.columns if name not in [*keys, "block_hash"]}
+    return rows.group_by(keys).agg(**sums).sort(keys)
+
+
+def test_a_batch_of_a_slow_node_is_cut_but_not_among_the_newest_blocks(core, chain, tmp_path, monkeypatch):
+    expected = list(file_reader.read(folder(tmp_path, chain), None, 150))
+    monkeypatch.setattr(reader, "BATCH_SECONDS", 0)
+    batches = list(reader.read(by_rpc(core), None, 150))
+    newest = BLOCKS - reader.UNCUT_BLOCKS + 1
+    assert [batch.last_height for batch in batches] == [*range(newest), BLOCKS]
+    assert [batch.first_height for batch in batches] == [*range(newest), newest]
+    assert [batch.is_finalized for batch in batches] == [batch.last_height <= 150 for batch in batches]
+    for table in TABLES:
+        assert_frame_equal(summed(batches, table), summed(expected, table))
+
+
+@pytest.mark.parametrize("finalize_until", [205, BLOCKS])
+def test_a_reorganisation_while_batches_are_cut_is_never_yielded(
+    core, chain, other, tmp_path, monkeypatch, finalize_until
+):
+    """A batch ends only with a block that is still on the node's chain."""
+    monkeypatch.setattr(reader, "BATCH_SECONDS", 0)
+    monkeypatch.setattr(reader, "UNCUT_BLOCKS", 0)
+    node = by_rpc(core, in_flight=1)
+
+    def move() -> None:
+        core.chain = other
+
+    core.interrupts = [once("getblock()", move, BLOCKS - 3)]
+    on_chain = {block.hash[::-1].hex() for block in other.blocks}
+    batches: list[str] = []
+    with suppress(ReorgDuringRead):
+        batches.extend(batch.last_hash for batch in reader.read(node, None, finalize_until))
+    assert len(batches) > 200
+    assert core.chain is other
+    assert set(batches[BLOCKS - 2 :]) <= on_chain

@@ -1,0 +1,21 @@
+{{ config(materialized='view') }}
+
+select
+    network,
+    address,
+    asset,
+    decimals,
+    kind,
+    first_block,
+    'project' as provenance
+from {{ ref('tokens') }}
+union all
+select
+    network,
+    address,
+    asset,
+    decimals,
+    kind,
+    first_block,
+    'own' as provenance
+from {{ ref('stg_own_seeds__tokens') }}

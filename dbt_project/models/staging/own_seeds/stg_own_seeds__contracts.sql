@@ -1,0 +1,5 @@
+select
+    network,
+    address,
+    protocol
+from {{ raw('own_seeds', 'contracts') }}

@@ -1,0 +1,6 @@
+select
+    network,
+    address,
+    entity,
+    kind
+from {{ raw('own_seeds', 'entities') }}

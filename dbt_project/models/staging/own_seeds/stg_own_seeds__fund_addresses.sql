@@ -1,0 +1,6 @@
+select
+    ticker,
+    network,
+    address,
+    case when provenance = '' then 'own' else 'own: ' || provenance end as provenance
+from {{ raw('own_seeds', 'fund_addresses') }}

@@ -1,0 +1,81 @@
+"""Checks of single values in settings. Each raises ValueError with the end of a sentence that begins with the key."""
+
+import re
+from zoneinfo import available_timezones
+
+from ingestion import registry
+from orchestration.configuration.choices import nearest
+
+MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS = (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)
+MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+SIZE = r"[0-9]+(\.[0-9]+)? ?([KMGT]i?B|[KMGT])|[1-9][0-9]?%|100%"
+
+
+def no_boolean(value: object) -> object:
+    """Refuse true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("is true or false: set it to a whole number.")
+    return value
+
+
+def split(value: object) -> object:
+    """The items of a text that lists them with spaces between."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def source_name(name: str) -> str:
+    """The name of a source."""
+    if name not in registry.names():
+        raise ValueError(f"has '{name}', which is no source: {nearest(name, registry.names())}.")
+    return name
+
+
+def time_zone(name: str) -> str:
+    """The name of a time zone."""
+    if name not in available_timezones():
+        raise ValueError(f"is '{name}', which is no time zone: write one such as UTC or America/New_York.")
+    return name
+
+
+def memory(size: str) -> str:
+    """A size that DuckDB takes."""
+    if not re.fullmatch(SIZE, size):
+        raise ValueError(f"is '{size}', which is no size: write one such as 4GB or 60%.")
+    return size
+
+
+def cron(expression: str) -> str:
+    """A cron expression of five fields, or `off`."""
+    fields = expression.lower().split()
+    kinds = (MINUTES, ()), (HOURS, ()), (DAYS, ()), (MONTHS, MONTH_NAMES), (WEEKDAYS, WEEKDAY_NAMES)
+    if expression != "off" and not (len(fields) == len(kinds) and all(map(_fits, fields, *zip(*kinds, strict=True)))):
+        raise ValueError(
+            f"is '{expression}', which is no schedule: write minute, hour, day, month and weekday as in"
+            " '30 5 * * 1-5', or off."
+        )
+    return expression
+
+
+def _fits(text: str, bounds: tuple[int, int], names: tuple[str, ...]) -> bool:
+    """Whether one field of a cron expression is a list of `*`, numbers and ranges, with steps."""
+    low, high = bounds
+    for item in text.split(","):
+        span, _, step = item.partition("/")
+        if "/" in item and not (step.isdecimal() and 1 <= int(step) <= high):
+            return False
+        if span == "*":
+            continue
+        first, dash, last = span.partition("-")
+        ends = [_number(end, low, names) for end in ([first, last] if dash else [first])]
+        if any(end is None or not low <= end <= high for end in ends) or (dash and (ends[0] or 0) > (ends[-1] or 0)):
+            return False
+        if step and not dash:
+            return False
+    return True
+
+
+def _number(text: str, low: int, names: tuple[str, ...]) -> int | None:
+    if text in names:
+        return names.index(text) + low
+    return int(text) if text.isascii() and text.isdecimal() else None

@@ -1,0 +1,195 @@
+"""A publication of some marts: it equals one of all, touches nothing that is published, and does not grow."""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.publishing import marts, publish
+from orchestration.publishing.report import drawing
+
+HOUR = timedelta(hours=1)
+
+
+def change(home, sql: str = "insert into marts.flows values (3, 2.5); delete from marts.flows where n = 1") -> None:
+    with duckdb.connect(str(home.build_file)) as con:
+        con.execute(sql)
+
+
+def content(folder: Path) -> dict[str, list[tuple]]:
+    """Everything a client sees in a published warehouse: rows in their order, types, keys, comments, macros."""
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+        names = con.sql("select table_name from duckdb_tables() order by all").fetchall()
+        seen = {name: con.sql(f"from marts.{name}").fetchall() for (name,) in names}
+        for catalogue in (
+            "select table_name, column_name, data_type, is_nullable, comment from duckdb_columns() where not internal",
+            "select table_name, comment, sql from duckdb_tables()",
+            "select table_name, constraint_text from duckdb_constraints()",
+            "select function_name, macro_definition from duckdb_functions() where not internal",
+            "select view_name, sql from duckdb_views() where not internal",
+        ):
+            seen[catalogue] = con.sql(f"{catalogue} order by all").fetchall()
+        return seen
+
+
+def inode(folder: Path, name: str) -> int:
+    return (folder / "parquet" / f"{name}.parquet").stat().st_ino
+
+
+@pytest.fixture
+def first(home, publish_after) -> Path:
+    return publish_after(home)
+
+
+def test_a_publication_of_some_marts_equals_one_of_all(home, first, publish_after):
+    change(home)
+    part = publish_after(home, HOUR, changed={"flows"}, previous=first)
+    whole = publish_after(home, 2 * HOUR)
+    assert content(part) == content(whole) != content(first)
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (part, whole)]
+    assert manifests[0]["marts"] == manifests[1]["marts"]
+    assert manifests[0]["findings"] == manifests[1]["findings"]
+    for folder in (part, whole):
+        assert {path.name: marts.sha256(path) for path in (folder / "parquet").iterdir()} == {
+            f"{name}.parquet": mart["sha256"] for name, mart in manifests[0]["marts"].items()
+        }
+
+
+def test_marts_that_did_not_change_are_links_and_nothing_published_changes(home, first, publish_after):
+    before = {path: marts.sha256(path) for path in first.rglob("*") if path.is_file()}
+    change(home)
+    part = publish_after(home, HOUR, changed={"flows"}, previous=first)
+    assert inode(part, "coins") == inode(first, "coins")
+    assert inode(part, "flows") != inode(first, "flows")
+    assert (part / "warehouse.duckdb").stat().st_ino != (first / "warehouse.duckdb").stat().st_ino
+    assert {path: marts.sha256(path) for path in before} == before
+
+
+def test_marts_are_copied_where_links_are_refused(home, first, publish_after, monkeypatch):
+    def refuse(*_):
+        raise OSError
+
+    monkeypatch.setattr(os, "link", refuse)
+    change(home)
+    part = publish_after(home, HOUR, changed={"flows"}, previous=first)
+    assert inode(part, "coins") != inode(first, "coins")
+    assert content(part)["coins"] == content(first)["coins"]
+
+
+def test_the_page_of_the_project_is_carried_over(home, publish_after):
+    home.docs_page.parent.mkdir(parents=True)
+    home.docs_page.write_text("of the first build")
+    first = publish_after(home)
+    home.docs_page.write_text("of a project that is not built yet")
+    part = publish_after(home, HOUR, changed={"flows"}, previous=first)
+    assert (part / "docs" / "index.html").read_text() == "of the first build"
+    assert (publish_after(home, 2 * HOUR) / "docs" / "index.html").read_text() != "of the first build"
+
+
+def tamper_warehouse(folder: Path) -> None:
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
+        con.execute("delete from marts.coins")
+
+
+def tamper_parquet(folder: Path) -> None:
+    (folder / "parquet" / "coins.parquet").write_bytes(b"")
+
+
+def lose_parquet(folder: Path) -> None:
+    (folder / "parquet" / "coins.parquet").unlink()
+
+
+def tear_manifest(folder: Path) -> None:
+    (folder / "manifest.json").write_text("{")
+
+
+def other_versions(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"versions": {"duckdb": "1.0"}}))
+
+
+def former_manifest(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["warehouse"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    "spoil", [tamper_warehouse, tamper_parquet, lose_parquet, tear_manifest, other_versions, former_manifest]
+)
+def test_a_folder_that_is_not_as_it_was_published_is_not_carried_over(home, first, publish_after, spoil):
+    spoil(first)
+    part = publish_after(home, HOUR, changed={"flows"}, previous=first)
+    assert not {inode(part, "coins")} & {path.stat().st_ino for path in (first / "parquet").iterdir()}
+    assert len(content(part)["coins"]) == 1000
+
+
+def test_a_former_build_that_is_gone_or_has_other_marts_is_not_carried_over(home, first, publish_after):
+    gone = publish_after(home, HOUR, changed={"flows"}, previous=home.published / "gone")
+    assert content(gone) == content(first)
+    change(home, "create table marts.more as select 1 as n")
+    assert content(publish_after(home, 2 * HOUR, changed=set(), previous=gone))["more"] == [(1,)]
+
+
+def test_a_mart_with_another_number_of_rows_is_written_though_nobody_said_so(home, first, publish_after):
+    change(home, "delete from marts.coins where day > date '2026-02-01'")
+    part = publish_after(home, HOUR, changed={"flows"}, previous=first)
+    assert content(part)["coins"] == content(publish_after(home, 2 * HOUR))["coins"]
+
+
+def test_many_publications_do_not_make_the_file_grow(home, publish_after, monkeypatch):
+    monkeypatch.setattr(publish, "_write_report", lambda *_: None)
+    change(home, "insert into marts.flows select n, random() from range(10, 50000) as numbers(n)")
+    folder = publish_after(home)
+    size = (folder / "warehouse.duckdb").stat().st_size
+    for number in range(1, 7):
+        folder = publish_after(home, number * HOUR, changed={"flows"}, previous=folder)
+    assert (folder / "warehouse.duckdb").stat().st_size <= 1.5 * size
+    assert content(folder) == content(publish_after(home, 60 * HOUR))
+
+
+# Charts
+
+
+CHARTS = {name: ({"mark": "bar", "data": {"values": [{"x": n}]}}, f"{name}: bars") for n, name in enumerate("ab")}
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[str]:
+    """Titles of what is drawn, without the time of drawing."""
+    titles: list[str] = []
+
+    def draw(_, title: str) -> drawing.Chart:
+        titles.append(title)
+        return drawing.Chart(f"<svg>{title}</svg>", title.encode())
+
+    monkeypatch.setattr(drawing, "_drawn", draw)
+    return titles
+
+
+def test_a_chart_is_drawn_again_for_other_data_another_title_or_another_renderer(tmp_path, drawn, monkeypatch):
+    first = drawing.draw(CHARTS, tmp_path)
+    assert drawing.draw(CHARTS, tmp_path) == first
+    assert drawn == ["a: bars", "b: bars"]
+    drawing.draw(CHARTS | {"a": (CHARTS["b"][0], "a: bars")}, tmp_path)
+    drawing.draw(CHARTS | {"a": (CHARTS["b"][0], "a: other")}, tmp_path)
+    assert drawn[2:] == ["a: bars", "a: other"]
+    monkeypatch.setattr(drawing, "_renderer", lambda: ["another"])
+    drawing.draw(CHARTS, tmp_path)
+    assert len(drawn) == 6
+
+
+def test_charts_that_are_no_longer_drawn_are_removed(tmp_path, drawn):
+    drawing.draw(CHARTS, tmp_path)
+    drawing.draw({"a": CHARTS["a"]}, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_chart_of_which_a_killed_run_left_half_is_drawn_again(tmp_path, drawn):
+    drawing.draw({"a": CHARTS["a"]}, tmp_path)
+    next(tmp_path.glob("*.svg")).unlink()
+    assert drawing.draw({"a": CHARTS["a"]}, tmp_path)["a"].png == b"a: bars"
+    assert len(drawn) == 2

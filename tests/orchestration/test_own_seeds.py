@@ -1,0 +1,237 @@
+"""A user's own tokens, contracts, entities and wallets: their CSV files, and the way from these to the marts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from simulated import ServedNode
+
+from ingestion.errors import UsageError
+from ingestion.sample import tokens as sample
+from orchestration import own_seeds, seeds
+from orchestration.home import Home
+from orchestration.settings import EvmProvider, OwnSeeds, Settings
+
+ADDRESS = "0x00000000000000000000000000000000000000AA"
+TOKENS = "chain_id,network,address,asset,decimals"
+CONTRACTS = "chain_id,network,address,protocol,kind"
+ENTITIES = "network,address,entity,kind"
+FUNDS = "ticker,network,address"
+CHAIN_ID = 424_242
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings with files of these contents."""
+
+    def settings(**files: str) -> Settings:
+        for name, text in files.items():
+            (tmp_path / f"{name}.csv").write_text(text)
+        own = OwnSeeds.model_validate({name: tmp_path / f"{name}.csv" for name in files})
+        return Settings(seeds=own)
+
+    return settings
+
+
+@pytest.fixture
+def refused(settings):
+    """The sentence about a file, without its path."""
+
+    def refused(**files: str) -> str:
+        with pytest.raises(UsageError) as error:
+            own_seeds.read(settings(**files))
+        return str(error.value).partition(".csv, ")[2] or str(error.value)
+
+    return refused
+
+
+def test_without_files_there_are_no_rows_and_typed_tables(tmp_path):
+    home = Home(tmp_path)
+    own_seeds.update(home, Settings())
+    for name, schema in own_seeds.schemas().items():
+        assert pl.read_parquet(home.lake.root / "own_seeds" / name / f"{name}.parquet").schema == pl.Schema(schema)
+    assert own_seeds.read(Settings()) == {name: [] for name in own_seeds.COLUMNS}
+
+
+def test_rows_are_stored_typed_with_what_they_leave_out(tmp_path, settings):
+    home = Home(tmp_path)
+    text = f"{TOKENS},first_block,is_read,reviewed_date\n1,ethereum,{ADDRESS},MINE,18,7,false,2025-01-02\n\n"
+    text += f"8453,base,{ADDRESS},YOURS,0,,,\n"
+    own_seeds.update(home, settings(tokens="\ufeff" + text.replace("\n", "\r\n")))
+    stored = home.lake.read("own_seeds", "tokens", {})
+    assert stored.select("network", "address", "asset", "decimals", "first_block", "is_read", "kind").rows() == [
+        ("ethereum", ADDRESS.lower(), "MINE", 18, 7, False, "other"),
+        ("base", ADDRESS.lower(), "YOURS", 0, None, True, "other"),
+    ]
+
+
+def test_a_table_is_written_only_when_its_rows_change(tmp_path, settings):
+    home = Home(tmp_path)
+    given = settings(entities=f"{ENTITIES}\nethereum,{ADDRESS},Me,exchange\n")
+    own_seeds.update(home, given)
+    file = home.lake.root / "own_seeds/entities/entities.parquet"
+    before = file.stat().st_ino
+    own_seeds.update(home, given)
+    assert file.stat().st_ino == before
+    own_seeds.update(home, settings(entities=f"{ENTITIES}\nethereum,{ADDRESS},You,exchange\n"))
+    assert home.lake.read("own_seeds", "entities", {})["entity"].to_list() == ["You"]
+    own_seeds.update(home, Settings())
+    assert home.lake.height("own_seeds", "entities") == 0
+
+
+def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
+    home = Home(tmp_path)
+    own_seeds.update(home, settings(entities=f"{ENTITIES}\nethereum,{ADDRESS},Me,exchange\n"))
+    broken = settings(entities=f"{ENTITIES}\n", fund_addresses=f"{FUNDS}\nMINE,ethereum,0x1\n")
+    with pytest.raises(UsageError, match="address is '0x1': write an address"):
+        own_seeds.update(home, broken)
+    twice = settings(entities=f"{ENTITIES}\n" + 2 * f"ethereum,{ADDRESS},Me,pool\n")
+    with pytest.raises(UsageError, match="keep one of them"):
+        own_seeds.update(home, twice)
+    assert home.lake.height("own_seeds", "entities") == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"tokens": ""}, "line 1: the column chain_id is missing: begin the file with chain_id,network,address,asset,"
+         "decimals,kind,is_read,first_block,source,reviewed_date."),
+        ({"tokens": f"{TOKENS},adress\n"}, "line 1: there is no column 'adress': write address."),
+        ({"tokens": f"{TOKENS},asset\n"}, "line 1: a column is there twice: keep one of each."),
+        ({"tokens": f"{TOKENS}\n1,ethereum\n"}, "line 2: it has 2 cells, not 5: write one for each column."),
+        ({"tokens": f'{TOKENS}\n1,ethereum,"{ADDRESS}"x,A,8\n'},
+         "line 2: it is not CSV (',' expected after '\"'): correct that line."),
+        ({"tokens": f"{TOKENS}\nx,ethereum,{ADDRESS},A,8\n"},
+         "line 2: chain_id is 'x': write a whole number from 1 to 2147483647."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,{ADDRESS},A,19\n"},
+         "line 2: decimals is '19': write a whole number from 0 to 18."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,{ADDRESS}0,A,8\n"},
+         f"line 2: address is '{ADDRESS}0': write an address, 0x and 40 hexadecimal digits."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,{ADDRESS},,8\n"},
+         "line 2: asset is '': write a name of up to 40 characters without spaces."),
+        ({"tokens": f"{TOKENS},is_read\n1,ethereum,{ADDRESS},A,8,yes\n"},
+         "line 2: is_read is 'yes': choose from false, true."),
+        ({"tokens": f"{TOKENS},reviewed_date\n1,ethereum,{ADDRESS},A,8,1.2.2025\n"},
+         "line 2: reviewed_date is '1.2.2025': write a day such as 2025-11-03."),
+        ({"tokens": f"{TOKENS}\n1,mainnet,{ADDRESS},A,8\n"},
+         "line 2: network is 'mainnet': the chain with id 1 is called ethereum."),
+        ({"tokens": f"{TOKENS}\n2,ethereum,{ADDRESS},A,8\n"}, "line 2: chain_id is '2': that of ethereum is 1."),
+        ({"tokens": f"{TOKENS}\n2,main,{ADDRESS},A,8\n"},
+         "line 2: network is 'main', which is one of Bitcoin: give another name."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,{ADDRESS},ETH,18\n"},
+         "line 2: asset is 'ETH', which is the chain's own coin: give another name."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,{ADDRESS},WBTC,8\n"},
+         "line 2: network 'ethereum' and asset 'WBTC' stand in the project's seeds already: keep one of them."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599,A,8\n"},
+         "line 2: network 'ethereum' and address '0x2260fac5e5542a773aa44fbcfedf7c193bc2c599' stand in the project's"
+         " seeds already: keep one of them."),
+        ({"contracts": f"{CONTRACTS}\n1,ethereum,{ADDRESS},aave_v3,aave_v3_pool\n"},
+         "line 2: protocol is 'aave_v3', which is the project's: give yours another name."),
+        ({"contracts": f"{CONTRACTS}\n1,ethereum,{ADDRESS},mine,aave_pool\n"},
+         "line 2: kind is 'aave_pool': write aave_v3_pool."),
+        ({"entities": f"{ENTITIES}\nethereum,{ADDRESS},Me,bank\n"},
+         "line 2: kind is 'bank': choose from bridge, custodian, exchange, pool."),
+        ({"entities": f"{ENTITIES}\netherium,{ADDRESS},Me,pool\n"}, "line 2: network is 'etherium': write ethereum."),
+        ({"fund_addresses": f"{FUNDS}\nA,base,{ADDRESS}\n"},
+         "line 2: network is 'base': choose from anvil, arbitrum, ethereum."),
+    ],
+)  # fmt: skip
+def test_a_row_that_does_not_fit_is_refused_in_a_sentence(refused, files, sentence):
+    assert refused(**files) == sentence
+
+
+def test_a_row_twice_is_refused_with_the_place_of_both(refused):
+    text = f"{ENTITIES}\nethereum,{ADDRESS},Me,pool\nethereum,{ADDRESS.lower()},You,pool\n"
+    sentence = refused(entities=text)
+    assert sentence.startswith(f"line 3: network 'ethereum' and address '{ADDRESS.lower()}' stand in ")
+    assert sentence.endswith("entities.csv, line 2 already: keep one of them.")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    given = Settings(seeds=OwnSeeds(tokens=tmp_path / "nothing.csv"))
+    with pytest.raises(UsageError, match=r"cannot be read \(No such file or directory\): fix seeds\.tokens"):
+        own_seeds.read(given)
+    (tmp_path / "nothing.csv").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"is not UTF-8"):
+        own_seeds.read(given)
+
+
+def test_a_network_may_be_known_by_its_provider_or_its_tokens(settings):
+    given = settings(tokens=f"{TOKENS}\n8453,base,{ADDRESS},A,8\n", fund_addresses=f"{FUNDS}\nA,base,{ADDRESS}\n")
+    assert own_seeds.read(given)["fund_addresses"][0]["network"] == "base"
+    alone = settings(fund_addresses=f"{FUNDS}\nA,mine,{ADDRESS}\n")
+    alone = alone.model_copy(update={"evm": {"mine": EvmProvider(rpc=(), chain_id=5)}})
+    assert seeds.load_watch_list(5, "mine", own=own_seeds.read(alone)).addresses == (ADDRESS.lower(),)
+    with pytest.raises(UsageError, match="which the seeds do not have"):
+        seeds.load_watch_list(5, own=own_seeds.read(alone))
+
+
+def test_own_rows_stand_beside_the_projects_in_a_watch_list(settings):
+    given = settings(
+        tokens=f"{TOKENS},is_read\n1,ethereum,{ADDRESS},MINE,8,\n1,ethereum,{ADDRESS[:-1]}B,NAMED,8,false\n",
+        contracts=f"{CONTRACTS}\n1,ethereum,{ADDRESS[:-1]}C,lend,aave_v3_pool\n",
+        fund_addresses=f"{FUNDS}\nA,ethereum,{ADDRESS}\n",
+    )
+    plain, both = seeds.load_watch_list(1), seeds.load_watch_list(1, own=own_seeds.read(given))
+    assert [token.asset for token in both.tokens] == [*(token.asset for token in plain.tokens), "MINE"]
+    assert both.contracts[-1].protocol == "lend"
+    assert both.addresses == (*plain.addresses, ADDRESS.lower())
+
+
+@pytest.fixture
+def node() -> Iterator[ServedNode]:
+    node = ServedNode()
+    node.provider.chain_id = CHAIN_ID
+    yield node
+    node.close()
+
+
+def write_own(home: Path, node: ServedNode) -> None:
+    """A home whose settings name a chain of the user's own, and what is on it."""
+    home.mkdir()
+    chain = f"{CHAIN_ID},mine"
+    files = {
+        "tokens": f"{TOKENS},first_block\n{chain},{sample.BITCOIN.address},OWNBTC,8,1\n",
+        "contracts": f"{CONTRACTS},first_block\n{chain},{sample.LENDER.address},my_lend,aave_v3_pool,1\n"
+        f"{chain},{sample.VAULT.address},my_vault,balancer_v2_vault,1\n",
+        "entities": f"{ENTITIES}\nmine,{sample.EXCHANGE},My exchange,exchange\n",
+        "fund_addresses": f"{FUNDS},provenance\nMINE,mine,{sample.CUSTODIAN},my notes\n",
+    }
+    for name, text in files.items():
+        (home / f"{name}.csv").write_text(text)
+    tables = "\n".join(f'{name} = "{name}.csv"' for name in files)
+    (home / "flowhouse.toml").write_text(f'[evm.mine]\nrpc = "{node.url}"\nchain_id = {CHAIN_ID}\n[seeds]\n{tables}\n')
+
+
+def test_what_is_the_users_own_is_read_and_shown_as_such(flowhouse, node, rows, tmp_path):
+    home = tmp_path / "home"
+    write_own(home, node)
+    read = flowhouse("ingest", "evm", "--rpc", node.url, "--network", "mine", "--home", home)
+    assert read.exit_code == 0, read.output
+    assert "evm mine: " in read.output
+    built = flowhouse("build", "--home", home)
+    assert built.exit_code == 0, built.output
+    latest = home / "published/latest"
+    tokens = "select asset, network, is_matched, provenance from marts.onchain_tokens"
+    assert rows(latest, tokens) == [("OWNBTC", "mine", True, "own")]
+    assert rows(latest, "select distinct protocol, provenance from marts.onchain_defi_liquidations_daily") == [
+        ("my_lend", "own")
+    ]
+    assert rows(latest, "select distinct protocol, provenance from marts.onchain_vault_outflows_daily") == [
+        ("my_vault", "own")
+    ]
+    assert ("exchange",) in rows(latest, "select distinct to_kind from marts.onchain_token_flows_daily")
+    wallets = "select distinct ticker, asset, provenance from marts.onchain_fund_wallets_daily order by asset"
+    assert rows(latest, wallets) == [("MINE", "ETH", "own: my notes"), ("MINE", "OWNBTC", "own: my notes")]
+    assert "Nothing new" in flowhouse("build", "--home", home).output
+    (home / "entities.csv").write_text("network\n")
+    broken = flowhouse("build", "--home", home)
+    assert broken.exit_code == 2
+    assert "entities.csv, line 1: the column address is missing" in broken.output
+
+
+def test_the_samples_rows_are_the_projects(sample_home, rows):
+    latest = sample_home / "published/latest"
+    for mart in ("onchain_tokens", "onchain_vault_outflows_daily", "onchain_defi_liquidations_daily"):
+        assert rows(latest, f"select distinct provenance from marts.{mart}") == [("project",)]

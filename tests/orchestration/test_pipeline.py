@@ -1,0 +1,189 @@
+"""The pipeline from the lake to what is published: it reads what it digests, and builds only what changed."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from ingestion.lake.tables import Lake
+from orchestration import inputs, pipeline, project
+from orchestration.errors import BuildFailed
+from orchestration.home import Home
+from orchestration.ingest_mode import Held
+from orchestration.outcome import Outcome, events
+from orchestration.publishing import published
+from orchestration.settings import Settings
+
+CHANGED = ("farside/flows", "evm/transfers", "alternative_me/fng", "holder_series/supply")
+"""Raw tables of four domains; those of the recorded archive are all tried where it is there."""
+
+
+@pytest.fixture
+def home(sample_home, tmp_path) -> Home:
+    """A copy of the sample's home."""
+    return Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
+
+
+def build(home: Home, **request: bool) -> Outcome:
+    """Build what the lake holds; nothing is gathered, so that a lake changed by a test stays so."""
+    outcome = Outcome()
+    wanted = pipeline.Request(Held(), **request)
+    pipeline.publish_changes(home, wanted, Settings(), pipeline.Listeners(), outcome)
+    return outcome
+
+
+def drop_a_row(home: Home, table: str) -> None:
+    """Leave out the last row of the first file of a raw table that has one."""
+    for path in sorted((home.lake.root / table).glob("*.parquet")):
+        if (rows := pl.read_parquet(path)).height:
+            part = path.with_suffix(".part")
+            rows[:-1].write_parquet(part)
+            part.replace(path)
+            return
+
+
+def marts(folder: Path) -> Iterator[tuple[str, list[tuple]]]:
+    """Every mart with all its rows, in one order."""
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+        names = con.sql("select table_name from duckdb_tables() where schema_name = 'marts' order by 1").fetchall()
+        for (name,) in names:
+            yield name, con.sql(f"from marts.{name} order by all").fetchall()
+
+
+def test_a_build_publishes_what_it_read_whatever_comes_in_meanwhile(home, monkeypatch):
+    drop_a_row(home, "alternative_me/fng")
+    derive = pipeline._derive
+
+    def derive_while_more_comes_in(*arguments):
+        derive(*arguments)
+        drop_a_row(home, "alternative_me/fng")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_derive", derive_while_more_comes_in)
+        first = build(home)
+    second = build(home)
+    assert first.is_new
+    assert second.is_new
+    assert first.inputs
+    assert second.inputs
+    assert first.inputs.fingerprint != second.inputs.fingerprint
+    assert first.build_id != second.build_id
+    assert not build(home).is_new
+
+
+def test_dbt_reads_the_snapshot_and_not_the_lake(home, monkeypatch):
+    drop_a_row(home, "alternative_me/fng")
+    derive = pipeline._derive
+
+    def derive_without_a_lake(*arguments):
+        moved = home.lake.root.rename(home.root / "elsewhere")
+        derive(*arguments)
+        moved.rename(home.lake.root)
+
+    monkeypatch.setattr(pipeline, "_derive", derive_without_a_lake)
+    assert build(home).is_new
+
+
+@pytest.mark.parametrize("table", CHANGED)
+def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home, table):
+    names: list[str] = []
+    listeners = pipeline.Listeners(on_node_done=lambda name, number, count: names.append(name))
+    drop_a_row(home, table)
+    outcome = Outcome()
+    pipeline.publish_changes(home, pipeline.Request(Held()), Settings(), listeners, outcome)
+    graph = project.load(home)
+    expected = {graph.models[key].name for key in graph.affected([table])}
+    assert set(names) - graph.tests.keys() == expected
+    assert {key for event in events(outcome) if (key := event.asset) in graph.models and event.kind != "check"} == set(
+        graph.affected([table])
+    )
+    partial = dict(marts(published.warehouse(home).parent))
+    build(home, is_full=True)
+    assert partial == dict(marts(published.warehouse(home).parent))
+
+
+def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_was_taken_back(home, monkeypatch):
+    before = dict(marts(published.warehouse(home).parent))
+    kept = shutil.copytree(home.lake.root / "alternative_me", home.root / "kept")
+    drop_a_row(home, "alternative_me/fng")
+    derive = pipeline._derive
+
+    def derive_and_fail(*arguments):
+        derive(*arguments)
+        raise BuildFailed("a test failed.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_derive", derive_and_fail)
+        with pytest.raises(BuildFailed):
+            build(home)
+    assert json.loads((home.build / "last_build.json").read_text())["reason"] == "a test failed."
+    shutil.rmtree(home.lake.root / "alternative_me")
+    kept.rename(home.lake.root / "alternative_me")
+    outcome = build(home)
+    assert "marts/market_sentiment_daily" in outcome.rebuilt
+    assert dict(marts(published.warehouse(home).parent)) == before
+    assert json.loads((home.build / "last_build.json").read_text())["succeeded"]
+
+
+def test_a_build_that_could_not_publish_is_published_by_the_next(home, monkeypatch):
+    drop_a_row(home, "alternative_me/fng")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.publish, "publish", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build(home)
+    assert build(home).is_new
+
+
+def test_a_published_folder_that_is_gone_is_published_again(home):
+    shutil.rmtree(published.warehouse(home).parent)
+    (home.published / "latest").unlink()
+    assert build(home).is_new
+    assert dict(marts(published.warehouse(home).parent))["etf_flows_daily"]
+
+
+def test_another_project_or_another_rule_for_claims_builds_everything(home):
+    graph = project.load(home)
+    outcome = Outcome()
+    strict = Settings.model_validate({"claims": {"strict": True}})
+    pipeline.publish_changes(home, pipeline.Request(Held()), strict, pipeline.Listeners(), outcome)
+    assert set(outcome.rebuilt) == set(graph.models)
+
+
+def test_a_source_that_had_rows_and_has_none_stops_publishing(home):
+    path = home.lake.root / "farside" / "flows" / "flows.parquet"
+    pl.read_parquet(path).clear().write_parquet(path)
+    before = published.latest(home)
+    with pytest.raises(BuildFailed, match=r"farside.*--allow-empty"):
+        build(home)
+    assert published.latest(home) == before
+    assert build(home, allows_empty=True).is_new
+
+
+def test_a_home_without_a_row_publishes_nothing_unless_it_is_asked_to(tmp_path):
+    home = Home(tmp_path / "new")
+    pipeline.run(home, pipeline.Request(Held(), derives=False), Settings(), pipeline.Listeners(), Outcome())
+    with pytest.raises(BuildFailed, match="holds no rows yet"):
+        build(home)
+    assert published.latest(home) is None
+
+
+def test_a_snapshot_takes_the_parts_that_records_name(home):
+    lake = Lake(home.lake.root)
+    graph = project.load(home)
+    before = inputs.take(home, graph, strict_claims=False)
+    lake.write("bitcoin", "coin_flow", pl.DataFrame({"n": [1]}), "btc-regtest-2025-11.999")
+    after = inputs.take(home, graph, strict_claims=False)
+    assert after.tables == before.tables
+
+
+def test_a_build_as_of_a_time_is_another_build(home):
+    as_of = Home(home.root, datetime(2025, 11, 20))
+    outcome = Outcome()
+    pipeline.publish_changes(as_of, pipeline.Request(Held()), Settings(), pipeline.Listeners(), outcome)
+    assert outcome.is_new
+    assert not build(home).is_new
