@@ -7,7 +7,7 @@ FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/tes
         tests/orchestration/publishing/test_retention.py tests/orchestration/test_inputs.py tests/orchestration/test_bi.py tests/test_changelog.py \
         tests/test_walls.py
 
-.PHONY: build test check lint hooks test-duckdb2 test-bi bench picture serve clean
+.PHONY: build test check lint graph hooks test-duckdb2 test-bi bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -23,6 +23,10 @@ lint: .venv/ready
 	$(RUN)/ruff format --check
 	$(RUN)/lint-imports
 	$(RUN)/basedpyright
+
+graph: .venv/ready ## note the graph of an edited dbt project
+	$(RUN)/python -m orchestration.project > .graph.json
+	mv .graph.json orchestration/graph.json
 
 hooks: .venv/ready ## run lint's tools on every commit
 	$(RUN)/pre-commit install

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -133,26 +134,28 @@ def _options(home: Home, strict_claims: bool) -> list[str]:
 def _write_profile(home: Home, engine: Engine) -> None:
     """dbt's profile of the home, written only where it changes: a changed profile makes the parse void."""
     settings = {
-        "file_search_path": str(home.build / "inputs"),
+        "file_search_path": _literal(home.build / "inputs"),
         "preserve_insertion_order": False,
         "TimeZone": "UTC",
         **({"memory_limit": engine.memory_limit} if engine.memory_limit else {}),
     }
     output = {
         "type": "duckdb",
-        "path": str(home.build_file),
+        "path": _literal(home.build_file),
         "threads": engine.threads,
         # Newer ways to compress: writing the coin flow takes a quarter less.
         "config_options": {"storage_compatibility_version": "v1.5.0"},
         "settings": settings,
     }
-    # YAML holds JSON. A brace in a path would be a template to dbt.
-    text = json.dumps({"flowhouse": {"target": "local", "outputs": {"local": output}}}, indent=1)
-    text = text.replace("{{", "{{ '{{' }}").replace("{%", "{{ '{%' }}")
-    path = home.build / "profiles.yml"
-    home.build.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    profile = {"flowhouse": {"target": "local", "outputs": {"local": output}}}
+    name = f"{home.name}/profiles.yml"  # YAML holds JSON
+    if home.read_state(name) != profile:
+        home.write_state(name, profile)
+
+
+def _literal(path: Path) -> str:
+    """A path as a profile has it, where braces are a template to dbt."""
+    return str(path).replace("{{", "{{ '{{' }}").replace("{%", "{{ '{%' }}")
 
 
 def _results(outcome: dbtRunnerResult) -> list[NodeResult]:

@@ -1,13 +1,10 @@
 """The dbt project as a graph of raw tables, models and tests."""
 
 import hashlib
-import json
-import os
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from orchestration.home import DBT_PROJECT
 
@@ -102,19 +99,10 @@ def project_digest() -> str:
     return digest.hexdigest()
 
 
-def write(graph: Graph, path: Path) -> None:
-    """Keep a graph."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(graph), indent=1) + "\n")
-    os.replace(part, path)
-
-
-def read(path: Path) -> Graph | None:
-    """A graph that was kept; None where there is none that this version can read."""
+def of_fields(fields: Mapping[str, Any]) -> Graph | None:
+    """A graph that was kept as the fields of its dataclass; None where another version kept it."""
     try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
+        nodes = {key: Node(**node | {"parents": tuple(node["parents"])}) for key, node in fields["nodes"].items()}
+        return Graph(fields["digest"], tuple(fields["tables"]), nodes)
+    except (KeyError, TypeError):
         return None
-    nodes = {key: Node(**fields | {"parents": tuple(fields["parents"])}) for key, fields in content["nodes"].items()}
-    return Graph(content["digest"], tuple(content["tables"]), nodes)

@@ -7,7 +7,6 @@ build/<name>/built.json                          what the build file and the pub
 
 import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -21,6 +20,8 @@ from orchestration.home import Home
 CODE = {".py", ".sql", ".j2", ".css", ".html", ".js"}
 PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
 CONTROL = "flowhouse/control"
+BUILT = "built.json"
+DIGESTS = "digests.json"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
         readings = tuple(last_readings(home.lake))
         is_sample = home.lake.is_sample
     home.write_control(folder)
-    digests = _Digests(home.build / "digests.json")
+    digests = _Digests(home)
     tables, rows = {}, {}
     for name in graph.tables:
         files = sorted((folder / name).glob("*.parquet"))
@@ -100,24 +101,18 @@ def versions() -> dict[str, str]:
 
 def read_built(home: Home) -> Built | None:
     """What the home's build file was made of; None where nothing is known of it, so that all must be built."""
-    if not home.build_file.exists():
+    fields = home.read_state(f"{home.name}/{BUILT}")
+    if not fields or not home.build_file.exists():
         return None
     try:
-        return Built(**json.loads(_built_file(home).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        return Built(**fields)
+    except TypeError:  # of another version
         return None
 
 
 def write_built(home: Home, built: Built | None) -> None:
     """Note what the build file is made of; None before everything is built anew."""
-    if built is None:
-        _built_file(home).unlink(missing_ok=True)
-    else:
-        _replace(_built_file(home), json.dumps(asdict(built), indent=1))
-
-
-def _built_file(home: Home) -> Path:
-    return home.build / "built.json"
+    home.write_state(f"{home.name}/{BUILT}", asdict(built) if built else {})
 
 
 def _project(home: Home, strict_claims: bool) -> str:
@@ -132,9 +127,9 @@ def _project(home: Home, strict_claims: bool) -> str:
 class _Digests:
     """SHA-256 and rows of files that are never written in place, known by inode, size and time of change."""
 
-    def __init__(self, path: Path):
-        self._path = path
-        self._known = self._read()
+    def __init__(self, home: Home):
+        self._home = home
+        self._known = {key: (digest, rows) for key, (digest, rows) in self._read().items()}
         self._used: dict[str, tuple[str, int]] = {}
 
     def of(self, path: Path) -> tuple[str, int]:
@@ -151,19 +146,10 @@ class _Digests:
 
     def write(self) -> None:
         if self._used != self._known:
-            _replace(self._path, json.dumps(self._used))
+            self._home.write_state(f"{self._home.name}/{DIGESTS}", self._used)
 
     def _read(self) -> dict[str, tuple[str, int]]:
-        try:
-            return {key: (digest, rows) for key, (digest, rows) in json.loads(self._path.read_text()).items()}
-        except (FileNotFoundError, ValueError, TypeError):
-            return {}
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    os.replace(part, path)
+        return self._home.read_state(f"{self._home.name}/{DIGESTS}") or {}
 
 
 def _split(name: str) -> tuple[str, str]:

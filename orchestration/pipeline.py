@@ -10,8 +10,6 @@ Gathering holds the lake's lock for seconds, a chain its own; deriving and publi
 """
 
 import gc
-import json
-import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -202,7 +200,4 @@ def _refuse_loss(home: Home, taken: Inputs) -> None:
 def _note_attempt(home: Home, reason: str | None, build_id: str | None) -> None:
     """Say in the build's folder how its last attempt went."""
     content = {"at": now().isoformat(), "succeeded": reason is None, "reason": reason, "build_id": build_id}
-    home.build.mkdir(parents=True, exist_ok=True)
-    part = home.build / "last_build.part"
-    part.write_text(json.dumps(content))
-    os.replace(part, home.build / "last_build.json")
+    home.write_state(f"{home.name}/last_build.json", content)

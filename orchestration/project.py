@@ -1,17 +1,20 @@
 """The graph of the dbt project as it is now, known without dbt, which takes 3 s of CPU to import and parse.
 
-`graph.json` beside this module is made by `python -m orchestration.project` and belongs to one state of the project, by
-its digest. An edited project is parsed once, and its graph is kept in the home.
+`graph.json` beside this module is what `python -m orchestration.project` prints (`make graph`) and belongs to one state
+of the project, by its digest. An edited project is parsed once, and its graph is kept in the home.
 """
 
+import json
+import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
-from orchestration import graph
-from orchestration.graph import Graph
+from orchestration.graph import Graph, of_fields, project_digest
 from orchestration.home import Home
 
 PACKAGED = Path(__file__).with_name("graph.json")
+KEPT = "graph.json"
 
 
 def load(home: Home) -> Graph:
@@ -20,15 +23,15 @@ def load(home: Home) -> Graph:
     Raises:
         BuildFailed: the project was edited and does not parse.
     """
-    digest = graph.project_digest()
-    kept = home.root / "build" / "graph.json"
-    for path in (PACKAGED, kept):
-        if (known := graph.read(path)) and known.digest == digest:
+    digest = project_digest()
+    packaged = json.loads(PACKAGED.read_text())
+    for fields in (packaged, home.read_state(KEPT) or {}):
+        if fields.get("digest") == digest and (known := of_fields(fields)):
             return known
     from orchestration.dbt import Project
 
     parsed = Project(home).graph(digest)
-    graph.write(parsed, kept)
+    home.write_state(KEPT, asdict(parsed))
     return parsed
 
 
@@ -36,4 +39,4 @@ if __name__ == "__main__":
     from orchestration.dbt import Project
 
     with tempfile.TemporaryDirectory() as folder:
-        graph.write(Project(Home(Path(folder))).graph(graph.project_digest()), PACKAGED)
+        json.dump(asdict(Project(Home(Path(folder))).graph(project_digest())), sys.stdout, indent=1)

@@ -26,11 +26,9 @@ def put(home: Home, events: Sequence[Event], at: datetime) -> None:
         at: when the run ended, UTC without zone.
     """
     folder = _folder(home)
-    folder.mkdir(parents=True, exist_ok=True)
     stem = f"{at:%Y%m%dT%H%M%S}-{os.getpid()}-{len(events)}"
-    part = folder / f".{stem}.part"
-    part.write_text(json.dumps({"at": at.isoformat(), "events": [asdict(event) for event in events]}))
-    os.replace(part, folder / f"{stem}.json")
+    content = {"at": at.isoformat(), "events": [asdict(event) for event in events]}
+    home.write_state(f"dagster/spool/{stem}.json", content)
     for path in sorted(folder.glob("*.json"))[:-KEPT_FILES]:
         path.unlink(missing_ok=True)
 

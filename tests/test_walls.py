@@ -16,6 +16,7 @@ WRITERS = (
     "orchestration/home.py",
     "orchestration/instance.py",
     "orchestration/publishing/",
+    "orchestration/spool.py",  # removes what was filed
     "orchestration/serving/",  # a temporary folder
 )
 ENVIRONMENT = "orchestration/environment.py"

@@ -1,12 +1,14 @@
 """The code location as Dagster loads it, and its one job."""
 
 import importlib
+import json
 import os
 import shutil
 
 import pytest
 from dagster import AssetKey
 
+from orchestration import graph, project
 from orchestration.home import DBT_PROJECT
 from orchestration.publishing import published
 
@@ -50,5 +52,6 @@ def test_the_job_runs_everything_and_skips_what_is_not_new(location):
     assert published.latest(location.home) is not None
 
 
-def test_the_schedule_follows_us_sessions(location):
-    assert location.after_us_close.cron_schedule == "30 5,9,14 * * 2-6"
+def test_the_graph_in_the_package_is_that_of_the_project():
+    packaged = json.loads(project.PACKAGED.read_text())
+    assert packaged["digest"] == graph.project_digest(), "run `make graph`"

@@ -306,6 +306,9 @@ def test_a_former_home_of_real_data_is_read_on(real, replay, again):
     assert not real.is_sample
     results = update(real, replay if again else Held())
     assert {result.captures for result in results.values()} == {0}
-    assert {name: content for name, content in stored(real).items() if not name.endswith(JOURNAL)} == before
+    for files in (before, after := stored(real)):
+        for name in [name for name in files if name.endswith(JOURNAL)]:
+            del files[name]
+    assert after == before
     with pytest.raises(UsageError, match="holds real data"):
         update(real, Sample())

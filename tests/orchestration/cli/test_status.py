@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import datetime
 
 import pytest
@@ -75,21 +76,60 @@ def test_a_chain_that_was_read_by_hand_is_not_late(flowhouse, tmp_path):
     assert [(chain["name"], chain["state"]) for chain in found["chains"]] == [("evm/anvil", "ok")]
 
 
-def test_doctor_checks_the_archive_and_status_says_what_it_found(replay, flowhouse, tmp_path):
-    home = tmp_path / "home"
-    assert flowhouse("ingest", "farside", "--replay", replay, "--home", home).exit_code == 0
+def test_doctor_checks_the_archive_and_status_says_what_it_found(sample_home, flowhouse, tmp_path):
+    home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
+    pages = list((home / "archive").rglob("*.meta.json"))
     result = flowhouse("doctor", "--archive", "--home", home)
     assert result.exit_code == 0, result.output
-    assert "ok    1 archived files, " in result.output
-    assert "1 files, all as they were stored." in flowhouse("status", "--home", home).output
-    (page,) = (home / "archive" / "farside" / "btc").glob("*.html")
+    assert f"ok    {len(pages)} archived files, " in result.output
+    said = flowhouse("status", "--home", home)
+    assert f"{len(pages)} files, all as they were stored." in said.output
+    assert said.exit_code == 0
+    page = next((home / "archive" / "farside" / "btc_all").glob("*.html"))
     page.write_bytes(b"garbage")
     result = flowhouse("doctor", "--archive", "--home", home)
     assert result.exit_code == 1
-    assert "FAIL  farside/btc/20251007T060000Z.html does not have the sha256" in result.output
+    assert f"FAIL  farside/btc_all/{page.name} does not have the sha256" in result.output
     said = flowhouse("status", "--home", home)
     assert said.exit_code == 1
-    assert "archive: farside/btc/20251007T060000Z.html does not have the sha256" in said.output
+    assert f"archive: farside/btc_all/{page.name} does not have the sha256" in said.output
+
+
+def test_a_table_that_was_removed_is_lost_until_it_is_built_again(sample_home, flowhouse, tmp_path):
+    home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
+    table = home / "lake" / "farside" / "flows" / "flows.parquet"
+    content = table.read_bytes()
+    table.unlink()
+    said = flowhouse("status", "--home", home)
+    assert said.exit_code == 1
+    assert re.search("^ *farside .* lost *$", said.output, re.MULTILINE)
+    assert "farside: lake/farside/flows/flows.parquet is gone: run `flowhouse build`" in said.output
+    result = flowhouse("ingest", "farside", "--home", home)
+    assert result.exit_code == 0
+    assert "repaired: lake/farside/flows/flows.parquet is gone: built again from" in result.output
+    assert table.read_bytes() == content
+    said = flowhouse("status", "--home", home)
+    assert said.exit_code == 0, said.output
+    assert "farside: repaired: lake/farside/flows/flows.parquet is gone: built again from" in said.output
+
+
+@pytest.mark.parametrize("file", ["warehouse.duckdb", "manifest.json", "parquet/claims.parquet"])
+def test_a_published_file_that_is_gone_is_named(sample_home, flowhouse, tmp_path, file):
+    home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
+    (home / "published" / "latest" / file).unlink()
+    said = flowhouse("status", "--home", home)
+    assert said.exit_code == 1
+    assert "warehouse: published/" in said.output
+    assert "is gone" in said.output
+
+
+def test_a_build_that_failed_is_named_with_its_reason(sample_home, flowhouse, tmp_path):
+    home = Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
+    last = {"at": "2025-11-04T06:00:00", "succeeded": False, "reason": "a test failed: no_gap", "build_id": None}
+    home.write_state("current/last_build.json", last)
+    said = flowhouse("status", "--home", home.root)
+    assert said.exit_code == 1
+    assert "warehouse: the last build failed: a test failed: no_gap" in said.output
 
 
 def test_doctor_finds_a_good_home_well(sample_home, flowhouse):
