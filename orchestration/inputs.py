@@ -69,6 +69,10 @@ class Built:
         """The same, with tables that must be read again."""
         return replace(self, tables={name: digest for name, digest in self.tables.items() if name not in tables})
 
+    def of_no_project(self) -> "Built":
+        """The same where everything must be built again, seeds too."""
+        return replace(self, project="", tables={})
+
 
 def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
     """Take the snapshot of a build, under the lake's lock for an instant.
@@ -110,9 +114,9 @@ def read_built(home: Home) -> Built | None:
         return None
 
 
-def write_built(home: Home, built: Built | None) -> None:
-    """Note what the build file is made of; None before everything is built anew."""
-    home.write_state(f"{home.name}/{BUILT}", asdict(built) if built else {})
+def write_built(home: Home, built: Built) -> None:
+    """Note what the build file is made of."""
+    home.write_state(f"{home.name}/{BUILT}", asdict(built))
 
 
 def _project(home: Home, strict_claims: bool) -> str:

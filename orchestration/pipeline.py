@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ingestion import registry
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
-from orchestration import chains, gather, inputs, own_seeds, project
+from orchestration import chains, gather, inputs, project
 from orchestration.errors import BuildFailed
 from orchestration.health import integrity, watch
 from orchestration.home import Home, now
@@ -110,7 +110,8 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     with home.lock():
         gather.update_chain(home, request.mode)
         gather.update_tokens(home, request.mode)
-        own_seeds.update(home, settings)
+    if own := gather.update_own_seeds(home, settings):
+        yield own
     chosen = settings.publishers.sources
     for source in registry.sources():
         if request.wants(source.name):
@@ -136,16 +137,16 @@ def _derive_and_publish(
         raise BuildFailed(" ".join(integrity.lost(home)[:3]) or f"{error.filename} is gone.") from None
     if not request.allows_empty:
         _refuse_loss(home, taken)
-    built = inputs.read_built(home)
-    if request.is_full or (built and built.project != taken.project):
-        built = None
+    before = inputs.read_built(home)
+    built = before if before and before.project == taken.project and not request.is_full else None
     changed = [table for table, digest in taken.tables.items() if not built or built.tables.get(table) != digest]
     latest = published.manifest(home)
     if not changed and latest and latest["fingerprint"] == taken.fingerprint:
         outcome.folder, outcome.build_id = published.warehouse(home).parent, latest["build_id"]
         return
     # Nothing half new stays: until all of this has succeeded, these tables count as unread.
-    inputs.write_built(home, built.without(changed) if built else None)
+    if before:
+        inputs.write_built(home, before.without(changed) if built else before.of_no_project())
     if changed:
         _derive(home, settings, changed if built else None, listeners, outcome)
     outcome.rebuilt = models.affected(changed) if built else list(models.models)

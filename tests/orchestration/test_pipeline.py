@@ -130,6 +130,15 @@ def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_
     assert json.loads((home.build / "last_build.json").read_text())["succeeded"]
 
 
+def test_a_project_that_failed_and_was_changed_back_is_built_whole(home, monkeypatch):
+    strict = Settings.model_validate({"claims": {"strict": True}})
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_derive", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pipeline.publish_changes(home, pipeline.Request(Held()), strict, pipeline.Listeners(), Outcome())
+    assert set(build(home).rebuilt) == set(project.load(home).models)
+
+
 def test_a_build_that_could_not_publish_is_published_by_the_next(home, monkeypatch):
     drop_a_row(home, "alternative_me/fng")
     with monkeypatch.context() as patch:
