@@ -5,12 +5,11 @@ A chain is read under a lock of its own, so that nothing else waits for it; the 
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,8 +20,7 @@ from ingestion.evm import ledger as events
 from ingestion.evm.block_range import BlockRange
 from ingestion.evm.errors import WrongChain
 from ingestion.lake.parts import check_key
-from ingestion.lake.tables import CHAIN_READING
-from ingestion.refresh import RefreshResult
+from ingestion.refresh import RefreshResult, write_reading
 from orchestration import node_config, own_seeds, seeds
 from orchestration.errors import HomeBusy
 from orchestration.home import Home, now
@@ -126,7 +124,7 @@ def read(home: Home, settings: Settings, chain: ChainConfig, progress: Progress 
             LOG.warning("%s", error)
             return RefreshResult(chain.name, "live", now())
         result, _ = _read(home, settings, chain, progress)
-        _record(home, chain, result)
+        _record(home, result)
         return result
 
 
@@ -141,7 +139,7 @@ def ingest(home: Home, settings: Settings, chain: ChainConfig, progress: Progres
     with home.chain_lock(chain.source, chain.network):
         result, error = _read(home, settings, chain, progress)
         if not isinstance(error, UsageError):  # which says nothing of the chain
-            _record(home, chain, result)
+            _record(home, result)
         if error:
             raise error
         return result
@@ -193,13 +191,14 @@ def _read(
     except Exception as error:
         ended = error
         tally.failures.append(_sentence(error))
-    return RefreshResult(chain.name, "live", now(), tally.blocks, tally.counted, tuple(tally.failures)), ended
+    at = now()
+    result = RefreshResult(chain.name, "live", at, tally.blocks, tally.counted, tuple(tally.failures), asked_at=at)
+    return result, ended
 
 
-def _record(home: Home, chain: ChainConfig, result: RefreshResult) -> None:
-    fields = asdict(result) | {"at": result.at.isoformat()}
+def _record(home: Home, result: RefreshResult) -> None:
     with home.lock():
-        home.lake.write_record(chain.source, f"{chain.network}{CHAIN_READING}", json.dumps(fields, indent=1))
+        write_reading(home.lake, result)
 
 
 def _sentence(error: Exception) -> str:
