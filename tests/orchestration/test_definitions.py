@@ -48,7 +48,3 @@ def test_the_job_runs_everything_and_skips_what_is_not_new(location):
     (location.home.published / "latest").unlink()
     assert job.execute_in_process().success
     assert published.latest(location.home) is not None
-
-
-def test_the_schedule_follows_us_sessions(location):
-    assert location.after_us_close.cron_schedule == "30 5,9,14 * * 2-6"
