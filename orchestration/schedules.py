@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dagster import (
     AssetKey,
@@ -26,9 +26,10 @@ from dagster import (
 )
 
 from ingestion.source import PublisherSource
-from orchestration import filing, rhythms
+from orchestration import filing, inputs, rhythms
 from orchestration.graph import Graph
 from orchestration.health import archive_check, completeness, in_time, watch
+from orchestration.health.warehouse import LAST_BUILD
 from orchestration.home import Home, now
 from orchestration.outcome import CHAIN_TABLES, PUBLISHED, Event, tables_of_result
 from orchestration.settings import Settings
@@ -38,6 +39,7 @@ refresh = define_asset_job("refresh", AssetSelection.all(), executor_def=in_proc
 RHYTHM = "flowhouse/rhythm"
 """Tag of a run: what started it, of which one at a time may run."""
 WATCH_SECONDS = 60
+RETRY_AFTER = timedelta(hours=1)
 BUSY = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -52,16 +54,15 @@ Tick = Iterator[RunRequest | SkipReason]
 def schedules(home: Home, settings: Settings, graph: Graph) -> list[ScheduleDefinition]:
     """A schedule per rhythm that the settings do not switch off."""
     asked = rhythms.of(settings)
-    models = [*graph.models, PUBLISHED]
 
     def ask_funds(context: ScheduleEvaluationContext) -> Tick:
-        return _ask(context, home, "funds", asked.funds, models, asked.why_none)
+        return _ask(context, home, "funds", asked.funds, graph, asked.why_none)
 
     def ask_others(context: ScheduleEvaluationContext) -> Tick:
-        return _ask(context, home, "bars", asked.others, models, asked.why_none)
+        return _ask(context, home, "bars", asked.others, graph, asked.why_none)
 
     def read_chains(context: ScheduleEvaluationContext) -> Tick:
-        return _read_chains(context, asked.chains, models)
+        return _read_chains(context, asked.chains, graph)
 
     def check(context: ScheduleEvaluationContext) -> Tick:
         yield RunRequest()
@@ -139,37 +140,49 @@ def _ask(
     home: Home,
     rhythm: str,
     sources: Sequence[PublisherSource],
-    models: Sequence[str],
+    graph: Graph,
     why_none: str | None,
 ) -> Tick:
-    """Ask the sources whose next figures can be out."""
+    """Ask the sources whose next figures can be out, or else build again what the last build did not finish."""
     if _is_busy(context, rhythm):
         yield SkipReason("the run before is not over")
         return
     at = context.scheduled_execution_time.astimezone(UTC).replace(tzinfo=None)
     reasons = {source.name: completeness.asks_now(home, source, at) for source in sources}
     due = [name for name, reason in reasons.items() if reason is None]
-    if not due:
+    if not due and not (sources and _is_left_over(home, graph, at)):
         said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         yield SkipReason(said or why_none or "publishers.sources names none of this rhythm")
         return
-    yield _request(rhythm, [table for name in due for table in tables_of_result(name)], models, at)
+    yield _request(rhythm, [table for name in due for table in tables_of_result(name)], graph, at)
 
 
-def _read_chains(context: ScheduleEvaluationContext, names: Sequence[str], models: Sequence[str]) -> Tick:
+def _read_chains(context: ScheduleEvaluationContext, names: Sequence[str], graph: Graph) -> Tick:
     """Read the chains of each kind in a run of its own: the first read of a history takes hours."""
     at = context.scheduled_execution_time.astimezone(UTC).replace(tzinfo=None)
     busy = [name for name in names if _is_busy(context, name)]
     for name in names:
         if name not in busy:
-            yield _request(name, [f"{name}/{table}" for table in CHAIN_TABLES[name]], models, at)
+            yield _request(name, [f"{name}/{table}" for table in CHAIN_TABLES[name]], graph, at)
     if len(busy) == len(names):
         said = f"{', '.join(busy)}: the run before is not over" if busy else "no node or provider is configured"
         yield SkipReason(said)
 
 
-def _request(rhythm: str, tables: Sequence[str], models: Sequence[str], at: datetime) -> RunRequest:
-    keys = [AssetKey(key.split("/")) for key in (*tables, *models)]
+def _is_left_over(home: Home, graph: Graph, at: datetime) -> bool:
+    """Whether the last build failed or was broken off, and that is an hour ago: it may go well now.
+
+    Nobody else would finish it: its figures are in the lake, so that their publisher is not asked again for days.
+    """
+    last, built = home.read_state(f"{home.name}/{LAST_BUILD}"), inputs.read_built(home)
+    if last is None:  # the first build of all was broken off, or there was none
+        return home.build.exists()
+    is_whole = last["succeeded"] and built is not None and {*graph.tables} <= {*built.tables}
+    return not is_whole and at - datetime.fromisoformat(last["at"]) >= RETRY_AFTER
+
+
+def _request(rhythm: str, tables: Sequence[str], graph: Graph, at: datetime) -> RunRequest:
+    keys = [AssetKey(key.split("/")) for key in (*tables, *graph.models, PUBLISHED)]
     return RunRequest(run_key=f"{rhythm}-{at.isoformat()}", asset_selection=keys, tags={RHYTHM: rhythm})
 
 

@@ -1,7 +1,7 @@
 """What starts a run and why none is started, by the ticks of the schedules and of the watch themselves."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -382,3 +382,32 @@ def test_the_rounds_of_november_2025_stop_by_themselves_on_each_session(tick, ho
     # The first pages on which every fund had reported, read from the recorded bytes by hand.
     assert sought[date(2025, 11, 24)][-1] == datetime(2025, 11, 25, 9, 30)
     assert sought[date(2025, 11, 28)][-1] == datetime(2025, 11, 29, 5, 30)
+
+
+def note_build(home: Home, at: datetime, *, succeeded: bool, tables: Collection[str]) -> None:
+    home.write_state("current/last_build.json", {"at": at.isoformat(), "succeeded": succeeded})
+    home.write_state(
+        "current/built.json", {"project": "", "tables": dict.fromkeys(tables, ""), "rows": {}, "build_id": ""}
+    )
+    home.build_file.touch()
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "tables_built"), [(False, GRAPH.tables), (False, GRAPH.tables[1:]), (True, GRAPH.tables[1:])]
+)
+def test_a_build_that_failed_or_was_killed_is_tried_again_after_an_hour(tick, home, succeeded, tables_built):
+    """The last fund's figure is in the lake: its publisher would not be asked before the next close."""
+    put_flows(home, SATURDAY, FRIDAY)
+    note_build(home, SATURDAY, succeeded=succeeded, tables=tables_built)
+    assert tick("funds", SATURDAY + HALF_HOUR)[0] == []
+    (request,), _ = tick("funds", SATURDAY + 2 * HALF_HOUR)
+    assert tables(request) == set()
+    note_build(home, SATURDAY + 2 * HALF_HOUR, succeeded=True, tables=GRAPH.tables)
+    assert tick("funds", SATURDAY + 5 * HALF_HOUR)[0] == []
+
+
+def test_a_first_build_that_was_killed_is_begun_again(tick, home):
+    put_flows(home, SATURDAY, FRIDAY)
+    home.build.mkdir(parents=True)
+    assert len(tick("funds", SATURDAY + HALF_HOUR)[0]) == 1
+    assert tick("funds", SATURDAY + HALF_HOUR, Settings())[0] == []
