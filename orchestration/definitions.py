@@ -9,11 +9,12 @@ from orchestration.settings import Settings
 
 home = Home(environment.home_root())
 graph = project.load(home)
+settings = Settings.read(home.root)
 
 definitions = Definitions(
-    assets=[warehouse(graph)],
+    assets=[warehouse(graph, settings)],
     jobs=[schedules.refresh, schedules.check_archive],
-    schedules=schedules.schedules(home, Settings.read(home.root), graph),
+    schedules=schedules.schedules(home, settings, graph),
     sensors=schedules.sensors(home),
     resources={"home": home},
 )

@@ -17,6 +17,7 @@ from orchestration.inputs import Inputs
 
 PUBLISHED = "published"
 READ = "read_without_failure"
+IN_TIME = "in_time"
 CHAIN_TABLES = {coins.SOURCE: tuple(coins.TABLES), account_chains.SOURCE: tuple(account_chains.TABLES)}
 
 Metadata = Mapping[str, str | int | float | bool]

@@ -118,6 +118,9 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
             is_left_out = isinstance(source, PublisherSource) and chosen is not None and source.name not in chosen
             is_held = isinstance(request.mode, Live) and is_left_out
             yield gather.update(source, home, Held() if is_held else request.mode)
+        elif not home.lake.has(source.name, source.table):
+            # dbt reads every raw table, also that of a source which nobody was asked for yet.
+            gather.update(source, home, Held())
     with home.lock():
         gather.update_definitions(home)
         gather.update_sessions(home)

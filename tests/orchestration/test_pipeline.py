@@ -181,6 +181,16 @@ def test_a_home_without_a_row_publishes_nothing_unless_it_is_asked_to(tmp_path):
     assert published.latest(home) is None
 
 
+def test_a_new_home_whose_first_run_is_of_one_source_has_the_tables_of_all(tmp_path):
+    home = Home(tmp_path / "new")
+    request = pipeline.Request(Held(), sources=["farside"], derives=False)
+    outcome = Outcome()
+    pipeline.run(home, request, Settings(), pipeline.Listeners(), outcome)
+    assert [result.source for result in outcome.results] == ["farside"]
+    lacking = [table for table in project.load(home).tables if not any((home.lake.root / table).glob("*.parquet"))]
+    assert lacking == [inputs.CONTROL]  # which each build writes for itself
+
+
 def test_a_snapshot_takes_the_parts_that_records_name(home):
     lake = Lake(home.lake.root)
     graph = project.load(home)
