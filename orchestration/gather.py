@@ -12,10 +12,8 @@ from ingestion.evm import ledger as events
 from ingestion.lake.observations import read_log_if_readable
 from ingestion.lake.tables import Lake
 from ingestion.refresh import READING, Mode, RefreshResult, fetch_live, refresh, write_reading
-from ingestion.sample import load
 from ingestion.source import PublisherSource, Source, UploadSource, newest_day
 from ingestion.sources import holder_series
-from ingestion.transport.publisher import Http
 from orchestration import own_seeds, seeds
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
@@ -59,6 +57,8 @@ def update_chain(home: Home, mode: IngestMode) -> None:
     fit_lake(home, mode)
     coins.create_tables(home.lake)
     if isinstance(mode, Sample):
+        from ingestion.sample import load  # what reads nodes and providers takes 0.2 s of CPU to import
+
         load.read_coin_chain(home.lake)
 
 
@@ -67,6 +67,8 @@ def update_tokens(home: Home, mode: IngestMode) -> None:
     fit_lake(home, mode)
     events.create_tables(home.lake)
     if isinstance(mode, Sample):
+        from ingestion.sample import load
+
         load.read_event_chain(home.lake)
 
 
@@ -156,6 +158,8 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
     """File new captures; returns a sentence for each failure."""
     match mode:
         case Sample():
+            from ingestion.sample import load
+
             load.put_pages(home.archive, source.name)
         case Replay(folder):
             return list(home.archive.copy_from(Archive(folder), source.name))
@@ -163,6 +167,8 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
             home.archive.put(source.name, resource, served, source.ext, note=note)
         case Live(contact):
             if isinstance(source, PublisherSource):
+                from ingestion.transport.publisher import Http  # requests takes 0.1 s of CPU to import
+
                 return fetch_live(source, home.archive, home.lake, Http(contact), now().date())
         case Held():
             pass

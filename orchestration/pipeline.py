@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from ingestion import registry
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
-from orchestration import chains, gather, inputs, project
+from orchestration import gather, inputs, project
 from orchestration.errors import BuildFailed
-from orchestration.health import integrity, watch
+from orchestration.health import integrity
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live
 from orchestration.inputs import Built, Inputs
 from orchestration.outcome import Outcome
-from orchestration.publishing import publish, published
+from orchestration.publishing import published
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -88,6 +88,8 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
     finally:
         # Only where somebody is to be told: a look at everything takes 0.3 s of CPU.
         if settings.alerts.urls and not home.as_of:
+            from orchestration.health import watch
+
             watch.observe(home, settings, now())
 
 
@@ -125,6 +127,8 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         gather.update_definitions(home)
         gather.update_sessions(home)
     if request.asks_chains:
+        from orchestration import chains  # what reads nodes and providers takes 0.2 s of CPU to import
+
         for chain in chains.configured(settings):
             if request.wants(chain.name):
                 yield chains.read(home, settings, chain, chains.log_progress(listeners.on_chain, chain))
@@ -153,6 +157,8 @@ def _derive_and_publish(
     if changed:
         _derive(home, settings, changed if built else None, listeners, outcome)
     outcome.rebuilt = models.affected(changed) if built else list(models.models)
+    from orchestration.publishing import publish  # DuckDB takes 0.1 s of CPU to import
+
     previous = published.folder_of(home, built.build_id) if built else None
     marts = [key.removeprefix("marts/") for key in outcome.rebuilt if key.startswith("marts/")]
     outcome.folder = publish.publish(home, taken, now(), settings.publish, marts if previous else None, previous)

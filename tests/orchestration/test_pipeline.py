@@ -16,7 +16,7 @@ from orchestration.errors import BuildFailed
 from orchestration.home import Home
 from orchestration.ingest_mode import Held
 from orchestration.outcome import Outcome, events
-from orchestration.publishing import published
+from orchestration.publishing import publish, published
 from orchestration.settings import Settings
 
 CHANGED = ("farside/flows", "evm/transfers", "alternative_me/fng", "holder_series/supply")
@@ -142,7 +142,7 @@ def test_a_project_that_failed_and_was_changed_back_is_built_whole(home, monkeyp
 def test_a_build_that_could_not_publish_is_published_by_the_next(home, monkeypatch):
     drop_a_row(home, "alternative_me/fng")
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.publish, "publish", lambda *arguments: 1 / 0)
+        patch.setattr(publish, "publish", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(home)
     assert build(home).is_new
