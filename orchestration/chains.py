@@ -123,7 +123,8 @@ def _read(
     except Exception as error:
         ended = error
         tally.failures.append(sentence(error))
-    return RefreshResult(chain.name, "live", now(), tally.blocks, tally.counted, tuple(tally.failures)), ended
+    at, failures = now(), tuple(tally.failures)
+    return RefreshResult(chain.name, "live", at, tally.blocks, tally.counted, failures, at, failures), ended
 
 
 def _record(home: Home, result: RefreshResult) -> None:

@@ -50,4 +50,4 @@ def _kinds(lake: Lake) -> Iterator[bool]:
     for path in lake.root.glob(f"*/{CAPTURES}/{CAPTURES}.parquet"):
         with suppress(*UNREADABLE):
             if FIELD in pl.read_parquet_schema(path):
-                yield from pl.read_parquet(path, columns=[FIELD])[FIELD]
+                yield from pl.read_parquet(path, columns=[FIELD], glob=False)[FIELD]
