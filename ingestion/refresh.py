@@ -78,6 +78,11 @@ class RefreshResult:
         """What is wrong now: reading stored captures again does not make up for an ask that failed."""
         return tuple(dict.fromkeys((*self.ask_failures, *self.failures)))
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether this refresh itself gathered captures: `mode` may be that of an earlier one."""
+        return self.asked_at == self.at
+
     def fields(self) -> dict[str, Any]:
         """What it says, as JSON has it: times in ISO 8601, UTC without zone."""
         fields = asdict(self)

@@ -7,7 +7,9 @@ from orchestration.assets import warehouse
 from orchestration.home import Home
 from orchestration.settings import Settings
 
-home = Home(environment.home_root())
+root = environment.home_root()
+settings = Settings.read(root)
+home = Home(root, lock_wait_seconds=settings.lock_wait_seconds)
 graph = project.load(home)
 settings = Settings.read(home.root)
 

@@ -211,7 +211,7 @@ class Home:
         os.replace(part, path)
 
     def check_writable(self) -> Path:
-        """Raise OSError where nothing can be written to the home; returns it, or the folder in which it would be made."""
+        """Raise OSError where the home cannot be written to; returns it, or the folder in which it would be made."""
         folder = next(each for each in (self.root, *self.root.parents) if each.exists())
         probe = folder / ".probe"
         probe.write_text("")

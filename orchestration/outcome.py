@@ -79,7 +79,8 @@ def events(outcome: Outcome) -> Iterator[Event]:
     if graph is None or outcome.inputs is None:
         return
     for node in outcome.nodes:
-        if test := graph.tests.get(node.name):
+        # One that was skipped for a failure above it was not looked at.
+        if (test := graph.tests.get(node.name)) and node.state != "skipped":
             metadata = {"state": node.state, "message": node.message}
             yield Event("check", test.asset, metadata, check=node.name, passed=node.state in ("pass", "warn"))
     if outcome.folder is None:
@@ -106,7 +107,6 @@ def tables_of_result(source: str) -> list[str]:
 
 
 def _of_result(result: RefreshResult, inputs: Inputs | None) -> Iterator[Event]:
-    was_asked = result.mode != "held"
     metadata = {
         "source": result.source,
         "mode": result.mode,
@@ -115,8 +115,9 @@ def _of_result(result: RefreshResult, inputs: Inputs | None) -> Iterator[Event]:
         "nothing_new": not result.added,
     }
     tables = tables_of_result(result.source)
+    kind = "materialization" if result.was_asked or result.captures else "observation"
     for table in tables:
         version = inputs.tables.get(table, "")[:16] if inputs else ""
-        yield Event("materialization" if was_asked else "observation", table, metadata, version)
+        yield Event(kind, table, metadata, version)
     failures = {"failures": "\n".join(result.failures)} if result.failures else {}
     yield Event("check", tables[0], failures, check=READ, passed=not result.failures)

@@ -67,7 +67,7 @@ class Lake:
     def read(self, source: str, table: str, schema: Schema, part: str | None = None) -> pl.DataFrame:
         """The rows; none, with `schema`, before anything was written."""
         path = self.path(source, table, part)
-        return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=schema)
+        return pl.read_parquet(path, glob=False) if path.exists() else pl.DataFrame(schema=schema)
 
     def read_if_readable(self, source: str, table: str, schema: Schema) -> pl.DataFrame | None:
         """The rows as `read` gives them; None where the file is no whole table."""
@@ -90,7 +90,7 @@ class Lake:
 
     def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
         """The rows, read only as far as a query needs."""
-        return pl.scan_parquet(self.path(source, table, part))
+        return pl.scan_parquet(self.path(source, table, part), glob=False)
 
     def height(self, source: str, table: str, part: str | None = None) -> int:
         """How many rows a table or a part has, read from the file's footer."""

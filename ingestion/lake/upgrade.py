@@ -51,4 +51,4 @@ def _kinds(lake: Lake) -> Iterator[bool]:
         with suppress(*UNREADABLE):
             # Names of columns stand in a file as they are; asking Polars costs ten times as much, at every lock.
             if FIELD.encode() in path.read_bytes() and FIELD in pl.read_parquet_schema(path):
-                yield from pl.read_parquet(path, columns=[FIELD])[FIELD]
+                yield from pl.read_parquet(path, columns=[FIELD], glob=False)[FIELD]

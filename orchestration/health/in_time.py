@@ -16,7 +16,7 @@ def checks(found: Status, at: datetime) -> Iterator[Event]:
         at: the time of `found`, UTC without zone.
     """
     for source in found.sources:
-        if registry.source(source.source).cadence:
+        if source.source in registry.names() and registry.source(source.source).cadence:
             yield _check(source.source, [(source.source, source)], at)
     for kind in CHAIN_TABLES:
         yield _check(kind, [(chain.name, chain) for chain in found.chains if chain.name.startswith(f"{kind}/")], at)

@@ -4,12 +4,24 @@ import importlib
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
-from dagster import AssetKey
+from dagster import (
+    AssetCheckKey,
+    AssetCheckSeverity,
+    AssetKey,
+    AssetSelection,
+    Definitions,
+    define_asset_job,
+    in_process_executor,
+)
 
-from orchestration import graph, project
+from orchestration import filing, gather, graph, instance, pipeline, project
+from orchestration.errors import BuildFailed
+from orchestration.graph import NodeOutcome
 from orchestration.home import DBT_PROJECT
+from orchestration.outcome import READ
 from orchestration.publishing import published
 
 
@@ -50,6 +62,108 @@ def test_the_job_runs_everything_and_skips_what_is_not_new(location):
     (location.home.published / "latest").unlink()
     assert job.execute_in_process().success
     assert published.latest(location.home) is not None
+
+
+@pytest.fixture
+def run(location):
+    """Run the job for assets, or for everything, as the UI does; returns Dagster's result and events by kind."""
+
+    def execute(*assets: str, expected: bool = True):
+        keys = [AssetKey(asset.split("/")) for asset in assets] or None
+        job = location.definitions.resolve_job_def("refresh")
+        result = job.execute_in_process(raise_on_error=False, asset_selection=keys)
+        assert result.success == expected
+        return result
+
+    return execute
+
+
+def keys(events) -> set[str]:
+    return {event.asset_key.to_user_string() for event in events}
+
+
+def passed(result) -> dict[str, bool]:
+    return {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
+
+
+def test_a_mart_of_an_unchanged_home_is_materialized_with_its_data_version(run):
+    first, again = run("marts/etf_flows_daily"), run("marts/etf_flows_daily")
+    (event,) = first.get_asset_materialization_events()
+    assert event.asset_key == AssetKey(["marts", "etf_flows_daily"])
+    versions = [
+        event.step_materialization_data.materialization.tags["dagster/data_version"]
+        for result in (first, again)
+        for event in result.get_asset_materialization_events()
+    ]
+    assert len(versions) == 2
+    assert len(set(versions)) == 1
+
+
+def test_what_nobody_was_asked_for_is_observed_and_never_materialized(location, run):
+    result = run()
+    observed = keys(result.get_asset_observation_events())
+    assert {"bitcoin/coin_flow", "evm/transfers", "nyse/sessions", "farside/flows"} <= observed
+    assert keys(result.get_asset_materialization_events()) == set(project.load(location.home).models)
+
+
+def test_tests_of_an_unchanged_home_stand_and_one_can_be_asked_for_alone(location, run):
+    graph = location.definitions.resolve_asset_graph()
+    of_models = {key.name for key in graph.asset_check_keys} - {READ}
+    assert of_models <= {name for name, is_passed in passed(run()).items() if is_passed}
+    chosen = next(key for key in graph.asset_check_keys if key.name == "cohorts_sum_to_supply")
+    alone = define_asset_job("alone", AssetSelection.checks(chosen), executor_def=in_process_executor)
+    definitions = Definitions(location.definitions.assets, jobs=[alone], resources=location.definitions.resources)
+    assert passed(definitions.resolve_job_def("alone").execute_in_process()) == {"cohorts_sum_to_supply": True}
+
+
+def test_a_test_that_fails_is_a_failed_check_and_what_it_kept_from_running_is_none(location, run, monkeypatch):
+    def fail(home, settings, changed, listeners, outcome):
+        outcome.nodes = [
+            NodeOutcome("cohorts_sum_to_supply", "fail", 0, "Got 3 results."),
+            NodeOutcome("market_flows_are_the_sum_of_the_funds_flows", "skipped", 0, ""),
+        ]
+        raise BuildFailed("1 of the warehouse's models or tests failed: cohorts_sum_to_supply: Got 3 results.")
+
+    (location.home.build / "built.json").write_text("{}")
+    monkeypatch.setattr(pipeline, "_derive", fail)
+    result = run(expected=False)
+    assert passed(result)["cohorts_sum_to_supply"] is False
+    assert "market_flows_are_the_sum_of_the_funds_flows" not in passed(result)
+    assert not result.get_asset_materialization_events()
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "cohorts_sum_to_supply: Got 3 results." in str(failure.event_specific_data)
+
+
+def test_a_source_that_fails_warns_and_the_rest_goes_on(run, monkeypatch):
+    update = gather.update
+
+    def refuse(source, home, mode):
+        result = update(source, home, mode)
+        return replace(result, failures=("farside/btc: it answered 403.",)) if source.name == "farside" else result
+
+    monkeypatch.setattr(gather, "update", refuse)
+    result = run()
+    failed = [each for each in result.get_asset_check_evaluations() if not each.passed]
+    assert [(each.asset_key.to_user_string(), each.severity) for each in failed] == [
+        ("farside/flows", AssetCheckSeverity.WARN)
+    ]
+    assert "published" in keys(result.get_asset_observation_events()) | keys(result.get_asset_materialization_events())
+
+
+def test_what_the_command_line_did_is_filed_into_the_homes_instance(location, flowhouse):
+    home = location.home
+    assert flowhouse("build", "--full", "--home", home.root).exit_code == 0
+    (build_id,) = [published.manifest(home)["build_id"]]
+    with instance.open_instance(home) as dagster:
+        assert filing.file_spool(home, dagster)
+        record = dagster.get_latest_materialization_event(AssetKey(["marts", "etf_flows_daily"]))
+        checks = dagster.event_log_storage.get_latest_asset_check_execution_by_key(
+            [AssetCheckKey(AssetKey(["marts", "onchain_holder_supply_daily"]), "cohorts_sum_to_supply")]
+        )
+        assert record.asset_materialization.metadata["build_id"].value == build_id
+        assert record.asset_materialization.tags["dagster/data_version"]
+        assert [each.status.value for each in checks.values()] == ["SUCCEEDED"]
+        assert filing.file_spool(home, dagster) == 0
 
 
 def test_the_graph_in_the_package_is_that_of_the_project():
