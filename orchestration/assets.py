@@ -21,7 +21,7 @@ from ingestion import calendar, registry
 from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
 from orchestration import own_seeds, pipeline
-from orchestration.errors import BuildFailed
+from orchestration.errors import BuildFailed, HomeBusy
 from orchestration.filing import file_spool, severity
 from orchestration.graph import Graph
 from orchestration.home import Home
@@ -60,7 +60,7 @@ def warehouse(graph: Graph) -> AssetsDefinition:
         file_spool(home, context.instance)
         try:
             pipeline.run(home, request, settings, listeners, outcome)
-        except (BuildFailed, IngestionError) as error:
+        except (BuildFailed, HomeBusy, IngestionError) as error:
             failure = str(error)
         happened = [event for event in events(outcome) if event.asset in selected]
         if SCHEDULED not in context.run.tags and not failure:

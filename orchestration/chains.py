@@ -123,7 +123,9 @@ def _read(
     except Exception as error:
         ended = error
         tally.failures.append(sentence(error))
-    return RefreshResult(chain.name, "live", now(), tally.blocks, tally.counted, tuple(tally.failures)), ended
+    at = now()
+    result = RefreshResult(chain.name, "live", at, tally.blocks, tally.counted, tuple(tally.failures), asked_at=at)
+    return result, ended
 
 
 def _record(home: Home, result: RefreshResult) -> None:

@@ -7,13 +7,15 @@ from orchestration.assets import warehouse
 from orchestration.home import Home
 from orchestration.settings import Settings
 
-home = Home(environment.home_root())
+root = environment.home_root()
+settings = Settings.read(root)
+home = Home(root, lock_wait_seconds=settings.lock_wait_seconds)
 graph = project.load(home)
 
 definitions = Definitions(
     assets=[warehouse(graph)],
     jobs=[schedules.refresh, schedules.check_archive],
-    schedules=schedules.schedules(home, Settings.read(home.root), graph),
+    schedules=schedules.schedules(home, settings, graph),
     sensors=schedules.sensors(home),
     resources={"home": home},
 )
