@@ -22,7 +22,7 @@ HISTORY, TIP = 400, 409
 """Heights of the chain at first, and in the end."""
 STUCK_AT = 250
 LIMIT_SECONDS = 10
-MINUTES = 150.0
+MINUTES = 240.0
 """Seconds to wait for a tick, of which there is one a minute, and for what it starts."""
 SETTINGS = """
 [schedule]
