@@ -162,10 +162,6 @@ def _build_id(home: Home) -> str:
     return (published.manifest(home) or {})["build_id"]
 
 
-def _changed(taken: Inputs, built: Built) -> list[str]:
-    return [table for table, digest in taken.tables.items() if built.tables.get(table) != digest]
-
-
 def _derive(
     home: Home, settings: "Settings", changed: Collection[str] | None, listeners: Listeners, outcome: Outcome
 ) -> None:
