@@ -116,9 +116,11 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         yield own
     chosen = settings.publishers.sources
     for source in registry.sources():
-        if request.wants(source.name):
+        is_wanted = request.wants(source.name)
+        # The models read every table, also that of a source which is asked at another time, or never.
+        if is_wanted or (request.derives and not home.lake.has(source.name, source.table)):
             is_left_out = isinstance(source, PublisherSource) and chosen is not None and source.name not in chosen
-            is_held = isinstance(request.mode, Live) and is_left_out
+            is_held = not is_wanted or (isinstance(request.mode, Live) and is_left_out)
             yield gather.update(source, home, Held() if is_held else request.mode)
         elif not home.lake.has(source.name, source.table):
             # dbt reads every raw table, also that of a source which nobody was asked for yet.
