@@ -60,25 +60,36 @@ def sessions(first: date, last: date) -> pl.DataFrame:
 
 def known_sessions(lake: Lake, today: date) -> pl.DataFrame:
     """Sessions from 2024 to the end of next year, as the lake has them or computed; only looks."""
-    return _known_sessions(lake, today, journal.check(lake, SOURCE, (TABLE,)))
+    stored = _stored_sessions(lake, today, journal.check(lake, SOURCE, (TABLE,)))
+    return _computed_sessions(today) if stored is None else stored
 
 
 def read_sessions(lake: Lake, today: date) -> pl.DataFrame:
     """Sessions from 2024 to the end of next year, written to the lake where it lacks some."""
     check = journal.check(lake, SOURCE, (TABLE,))
-    known = _known_sessions(lake, today, check)
-    if not (check.is_sound and lake.has(SOURCE, TABLE) and known.equals(lake.read(SOURCE, TABLE, SCHEMA))):
-        journal.write(lake, SOURCE, {TABLE: known}, check)
+    stored = _stored_sessions(lake, today, check)
+    if stored is not None:
+        return stored
+    known = _computed_sessions(today)
+    journal.write(lake, SOURCE, {TABLE: known}, check)
     return known
 
 
-def _known_sessions(lake: Lake, today: date, check: Check) -> pl.DataFrame:
-    last = date(today.year + 1, 12, 31)
-    if check.is_sound:
-        stored = lake.read(SOURCE, TABLE, SCHEMA)
-        if not stored.filter(pl.col("session_date") >= last - timedelta(days=7)).is_empty():
-            return stored
-    return sessions(FIRST_SESSION, last)
+def _stored_sessions(lake: Lake, today: date, check: Check) -> pl.DataFrame | None:
+    """The sessions of the lake; None where they are damaged or end too early."""
+    if not check.is_sound:
+        return None
+    stored = lake.read(SOURCE, TABLE, SCHEMA)
+    is_long = not stored.filter(pl.col("session_date") >= _last_day(today) - timedelta(days=7)).is_empty()
+    return stored if is_long else None
+
+
+def _computed_sessions(today: date) -> pl.DataFrame:
+    return sessions(FIRST_SESSION, _last_day(today))
+
+
+def _last_day(today: date) -> date:
+    return date(today.year + 1, 12, 31)
 
 
 def _at(day: date, local: time) -> datetime:

@@ -236,6 +236,8 @@ def _read_in_order(
             source.compare(cells, known)
         return cells
 
+    if not captures:
+        return
     key = [*source.key]
     known = newest_state(stored, key).select(*key, "raw_text", "value")
     for capture in captures:

@@ -1,6 +1,7 @@
 """The warehouse as Dagster's assets: one step that runs the pipeline, whatever part of it is asked for."""
 
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterator, Mapping, Set
+from datetime import timedelta
 
 from dagster import (
     AssetCheckResult,
@@ -12,6 +13,7 @@ from dagster import (
     AssetSpec,
     DataVersion,
     Failure,
+    FreshnessPolicy,
     MaterializeResult,
     ResourceParam,
     multi_asset,
@@ -20,22 +22,37 @@ from dagster import (
 from ingestion import calendar, registry
 from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
-from orchestration import own_seeds, pipeline
+from orchestration import own_seeds, pipeline, rhythms
 from orchestration.errors import BuildFailed
 from orchestration.filing import file_spool, severity
 from orchestration.graph import Graph
-from orchestration.home import Home
+from orchestration.health import in_time, status
+from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, Live
-from orchestration.outcome import CHAIN_TABLES, PUBLISHED, READ, Event, Outcome, data_version, events, tables_of_result
+from orchestration.outcome import (
+    CHAIN_TABLES,
+    IN_TIME,
+    PUBLISHED,
+    READ,
+    Event,
+    Outcome,
+    data_version,
+    events,
+    tables_of_result,
+)
 from orchestration.settings import Settings
 
 SCHEDULED = "dagster/schedule_name"
 
 
-def warehouse(graph: Graph) -> AssetsDefinition:
-    """Every raw table, model and the published folder, as one asset definition of which any part can be asked for."""
+def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
+    """Every raw table, model and the published folder, as one asset definition of which any part can be asked for.
+
+    Args:
+        settings: say which tables are asked for, and how often.
+    """
     names = [*registry.names(), *CHAIN_TABLES]
-    specs = [*_raw(), *_models(graph)]
+    specs = [*_raw(rhythms.asked_within(settings)), *_models(graph)]
     order = {spec.key.to_user_string(): number for number, spec in enumerate(specs)}
 
     @multi_asset(name="pipeline", specs=specs, check_specs=[*_checks(graph)], can_subset=True)
@@ -64,11 +81,16 @@ def warehouse(graph: Graph) -> AssetsDefinition:
             pipeline.run(home, request, settings, listeners, outcome)
         except (BuildFailed, IngestionError) as error:
             failure = str(error)
-        happened = [event for event in events(outcome) if _is_selected(event, selected, checks)]
+        at = now()
+        happened = [
+            event
+            for event in (*events(outcome), *in_time.checks(status.read(home, settings, at), at))
+            if ((event.asset, event.check) in checks if event.kind == "check" else event.asset in selected)
+        ]
         if not failure:
             happened += _still_passed(checks - {(event.asset, event.check) for event in happened}, graph, outcome)
             if SCHEDULED not in context.run.tags:
-                told = {event.asset for event in happened if not event.check}
+                told = {event.asset for event in happened if event.kind != "check"}
                 happened += _unchanged(selected - told, graph, outcome)
         # Dagster wants an asset after those that it depends on.
         yield from map(_result, sorted(happened, key=lambda event: order[event.asset]))
@@ -82,10 +104,6 @@ def _sources(selected: Set[str], names: Collection[str], settings: Settings) -> 
     """The sources and chains of which a table is selected."""
     chains = {f"bitcoin/{network}" for network in settings.bitcoin} | {f"evm/{network}" for network in settings.evm}
     return {name for name in {*names, *chains} if not selected.isdisjoint(tables_of_result(name))}
-
-
-def _is_selected(event: Event, assets: Set[str], checks: Set[tuple[str, str]]) -> bool:
-    return (event.asset, event.check) in checks if event.check else event.asset in assets
 
 
 def _result(event: Event) -> MaterializeResult | AssetObservation | AssetCheckResult:
@@ -123,13 +141,13 @@ def _still_passed(checks: Collection[tuple[str, str]], graph: Graph, outcome: Ou
             yield Event("check", asset, {"nothing_new": True, "build_id": outcome.build_id}, check=check)
 
 
-def _raw() -> Iterator[AssetSpec]:
+def _raw(asked_within: Mapping[str, timedelta]) -> Iterator[AssetSpec]:
     for source in registry.sources():
-        description = f"{source.description}\nTerms: {source.terms}"
-        yield _spec(f"{source.name}/{source.table}", "sources", description)
+        key, description = f"{source.name}/{source.table}", f"{source.description}\nTerms: {source.terms}"
+        yield _spec(key, "sources", description, asked_within=asked_within.get(key))
     for chain, tables in CHAIN_TABLES.items():
-        for table in tables:
-            yield _spec(f"{chain}/{table}", "chains", "From the user's own node or provider.")
+        for key in (f"{chain}/{table}" for table in tables):
+            yield _spec(key, "chains", "From the user's own node or provider.", asked_within=asked_within.get(key))
     for name in own_seeds.COLUMNS:
         yield _spec(
             f"{own_seeds.SOURCE}/{name}", "sources", "Own rows of the user, from a CSV beside the home's settings."
@@ -155,6 +173,7 @@ def _spec(
     description: str | None,
     parents: Collection[str] = (),
     kinds: Collection[str] = frozenset({"parquet"}),
+    asked_within: timedelta | None = None,
 ) -> AssetSpec:
     return AssetSpec(
         key.split("/"),
@@ -163,6 +182,8 @@ def _spec(
         group_name=group or None,
         kinds=set(kinds),
         skippable=True,
+        # It says that a source was asked; whether its figures are late is for `in_time`, which knows holidays.
+        freshness_policy=FreshnessPolicy.time_window(asked_within) if asked_within else None,
     )
 
 
@@ -170,6 +191,10 @@ def _checks(graph: Graph) -> Iterator[AssetCheckSpec]:
     for name in (*registry.names(), *CHAIN_TABLES):
         yield AssetCheckSpec(
             READ, asset=tables_of_result(name)[0].split("/"), description="Whoever was asked answered, and it was read."
+        )
+    for name in (*(source.name for source in registry.sources() if source.cadence), *CHAIN_TABLES):
+        yield AssetCheckSpec(
+            IN_TIME, asset=tables_of_result(name)[0].split("/"), description="The figures are not later than expected."
         )
     for name, test in graph.tests.items():
         yield AssetCheckSpec(name, asset=test.asset.split("/"), description=test.description or None)

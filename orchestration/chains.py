@@ -123,8 +123,9 @@ def _read(
     except Exception as error:
         ended = error
         tally.failures.append(sentence(error))
-    at, failures = now(), tuple(tally.failures)
-    return RefreshResult(chain.name, "live", at, tally.blocks, tally.counted, failures, at, failures), ended
+    at = now()
+    result = RefreshResult(chain.name, "live", at, tally.blocks, tally.counted, tuple(tally.failures), asked_at=at)
+    return result, ended
 
 
 def _record(home: Home, result: RefreshResult) -> None:

@@ -11,9 +11,10 @@ root = environment.home_root()
 settings = Settings.read(root)
 home = Home(root, lock_wait_seconds=settings.lock_wait_seconds)
 graph = project.load(home)
+settings = Settings.read(home.root)
 
 definitions = Definitions(
-    assets=[warehouse(graph)],
+    assets=[warehouse(graph, settings)],
     jobs=[schedules.refresh, schedules.check_archive],
     schedules=schedules.schedules(home, settings, graph),
     sensors=schedules.sensors(home),

@@ -20,11 +20,6 @@ def variables() -> Mapping[str, str]:
     return os.environ
 
 
-def export(variables: Mapping[str, str]) -> None:
-    """Set variables for libraries in this process that read the environment, as dbt does."""
-    os.environ.update(variables)
-
-
 def with_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with these variables, for another process."""
     return os.environ | variables

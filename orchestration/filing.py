@@ -1,6 +1,8 @@
 """Events of the pipeline as Dagster's, and the spool filed into the home's instance."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from dagster import (
     AssetCheckEvaluation,
@@ -13,7 +15,7 @@ from dagster import (
 
 from orchestration import spool
 from orchestration.home import Home
-from orchestration.outcome import READ, Event
+from orchestration.outcome import IN_TIME, READ, Event
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -38,16 +40,23 @@ def to_dagster(event: Event) -> Filed:
 
 
 def severity(event: Event) -> AssetCheckSeverity:
-    """A source that fails keeps its rows and warns; a test of a model that fails stops the build."""
-    return AssetCheckSeverity.WARN if event.check == READ else AssetCheckSeverity.ERROR
+    """A source that fails or is late keeps its rows and warns; a test of a model that fails stops the build."""
+    return AssetCheckSeverity.WARN if event.check in (READ, IN_TIME) else AssetCheckSeverity.ERROR
 
 
 def file_spool(home: Home, instance: DagsterInstance) -> int:
     """File the events that runs of the command line left; returns how many there were."""
-    count = 0
-    for at, events in spool.take(home):
-        for event in events:
-            metadata = {**event.metadata, "at": f"{at.isoformat()}Z", "by": "command line"}
-            instance.report_runless_asset_event(to_dagster(replace(event, metadata=metadata)))
-            count += 1
-    return count
+    return sum(file_events(instance, events, at, "command line") for at, events in spool.take(home))
+
+
+def file_events(instance: DagsterInstance, events: Sequence[Event], at: datetime, by: str) -> int:
+    """File events that belong to no run; returns how many there were.
+
+    Args:
+        at: when they happened, UTC without zone.
+        by: who says so.
+    """
+    for event in events:
+        metadata = {**event.metadata, "at": f"{at.isoformat()}Z", "by": by}
+        instance.report_runless_asset_event(to_dagster(replace(event, metadata=metadata)))
+    return len(events)

@@ -1,7 +1,7 @@
 """Brings a home's raw tables up to date, source by source: the pipeline's first step, and `flowhouse ingest`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestion import calendar, registry
 from ingestion.archive import Archive, Served
@@ -11,15 +11,16 @@ from ingestion.errors import PageRefused, UsageError
 from ingestion.evm import ledger as events
 from ingestion.lake.observations import read_log_if_readable
 from ingestion.lake.tables import Lake
-from ingestion.refresh import Mode, RefreshResult, fetch_live, refresh
-from ingestion.sample import load
+from ingestion.refresh import READING, Mode, RefreshResult, fetch_live, refresh, write_reading
 from ingestion.source import PublisherSource, Source, UploadSource, newest_day
 from ingestion.sources import holder_series
-from ingestion.transport.publisher import Http
-from orchestration import seeds
+from orchestration import own_seeds, seeds
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
 from orchestration.leave_sample import leave_sample
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 
 def leaves_sample(home: Home, mode: IngestMode) -> bool:
@@ -56,6 +57,8 @@ def update_chain(home: Home, mode: IngestMode) -> None:
     fit_lake(home, mode)
     coins.create_tables(home.lake)
     if isinstance(mode, Sample):
+        from ingestion.sample import load  # what reads nodes and providers takes 0.2 s of CPU to import
+
         load.read_coin_chain(home.lake)
 
 
@@ -64,7 +67,28 @@ def update_tokens(home: Home, mode: IngestMode) -> None:
     fit_lake(home, mode)
     events.create_tables(home.lake)
     if isinstance(mode, Sample):
+        from ingestion.sample import load
+
         load.read_event_chain(home.lake)
+
+
+def update_own_seeds(home: Home, settings: "Settings") -> RefreshResult | None:
+    """Take the user's own rows into the lake; None where there is no file and never was one.
+
+    A file that cannot be trusted is a failure of its own: the tables keep their rows, and the rest goes on.
+    """
+    lake, failures = home.lake, ()
+    with home.lock():
+        lake.create(own_seeds.SOURCE, own_seeds.schemas())
+        try:
+            own_seeds.update(home, settings)
+        except UsageError as error:
+            failures = (str(error),)
+        if not any(dict(settings.seeds).values()) and lake.read_record(own_seeds.SOURCE, READING) is None:
+            return None
+        result = RefreshResult(own_seeds.SOURCE, "file", now(), failures=failures)
+        write_reading(lake, result)
+        return result
 
 
 def update_sessions(home: Home) -> int:
@@ -134,6 +158,8 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
     """File new captures; returns a sentence for each failure."""
     match mode:
         case Sample():
+            from ingestion.sample import load
+
             load.put_pages(home.archive, source.name)
         case Replay(folder):
             return list(home.archive.copy_from(Archive(folder), source.name))
@@ -141,6 +167,8 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
             home.archive.put(source.name, resource, served, source.ext, note=note)
         case Live(contact):
             if isinstance(source, PublisherSource):
+                from ingestion.transport.publisher import Http  # requests takes 0.1 s of CPU to import
+
                 return fetch_live(source, home.archive, home.lake, Http(contact), now().date())
         case Held():
             pass

@@ -223,12 +223,13 @@ class Home:
             part.unlink(missing_ok=True)
             raise
 
-    def check_writable(self) -> None:
-        """Raise OSError where nothing can be written to the home."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        probe = self.root / ".probe"
+    def check_writable(self) -> Path:
+        """Raise OSError where nothing can be written to the home; returns it, or the folder where it would be made."""
+        folder = next(each for each in (self.root, *self.root.parents) if each.exists())
+        probe = folder / ".probe"
         probe.write_text("")
         probe.unlink()
+        return folder
 
     @property
     def published(self) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingestion.lake import snapshot
 from ingestion.refresh import RefreshResult, last_readings
-from orchestration.graph import Graph, project_digest
+from orchestration.graph import Graph
 from orchestration.home import Home
 
 CODE = {".py", ".sql", ".j2", ".css", ".html", ".js"}
@@ -69,6 +69,10 @@ class Built:
         """The same, with tables that must be read again."""
         return replace(self, tables={name: digest for name, digest in self.tables.items() if name not in tables})
 
+    def of_no_project(self) -> "Built":
+        """The same where everything must be built again, seeds too."""
+        return replace(self, project="", tables={})
+
 
 def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
     """Take the snapshot of a build, under the lake's lock for an instant.
@@ -91,7 +95,7 @@ def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
         tables[name] = hashlib.sha256(json.dumps([(file, digest) for file, digest, _ in found]).encode()).hexdigest()
         rows[name] = sum(count for _, _, count in found)
     digests.write()
-    return Inputs(folder, tables, rows, _project(home, strict_claims), readings, is_sample)
+    return Inputs(folder, tables, rows, _project(home, graph, strict_claims), readings, is_sample)
 
 
 def versions() -> dict[str, str]:
@@ -110,13 +114,13 @@ def read_built(home: Home) -> Built | None:
         return None
 
 
-def write_built(home: Home, built: Built | None) -> None:
-    """Note what the build file is made of; None before everything is built anew."""
-    home.write_state(f"{home.name}/{BUILT}", asdict(built) if built else {})
+def write_built(home: Home, built: Built) -> None:
+    """Note what the build file is made of."""
+    home.write_state(f"{home.name}/{BUILT}", asdict(built))
 
 
-def _project(home: Home, strict_claims: bool) -> str:
-    digest = hashlib.sha256(json.dumps([versions(), home.name, strict_claims, project_digest()]).encode())
+def _project(home: Home, graph: Graph, strict_claims: bool) -> str:
+    digest = hashlib.sha256(json.dumps([versions(), home.name, strict_claims, graph.digest]).encode())
     here = Path(__file__).parent
     for path in sorted(path for path in here.rglob("*") if path.suffix in CODE):
         digest.update(path.relative_to(here).as_posix().encode())
@@ -133,14 +137,12 @@ class _Digests:
         self._used: dict[str, tuple[str, int]] = {}
 
     def of(self, path: Path) -> tuple[str, int]:
-        import pyarrow.parquet as pq
-
         stat = path.stat()
         key = f"{stat.st_ino}-{stat.st_size}-{stat.st_mtime_ns}"
         known = self._known.get(key)
         if known is None:
             with path.open("rb") as file:
-                known = hashlib.file_digest(file, "sha256").hexdigest(), pq.read_metadata(path).num_rows
+                known = hashlib.file_digest(file, "sha256").hexdigest(), snapshot.rows(path)
         self._used[key] = known
         return known
 

@@ -11,11 +11,13 @@ from ingestion import registry
 from ingestion.bitcoin import ledger as coins
 from ingestion.evm import ledger as account_chains
 from ingestion.refresh import RefreshResult
+from orchestration import own_seeds
 from orchestration.graph import Graph, NodeOutcome
 from orchestration.inputs import Inputs
 
 PUBLISHED = "published"
 READ = "read_without_failure"
+IN_TIME = "in_time"
 CHAIN_TABLES = {coins.SOURCE: tuple(coins.TABLES), account_chains.SOURCE: tuple(account_chains.TABLES)}
 
 Metadata = Mapping[str, str | int | float | bool]
@@ -99,8 +101,8 @@ def data_version(key: str, graph: Graph, inputs: Inputs) -> str:
 def tables_of_result(source: str) -> list[str]:
     """The raw tables, as `source/table`, that a source or a chain (`bitcoin/main`) fills."""
     name = source.split("/")[0]
-    if name in CHAIN_TABLES:
-        return [f"{name}/{table}" for table in CHAIN_TABLES[name]]
+    if tables := CHAIN_TABLES.get(name) or (tuple(own_seeds.COLUMNS) if name == own_seeds.SOURCE else None):
+        return [f"{name}/{table}" for table in tables]
     return [f"{name}/{registry.source(name).table}"]
 
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 from ingestion import registry
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
-from orchestration import chains, gather, inputs, own_seeds, project
+from orchestration import gather, inputs, project
 from orchestration.errors import BuildFailed
-from orchestration.health import integrity, watch
+from orchestration.health import integrity
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live
 from orchestration.inputs import Built, Inputs
 from orchestration.outcome import Outcome
-from orchestration.publishing import publish, published
+from orchestration.publishing import published
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -89,6 +89,8 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
     finally:
         # Only where somebody is to be told: a look at everything takes 0.3 s of CPU.
         if settings.alerts.urls and not home.as_of:
+            from orchestration.health import watch
+
             watch.observe(home, settings, now())
 
 
@@ -112,17 +114,23 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
     with home.lock():
         gather.update_chain(home, request.mode)
         gather.update_tokens(home, request.mode)
-        own_seeds.update(home, settings)
+    if own := gather.update_own_seeds(home, settings):
+        yield own
     chosen = settings.publishers.sources
     for source in registry.sources():
         if request.wants(source.name):
             is_left_out = isinstance(source, PublisherSource) and chosen is not None and source.name not in chosen
             is_held = isinstance(request.mode, Live) and is_left_out
             yield gather.update(source, home, Held() if is_held else request.mode)
+        elif not home.lake.has(source.name, source.table):
+            # dbt reads every raw table, also that of a source which nobody was asked for yet.
+            gather.update(source, home, Held())
     with home.lock():
         gather.update_definitions(home)
         gather.update_sessions(home)
     if request.asks_chains:
+        from orchestration import chains  # what reads nodes and providers takes 0.2 s of CPU to import
+
         for chain in chains.configured(settings):
             if request.wants(chain.name):
                 yield chains.read(home, settings, chain, chains.log_progress(listeners.on_chain, chain))
@@ -138,9 +146,8 @@ def _derive_and_publish(
         raise BuildFailed(" ".join(integrity.lost(home)[:3]) or f"{error.filename} is gone.") from None
     if not request.allows_empty:
         _refuse_loss(home, taken)
-    built = inputs.read_built(home)
-    if request.is_full or (built and built.project != taken.project):
-        built = None
+    before = inputs.read_built(home)
+    built = before if before and before.project == taken.project and not request.is_full else None
     changed = [table for table, digest in taken.tables.items() if not built or built.tables.get(table) != digest]
     latest = published.manifest(home)
     if not changed and latest and latest["fingerprint"] == taken.fingerprint:
@@ -148,10 +155,13 @@ def _derive_and_publish(
         return
     _note_attempt(home, succeeded=False)  # should the process be killed
     # Nothing half new stays: until all of this has succeeded, these tables count as unread.
-    inputs.write_built(home, built.without(changed) if built else None)
+    if before:
+        inputs.write_built(home, before.without(changed) if built else before.of_no_project())
     if changed:
         _derive(home, settings, changed if built else None, listeners, outcome)
     outcome.rebuilt = models.affected(changed) if built else list(models.models)
+    from orchestration.publishing import publish  # DuckDB takes 0.1 s of CPU to import
+
     previous = published.folder_of(home, built.build_id) if built else None
     marts = [key.removeprefix("marts/") for key in outcome.rebuilt if key.startswith("marts/")]
     outcome.folder = publish.publish(home, taken, now(), settings.publish, marts if previous else None, previous)

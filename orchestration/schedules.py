@@ -1,7 +1,8 @@
 """The job, what starts it, and why it is not started. Each rhythm asks its own sources; all take the same road."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from dagster import (
     AssetKey,
@@ -24,13 +25,13 @@ from dagster import (
     op,
 )
 
-from ingestion import registry
 from ingestion.source import PublisherSource
-from orchestration import chains, filing
+from orchestration import filing, inputs, rhythms
 from orchestration.graph import Graph
-from orchestration.health import archive_check, completeness, watch
+from orchestration.health import archive_check, completeness, in_time, watch
+from orchestration.health.warehouse import LAST_BUILD
 from orchestration.home import Home, now
-from orchestration.outcome import CHAIN_TABLES, PUBLISHED, tables_of_result
+from orchestration.outcome import CHAIN_TABLES, PUBLISHED, Event, tables_of_result
 from orchestration.settings import Settings
 
 refresh = define_asset_job("refresh", AssetSelection.all(), executor_def=in_process_executor)
@@ -38,6 +39,7 @@ refresh = define_asset_job("refresh", AssetSelection.all(), executor_def=in_proc
 RHYTHM = "flowhouse/rhythm"
 """Tag of a run: what started it, of which one at a time may run."""
 WATCH_SECONDS = 60
+RETRY_AFTER = timedelta(hours=1)
 BUSY = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -51,32 +53,50 @@ Tick = Iterator[RunRequest | SkipReason]
 
 def schedules(home: Home, settings: Settings, graph: Graph) -> list[ScheduleDefinition]:
     """A schedule per rhythm that the settings do not switch off."""
-    publishers = [source for source in registry.publishers() if _is_chosen(source, settings)]
-    funds = [source for source in publishers if source.cadence and source.cadence.funds]
-    others = [source for source in publishers if source not in funds]
-    models = [*graph.models, PUBLISHED]
+    asked = rhythms.of(settings)
+
+    def ask_funds(context: ScheduleEvaluationContext) -> Tick:
+        return _ask(context, home, "funds", asked.funds, graph, asked.why_none)
+
+    def ask_others(context: ScheduleEvaluationContext) -> Tick:
+        return _ask(context, home, "bars", asked.others, graph, asked.why_none)
+
+    def read_chains(context: ScheduleEvaluationContext) -> Tick:
+        return _read_chains(context, asked.chains, graph)
+
+    def check(context: ScheduleEvaluationContext) -> Tick:
+        yield RunRequest()
+
     times = settings.schedule
     found = [
-        _schedule("funds", times.funds, settings, lambda context: _ask(context, home, "funds", funds, models)),
-        _schedule("bars", times.bars, settings, lambda context: _ask(context, home, "bars", others, models)),
-        _schedule("chains", times.chains, settings, lambda context: _read_chains(context, settings, models)),
-        ScheduleDefinition(
-            name="archive_check",
-            job=check_archive,
-            cron_schedule=times.archive_check if times.archive_check != "off" else "0 0 1 1 *",
-            execution_timezone=times.time_zone,
-            default_status=DefaultScheduleStatus.RUNNING,
-        ),
+        ("funds", times.funds, refresh, ask_funds),
+        ("bars", times.bars, refresh, ask_others),
+        ("chains", times.chains, refresh, read_chains),
+        ("archive_check", times.archive_check, check_archive, check),
     ]
-    return [schedule for schedule in found if getattr(times, schedule.name) != "off"]
+    return [
+        ScheduleDefinition(
+            name=name,
+            job=runs,
+            cron_schedule=cron,
+            execution_timezone=times.time_zone,
+            execution_fn=tick,
+            default_status=DefaultScheduleStatus.RUNNING,
+        )
+        for name, cron, runs, tick in found
+        if cron != rhythms.OFF
+    ]
 
 
 def sensors(home: Home) -> list[SensorDefinition]:
     """The watch: files what the command line did, and tells whom the settings name."""
 
     def look(context: SensorEvaluationContext) -> SkipReason:
+        at = now()
         filed = filing.file_spool(home, context.instance)
-        changes = watch.observe(home, Settings.read(home.root), now())
+        changes, found = watch.look(home, Settings.read(home.root), at)
+        if found:
+            _file_lateness(context, [*in_time.checks(found, at)], at)
         said = "; ".join(f"{each.subject}: {each.before} -> {each.after}" for each in changes)
         return SkipReason(f"{said or 'no change of state'}; {filed} events of the command line filed")
 
@@ -89,6 +109,15 @@ def sensors(home: Home) -> list[SensorDefinition]:
             description=sensors.__doc__,
         )
     ]
+
+
+def _file_lateness(context: SensorEvaluationContext, checks: list[Event], at: datetime) -> None:
+    """File whether each source is in time where that has changed since this was last called."""
+    before: dict[str, bool] = json.loads(context.cursor or "{}")
+    changed = [each for each in checks if before.get(each.asset) != each.passed]
+    filing.file_events(context.instance, changed, at, "watch")
+    if changed:
+        context.update_cursor(json.dumps({each.asset: each.passed for each in checks}))
 
 
 @op
@@ -106,61 +135,56 @@ def check_archive() -> None:
     check_every_file()
 
 
-def _schedule(
-    name: str, cron: str, settings: Settings, tick: Callable[[ScheduleEvaluationContext], Tick]
-) -> ScheduleDefinition:
-    return ScheduleDefinition(
-        name=name,
-        job=refresh,
-        cron_schedule=cron if cron != "off" else "0 0 1 1 *",
-        execution_timezone=settings.schedule.time_zone,
-        execution_fn=tick,
-        default_status=DefaultScheduleStatus.RUNNING,
-    )
-
-
 def _ask(
     context: ScheduleEvaluationContext,
     home: Home,
     rhythm: str,
     sources: Sequence[PublisherSource],
-    models: Sequence[str],
+    graph: Graph,
+    why_none: str | None,
 ) -> Tick:
-    """Ask the sources whose next figures can be out."""
+    """Ask the sources whose next figures can be out, or else build again what the last build did not finish."""
     if _is_busy(context, rhythm):
         yield SkipReason("the run before is not over")
         return
     at = context.scheduled_execution_time.astimezone(UTC).replace(tzinfo=None)
     reasons = {source.name: completeness.asks_now(home, source, at) for source in sources}
     due = [name for name, reason in reasons.items() if reason is None]
-    if not due:
-        yield SkipReason("; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or "no source is chosen")
+    if not due and not (sources and _is_left_over(home, graph, at)):
+        said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        yield SkipReason(said or why_none or "publishers.sources names none of this rhythm")
         return
-    yield _request(rhythm, [table for name in due for table in tables_of_result(name)], models, at)
+    yield _request(rhythm, [table for name in due for table in tables_of_result(name)], graph, at)
 
 
-def _read_chains(context: ScheduleEvaluationContext, settings: Settings, models: Sequence[str]) -> Tick:
+def _read_chains(context: ScheduleEvaluationContext, names: Sequence[str], graph: Graph) -> Tick:
     """Read the chains of each kind in a run of its own: the first read of a history takes hours."""
     at = context.scheduled_execution_time.astimezone(UTC).replace(tzinfo=None)
-    names = sorted({chain.source for chain in chains.configured(settings)})
     busy = [name for name in names if _is_busy(context, name)]
     for name in names:
         if name not in busy:
-            yield _request(name, [f"{name}/{table}" for table in CHAIN_TABLES[name]], models, at)
+            yield _request(name, [f"{name}/{table}" for table in CHAIN_TABLES[name]], graph, at)
     if len(busy) == len(names):
         said = f"{', '.join(busy)}: the run before is not over" if busy else "no node or provider is configured"
         yield SkipReason(said)
 
 
-def _request(rhythm: str, tables: Sequence[str], models: Sequence[str], at: datetime) -> RunRequest:
-    keys = [AssetKey(key.split("/")) for key in (*tables, *models)]
+def _is_left_over(home: Home, graph: Graph, at: datetime) -> bool:
+    """Whether the last build failed or was broken off, and that is an hour ago: it may go well now.
+
+    Nobody else would finish it: its figures are in the lake, so that their publisher is not asked again for days.
+    """
+    last, built = home.read_state(f"{home.name}/{LAST_BUILD}"), inputs.read_built(home)
+    if last is None:  # the first build of all was broken off, or there was none
+        return home.build.exists()
+    is_whole = last["succeeded"] and built is not None and {*graph.tables} <= {*built.tables}
+    return not is_whole and at - datetime.fromisoformat(last["at"]) >= RETRY_AFTER
+
+
+def _request(rhythm: str, tables: Sequence[str], graph: Graph, at: datetime) -> RunRequest:
+    keys = [AssetKey(key.split("/")) for key in (*tables, *graph.models, PUBLISHED)]
     return RunRequest(run_key=f"{rhythm}-{at.isoformat()}", asset_selection=keys, tags={RHYTHM: rhythm})
 
 
 def _is_busy(context: ScheduleEvaluationContext, rhythm: str) -> bool:
     return context.instance.get_runs_count(RunsFilter(tags={RHYTHM: rhythm}, statuses=BUSY)) > 0
-
-
-def _is_chosen(source: PublisherSource, settings: Settings) -> bool:
-    chosen = settings.publishers.sources
-    return settings.publishers.mode == "live" and (chosen is None or source.name in chosen)

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.config import JsonDict
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
@@ -129,7 +128,7 @@ class Engine(Section):
     threads: Count = Field(default=2, ge=1)
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """All settings of a home. Constructed by hand, it reads neither a file nor the environment.
 
     Attributes:
@@ -138,10 +137,6 @@ class Settings(BaseSettings):
         confirmations, rpc_user, rpc_password, evm_rpc_url: for a node or provider that is named on the command line;
             only in the environment.
     """
-
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, enable_decoding=False
-    )
 
     publishers: Publishers = Publishers()
     bitcoin: dict[str, BitcoinNode] = {}
@@ -157,18 +152,6 @@ class Settings(BaseSettings):
     rpc_user: str = ""
     rpc_password: SecretStr = SecretStr("")
     evm_rpc_url: SecretStr = SecretStr("")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is given by hand: `read` knows the home, and whence each value comes."""
-        return (init_settings,)
 
     @classmethod
     def read(cls, home: Path, given: Mapping[str, str] | None = None) -> Self:

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from ingestion.lake.tables import Lake
 
 ATTEMPTS = 5
@@ -41,6 +43,11 @@ def take(lake: Lake, tables: Collection[tuple[str, str]], folder: Path) -> None:
                 shutil.rmtree(folder / source, ignore_errors=True)
                 if attempt == ATTEMPTS - 1:
                     raise
+
+
+def rows(path: Path) -> int:
+    """How many rows a file of a snapshot has, read from its footer."""
+    return pl.scan_parquet(path).select(pl.len()).collect().item()
 
 
 def _link(lake: Lake, source: str, tables: Collection[str], folder: Path) -> None:

@@ -49,5 +49,6 @@ def _kinds(lake: Lake) -> Iterator[bool]:
                 yield record.get(FIELD, False)
     for path in lake.root.glob(f"*/{CAPTURES}/{CAPTURES}.parquet"):
         with suppress(*UNREADABLE):
-            if FIELD in pl.read_parquet_schema(path):
+            # Names of columns stand in a file as they are; asking Polars costs ten times as much, at every lock.
+            if FIELD.encode() in path.read_bytes() and FIELD in pl.read_parquet_schema(path):
                 yield from pl.read_parquet(path, columns=[FIELD], glob=False)[FIELD]

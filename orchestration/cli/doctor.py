@@ -39,7 +39,7 @@ def doctor(
     from orchestration.health import doctor
     from orchestration.node_config import node_location
 
-    home, settings = open_configured_home(root, must_exist=True)
+    home, settings = open_configured_home(root)
     checks = [doctor.machine(home)]
     if datadir or rpc or rest:
         checks.append(doctor.node(home, node_location(network, datadir, rpc, rest, cookie), settings))

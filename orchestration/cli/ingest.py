@@ -13,7 +13,7 @@ from ingestion.errors import UsageError
 from orchestration.cli.ingest_chains import bitcoin, evm
 from orchestration.cli.options import file_option, home_option, ingest_mode, mode_options, open_configured_home
 from orchestration.cli.progress import result_line, say_failures, say_if_leaving_sample
-from orchestration.home import Home
+from orchestration.home import Home, now
 from orchestration.ingest_mode import IngestMode, UserUpload
 
 if TYPE_CHECKING:
@@ -143,12 +143,14 @@ for source_name in registry.names():
 
 
 def _update(source: "Source[Any]", home: Home, mode: IngestMode) -> None:
-    from orchestration import gather
+    from orchestration import gather, spool
+    from orchestration.outcome import Outcome, events
 
+    say_if_leaving_sample(home, mode)
+    result = gather.update(source, home, mode)
     with home.lock():
-        say_if_leaving_sample(home, mode)
-        result = gather.update(source, home, mode)
         gather.update_definitions(home)
+    spool.put(home, list(events(Outcome([result]))), now())
     click.echo(result_line(result))
     sys.exit(say_failures(result.failures))
 

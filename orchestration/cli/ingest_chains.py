@@ -152,7 +152,9 @@ def _ingest(home: Home, settings: Settings, asked: Sequence[ChainConfig], quiet:
     Raises:
         IngestionError: the only one that was asked for could not be read.
     """
-    from orchestration import chains
+    from orchestration import chains, spool
+    from orchestration.home import now
+    from orchestration.outcome import Outcome, events
 
     failures: list[str] = []
     for chain in asked:
@@ -165,6 +167,7 @@ def _ingest(home: Home, settings: Settings, asked: Sequence[ChainConfig], quiet:
                 raise
             failures.append(f"{chain.name}: {error}")
             continue
+        spool.put(home, list(events(Outcome([result]))), now())
         click.echo(_line(home, chain, result.captures, result.added))
         failures += result.failures
     return say_failures(failures)

@@ -21,7 +21,7 @@ def install_sql_page(root: Path | None) -> None:
     home = open_home(root)
     if not sql_engine.engine_file(home).exists():
         click.echo("Downloading DuckDB-WASM from npm, 32 MB.")
-    with home.lock():
+    with home.build_lock():
         click.echo(f"Engine: {sql_engine.download_engine(home)}")
         folder = published.latest(home)
         if folder:

@@ -49,11 +49,11 @@ def say_failures(failures: Sequence[str]) -> int:
 @contextmanager
 def chain_progress(quiet: bool, counted: str = "coins spent") -> Iterator["OnBlocks | None"]:
     """A listener for (done, in all, counted): a bar with rate and remaining time on a terminal, else nothing."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
     if quiet or not sys.stdout.isatty():
         yield None
         return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (
         BarColumn(),
         TaskProgressColumn(show_speed=True),
@@ -70,14 +70,14 @@ def chain_progress(quiet: bool, counted: str = "coins spent") -> Iterator["OnBlo
 @contextmanager
 def build_progress(quiet: bool) -> Iterator["Listeners"]:
     """Listeners for a run of the pipeline: a progress bar on a terminal, elsewhere a line per source."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from orchestration.pipeline import Listeners
 
     if quiet or not sys.stdout.isatty():
         yield Listeners(on_source_done=lambda result: click.echo(result_line(result)), on_chain=click.echo)
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(), transient=True) as bar:
         task = bar.add_task("reading sources, preparing dbt", total=None)

@@ -6,10 +6,9 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic import BaseModel, create_model
 
 from ingestion.errors import UsageError
 from orchestration.configuration import toml_lines
@@ -25,6 +24,9 @@ from orchestration.configuration.keys import (
     table_at,
 )
 from orchestration.environment import OTHER_VARIABLES, PREFIX
+
+if TYPE_CHECKING:
+    from pydantic_settings import EnvSettingsSource
 
 NESTED = "__"
 FORMER_NAMES = {
@@ -60,7 +62,7 @@ class Layer:
         return Layer(_merged(self.values, above.values), {**kept, **above.places})
 
 
-def file_layer(model: type[BaseSettings], path: Path, given: Mapping[str, str]) -> Layer:
+def file_layer(model: type[BaseModel], path: Path, given: Mapping[str, str]) -> Layer:
     """What a TOML file says; nothing where there is none.
 
     Relative paths in it are below its folder, `~` is the user's, and each `<secret>_env` becomes the secret.
@@ -81,7 +83,7 @@ def file_layer(model: type[BaseSettings], path: Path, given: Mapping[str, str]) 
 
 
 def environment_layer(
-    model: type[BaseSettings], given: Mapping[str, str], others: Collection[str] = OTHER_VARIABLES
+    model: type[BaseModel], given: Mapping[str, str], others: Collection[str] = OTHER_VARIABLES
 ) -> Layer:
     """What variables with the prefix say; an empty one says nothing. Relative paths are below the working folder.
 
@@ -100,13 +102,28 @@ def environment_layer(
     }
     for path, name in places.items():
         _check_variable(model, path, name)
-    source = EnvSettingsSource(model, env_prefix=PREFIX, env_nested_delimiter=NESTED)
+    if not places:
+        return Layer()
+    source = _environment_source(model)
     source.env_vars = {f"{PREFIX}{NESTED.join(map(str, path))}".lower(): named[name] for path, name in places.items()}
     layer = Layer(source(), dict(places))
     for key, table in _tables(layer.values, model):
         _look_up_secrets(layer, table, key, model, given)
         _complete_paths(table, key, model, Path.cwd())
     return layer
+
+
+def _environment_source(model: type[BaseModel]) -> "EnvSettingsSource":
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict  # 0.2 s of CPU
+
+    class Plain(BaseSettings):
+        """Lists are not written as JSON."""
+
+        model_config = SettingsConfigDict(enable_decoding=False)
+
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+    variables = create_model("Variables", __base__=Plain, **fields)
+    return EnvSettingsSource(variables, env_prefix=PREFIX, env_nested_delimiter=NESTED)
 
 
 def _text(path: Path) -> str:
@@ -122,7 +139,7 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path}, line {line}: it is not UTF-8: save the file as UTF-8.") from None
 
 
-def _check_variable(model: type[BaseSettings], path: KeyPath, name: str) -> None:
+def _check_variable(model: type[BaseModel], path: KeyPath, name: str) -> None:
     setting = model.model_fields.get(str(path[0]))
     if setting is None:
         tops = [f"{PREFIX}{each.upper()}" for each in model.model_fields]

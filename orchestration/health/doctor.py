@@ -36,14 +36,15 @@ class HealthCheck:
 def machine(home: Home) -> Iterator[HealthCheck]:
     """Checks that the home is writable and has room, and shows what is published."""
     try:
-        home.check_writable()
+        folder = home.check_writable()
     except OSError as error:
         yield HealthCheck(
             False, f"{home.root} cannot be written to ({error.strerror}): choose another with --home DIR."
         )
     else:
-        free = shutil.disk_usage(home.root).free
-        yield HealthCheck(True, f"home is {home.root.resolve()}")
+        free = shutil.disk_usage(folder).free
+        is_there = "" if folder == home.root else ", not there yet: run `flowhouse build`"
+        yield HealthCheck(True, f"home is {home.root.resolve()}{is_there}")
         yield HealthCheck(
             free >= FREE_BYTES,
             f"{free / 1024**3:.1f} GiB are free there{'' if free >= FREE_BYTES else ': make room, 2 GiB are needed.'}",

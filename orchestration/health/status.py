@@ -9,6 +9,7 @@ from ingestion import registry
 from ingestion.lake.tables import UNREADABLE, Lake
 from ingestion.refresh import RefreshResult, last_readings
 from ingestion.source import Source
+from orchestration import own_seeds
 from orchestration.health import completeness, due, integrity
 from orchestration.health.chains import ChainState, chain_states
 from orchestration.health.due import Session
@@ -75,6 +76,8 @@ def read(home: Home, settings: Settings, at: datetime) -> Status:
         _source_state(home, source, settings, readings.get(source.name), losses.pop(source.name, []), sessions, at)
         for source in registry.sources()
     ]
+    if own := readings.get(own_seeds.SOURCE):
+        sources.append(_own_seeds_state(own))
     chains = chain_states(home, settings, readings, losses, at)
     named = {chain.name for chain in chains}
     rest = [sentence for name, sentences in losses.items() if name not in named for sentence in sentences]
@@ -114,6 +117,14 @@ def _source_state(
         state=state,
         sentences=(*losses, *failures, *late),
         repaired=result.repaired if result else (),
+    )
+
+
+def _own_seeds_state(result: RefreshResult) -> SourceState:
+    """The user's own files, which are never due."""
+    state: State = "failed" if result.failures else "ok"
+    return SourceState(
+        result.source, result.mode, result.at, None, None, None, None, None, 0.0, state, sentences=result.failures
     )
 
 

@@ -53,11 +53,17 @@ def observe(home: Home, settings: Settings, at: datetime) -> list[Transition]:
 
     Two processes do not tell at the same time: the later one waits, and finds nothing left to tell.
     """
+    return look(home, settings, at)[0]
+
+
+def look(home: Home, settings: Settings, at: datetime) -> tuple[list[Transition], Status | None]:
+    """The same with the state that was found; None where another process told somebody all the time."""
     try:
         with home.watch_lock():
-            return _observe(home, settings, status.read(home, settings, at), at)
+            found = status.read(home, settings, at)
+            return _observe(home, settings, found, at), found
     except Timeout:  # whoever holds it will tell, and what it does not the next one does
-        return []
+        return [], None
 
 
 def _observe(home: Home, settings: Settings, found: Status, at: datetime) -> list[Transition]:

@@ -57,7 +57,7 @@ def publish(
         "versions": versions(),
         "fingerprint": inputs.fingerprint,
         "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in inputs.readings],
-        "failed_sources": [reading.source for reading in inputs.readings if reading.failures],
+        "failed_sources": [reading.source for reading in inputs.readings if reading.standing_failures],
         "findings": findings.in_warehouse(warehouse),
         "warehouse": {"bytes": warehouse.stat().st_size, "sha256": marts.sha256(warehouse)},
         "marts": written,

@@ -227,8 +227,12 @@ def test_what_is_the_users_own_is_read_and_shown_as_such(flowhouse, node, rows, 
     assert "Nothing new" in flowhouse("build", "--home", home).output
     (home / "entities.csv").write_text("network\n")
     broken = flowhouse("build", "--home", home)
-    assert broken.exit_code == 2
+    assert broken.exit_code == 3
     assert "entities.csv, line 1: the column address is missing" in broken.output
+    assert "Nothing new" in broken.output
+    status = flowhouse("status", "--home", home)
+    assert status.exit_code == 1
+    assert "own_seeds: " in status.output
 
 
 def test_the_samples_rows_are_the_projects(sample_home, rows):

@@ -19,7 +19,7 @@ from orchestration.health.warehouse import warehouse_state
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held
 from orchestration.outcome import Outcome, events
-from orchestration.publishing import published
+from orchestration.publishing import publish, published
 from orchestration.settings import Settings
 
 CHANGED = ("farside/flows", "evm/transfers", "alternative_me/fng", "holder_series/supply")
@@ -174,10 +174,19 @@ def test_a_full_disk_hides_neither_the_reason_nor_that_the_build_failed(home, mo
     assert not list(home.build.glob(".*.part"))
 
 
+def test_a_project_that_failed_and_was_changed_back_is_built_whole(home, monkeypatch):
+    strict = Settings.model_validate({"claims": {"strict": True}})
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_derive", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pipeline.publish_changes(home, pipeline.Request(Held()), strict, pipeline.Listeners(), Outcome())
+    assert set(build(home).rebuilt) == set(project.load(home).models)
+
+
 def test_a_build_that_could_not_publish_is_published_by_the_next(home, monkeypatch):
     drop_a_row(home, "alternative_me/fng")
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.publish, "publish", lambda *arguments: 1 / 0)
+        patch.setattr(publish, "publish", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(home)
     assert build(home).is_new
@@ -214,6 +223,16 @@ def test_a_home_without_a_row_publishes_nothing_unless_it_is_asked_to(tmp_path):
     with pytest.raises(BuildFailed, match="holds no rows yet"):
         build(home)
     assert published.latest(home) is None
+
+
+def test_a_new_home_whose_first_run_is_of_one_source_has_the_tables_of_all(tmp_path):
+    home = Home(tmp_path / "new")
+    request = pipeline.Request(Held(), sources=["farside"], derives=False)
+    outcome = Outcome()
+    pipeline.run(home, request, Settings(), pipeline.Listeners(), outcome)
+    assert [result.source for result in outcome.results] == ["farside"]
+    lacking = [table for table in project.load(home).tables if not any((home.lake.root / table).glob("*.parquet"))]
+    assert lacking == [inputs.CONTROL]  # which each build writes for itself
 
 
 def test_a_snapshot_takes_the_parts_that_records_name(home):

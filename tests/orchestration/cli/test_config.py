@@ -113,12 +113,19 @@ def test_config_shows_each_value_and_whence_it_comes(flowhouse, home, monkeypatc
 
 
 @pytest.mark.parametrize(
-    "command", [("status",), ("sql", "select 1"), ("claims",), ("doctor",), ("config",)], ids=lambda each: each[0]
+    "command", [("status",), ("sql", "select 1"), ("claims",), ("config",)], ids=lambda each: each[0]
 )
 def test_a_command_that_only_reads_makes_no_home(flowhouse, home, command):
     result = flowhouse(*command, "--home", home)
     assert result.exit_code == 2
     assert f"There is no home at {home}: run `flowhouse build` there, or name another with --home." in result.output
+    assert not home.exists()
+
+
+def test_doctor_looks_at_a_home_that_is_not_there_yet_and_makes_none(flowhouse, home):
+    result = flowhouse("doctor", "--home", home)
+    assert result.exit_code == 0
+    assert f"home is {home}, not there yet: run `flowhouse build`" in result.output
     assert not home.exists()
 
 

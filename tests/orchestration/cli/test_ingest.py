@@ -11,7 +11,7 @@ from flow_pages import FIRST, put_page
 
 from ingestion.errors import FetchFailed
 from ingestion.transport.publisher import Http
-from orchestration import pipeline
+from orchestration import gather
 from orchestration.health import status
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.settings import Settings
@@ -64,7 +64,7 @@ def test_a_definition_stays_until_another_is_named(supply, tmp_path, flowhouse, 
     home = tmp_path / "home"
     own = ("ingest", "holder_series", "--file", supply, "--name", "mine", "--home", home)
     for hour, definition in enumerate([(), ("--definition", "age_155d_step"), (), ("--definition", "as_published")]):
-        monkeypatch.setattr(pipeline, "now", lambda hour=hour: datetime(2026, 1, 1, hour))
+        monkeypatch.setattr(gather, "now", lambda hour=hour: datetime(2026, 1, 1, hour))
         assert flowhouse(*own, *definition).exit_code == 0
     assert table(home, "holder_series", "definitions")["definition_id"].to_list() == ["age_155d_step", "as_published"]
     assert len(list((home / "archive/holder_series/mine").glob("*.csv"))) == 4
@@ -151,7 +151,7 @@ def test_the_seed_knows_the_definitions_of_published_series():
         "published_utxo": "age_155d_step",
         "bitview": "age_150d_step",
     }
-    assert set(seed["definition_id"]) <= set(pipeline.known_definitions())
+    assert set(seed["definition_id"]) <= set(gather.known_definitions())
 
 
 @pytest.mark.parametrize(

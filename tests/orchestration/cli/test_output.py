@@ -77,17 +77,17 @@ def test_off_a_terminal_a_row_is_one_plain_line(capsys):
 def test_colours_are_for_terminals_that_want_them(terminal, monkeypatch, no_color):
     said = terminal(80)
     monkeypatch.setenv("NO_COLOR", no_color)
-    with build_progress(quiet=False) as (on_source_done, on_node_done):
-        on_source_done(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
-        on_node_done("etf_flows_daily", 1, 2)
+    with build_progress(quiet=False) as listeners:
+        listeners.on_source_done(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
+        listeners.on_node_done("etf_flows_daily", 1, 2)
     assert "farside" in said.getvalue()
     assert bool(COLOUR.search(said.getvalue())) == (no_color == "")
 
 
 def test_progress_off_a_terminal_is_plain_lines(capsys):
-    with build_progress(quiet=False) as (on_source_done, on_node_done):
-        on_source_done(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
-        on_node_done("etf_flows_daily", 1, 2)
+    with build_progress(quiet=False) as listeners:
+        listeners.on_source_done(RefreshResult("farside", "held", datetime(2026, 1, 5, tzinfo=UTC), captures=1))
+        listeners.on_node_done("etf_flows_daily", 1, 2)
     assert capsys.readouterr().out == "farside               1 captures read,       0 observations added\n"
 
 

@@ -12,7 +12,6 @@ from ingestion.errors import FetchFailed
 from ingestion.sample import load
 from ingestion.sample.pages import pages
 from ingestion.transport.publisher import Http
-from orchestration.cli.main import main
 from orchestration.health import doctor
 from orchestration.home import Home
 
@@ -48,9 +47,10 @@ def test_status_answers_programs_with_one_object(flowhouse, sample_home):
 
 
 def test_status_of_no_home_is_wrong_usage(flowhouse, tmp_path):
-    with pytest.raises(SystemExit) as ended:
-        main(["status", "--home", str(tmp_path / "nope")])
-    assert ended.value.code == 2
+    result = flowhouse("status", "--home", tmp_path / "nope")
+    assert result.exit_code == 2
+    assert f"There is no home at {tmp_path / 'nope'}" in result.output
+    assert not (tmp_path / "nope").exists()
 
 
 def test_status_of_a_home_with_wrong_settings_is_wrong_usage(sample_home, flowhouse, monkeypatch):

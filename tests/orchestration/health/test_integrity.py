@@ -156,8 +156,8 @@ def test_no_damage_to_a_file_of_a_lake_is_silent(home, how):
             gather.update_definitions(home)
             named += [*result.failures, *result.repaired]
         if name in spare:
-            coins.collect_garbage(home.lake)
-            events.collect_garbage(home.lake)
+            coins.create_tables(home.lake)
+            events.create_tables(home.lake)
         gather.update_sessions(home)
         if not named and path.suffix == ".parquet":
             assert path.read_bytes() == content, name
