@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingestion.lake import journal
 from ingestion.lake.tables import Lake
 from orchestration import inputs, pipeline, project
 from orchestration.errors import BuildFailed
@@ -41,12 +42,15 @@ def build(home: Home, **request: bool) -> Outcome:
 
 
 def drop_a_row(home: Home, table: str) -> None:
-    """Leave out the last row of the first file of a raw table that has one."""
+    """Leave out the last row of the first file of a raw table that has one, as if it had never been read."""
+    source, name = table.split("/")
+    check = journal.check(home.lake, source, (name,))
     for path in sorted((home.lake.root / table).glob("*.parquet")):
         if (rows := pl.read_parquet(path)).height:
-            part = path.with_suffix(".part")
-            rows[:-1].write_parquet(part)
-            part.replace(path)
+            if check.written:
+                journal.write(home.lake, source, {name: rows[:-1]}, check)
+            else:
+                home.lake.write(source, name, rows[:-1], path.stem)
             return
 
 
