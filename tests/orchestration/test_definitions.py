@@ -125,7 +125,8 @@ def test_a_test_that_fails_is_a_failed_check_and_what_it_kept_from_running_is_no
         raise BuildFailed("1 of the warehouse's models or tests failed: cohorts_sum_to_supply: Got 3 results.")
 
     built = inputs.read_built(location.home)
-    inputs.write_built(location.home, None)
+    assert built
+    inputs.write_built(location.home, built.of_no_project())
     monkeypatch.setattr(pipeline, "_derive", fail)
     result = run(expected=False)
     inputs.write_built(location.home, built)
