@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -33,7 +34,7 @@ def home(sample_home, tmp_path) -> Home:
     return Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
 
 
-def build(home: Home, **request: bool) -> Outcome:
+def build(home: Home, **request: Any) -> Outcome:
     """Build what the lake holds; nothing is gathered, so that a lake changed by a test stays so."""
     outcome = Outcome()
     wanted = pipeline.Request(Held(), **request)
