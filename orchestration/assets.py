@@ -108,6 +108,10 @@ def _sources(selected: Set[str], names: Collection[str], settings: Settings) -> 
     return {name for name in {*names, *chains} if not selected.isdisjoint(tables_of_result(name))}
 
 
+def _is_selected(event: Event, assets: Set[str], checks: Set[tuple[str, str]]) -> bool:
+    return (event.asset, event.check) in checks if event.check else event.asset in assets
+
+
 def _result(event: Event) -> MaterializeResult | AssetObservation | AssetCheckResult:
     key = AssetKey(event.asset.split("/"))
     if event.kind == "check":
