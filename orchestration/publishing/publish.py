@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from ingestion.refresh import TIMES, RefreshResult
 from orchestration.home import Home
 from orchestration.inputs import Inputs, versions
 from orchestration.publishing import findings, marts, published, retention, sql_engine
@@ -56,7 +58,7 @@ def publish(
         "as_of": f"{home.as_of.isoformat()}Z" if home.as_of else None,
         "versions": versions(),
         "fingerprint": inputs.fingerprint,
-        "sources": [reading.fields() | {"at": f"{reading.at.isoformat()}Z"} for reading in inputs.readings],
+        "sources": [_reading(reading) for reading in inputs.readings],
         "failed_sources": [reading.source for reading in inputs.readings if reading.standing_failures],
         "findings": findings.in_warehouse(warehouse),
         "warehouse": {"bytes": warehouse.stat().st_size, "sha256": marts.sha256(warehouse)},
@@ -71,6 +73,11 @@ def publish(
     published.point_latest(home.published, build_id)
     retention.remove_old(home.published, built_at, settings)
     return folder
+
+
+def _reading(result: RefreshResult) -> dict[str, Any]:
+    """How the refresh of a source went, its times marked as UTC."""
+    return {name: f"{value}Z" if name in TIMES and value else value for name, value in result.fields().items()}
 
 
 def _add_docs(home: Home, part: Path, earlier: Earlier | None) -> None:
