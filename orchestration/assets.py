@@ -24,7 +24,7 @@ from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
 from orchestration import own_seeds, pipeline, rhythms
 from orchestration.errors import BuildFailed
-from orchestration.filing import file_spool, severity
+from orchestration.filing import file_events, file_spool, severity
 from orchestration.graph import Graph
 from orchestration.health import in_time, status
 from orchestration.home import Home, now
@@ -81,11 +81,15 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
             failure = str(error)
         checked = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
         at = now()
-        happened = [
-            event
-            for event in (*events(outcome), *in_time.checks(status.read(home, settings, at), at))
-            if ((event.asset, event.check) in checked if event.kind == "check" else event.asset in selected)
-        ]
+
+        def is_selected(event: Event) -> bool:
+            return (event.asset, event.check) in checked if event.kind == "check" else event.asset in selected
+
+        # A run builds all that has changed since the last build, also what it was not asked for.
+        others = [event for event in events(outcome) if not is_selected(event)]
+        file_events(context.instance, others, at, f"run {context.run.run_id}")
+        found = (*events(outcome), *in_time.checks(status.read(home, settings, at), at))
+        happened = [event for event in found if is_selected(event)]
         if SCHEDULED not in context.run.tags and not failure:
             told = {event.asset for event in happened if event.kind != "check"}
             happened += _unchanged(selected - told, graph, outcome)
