@@ -25,7 +25,7 @@ from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
 from orchestration import own_seeds, pipeline, rhythms
 from orchestration.errors import BuildFailed, HomeBusy
-from orchestration.filing import file_spool, severity
+from orchestration.filing import file_events, file_spool, severity
 from orchestration.graph import Graph
 from orchestration.health import in_time, status
 from orchestration.home import Home, now
@@ -85,7 +85,11 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         except (BuildFailed, HomeBusy, IngestionError) as error:
             failure = error
         at = now()
-        found = (*events(outcome), *in_time.checks(status.read(home, settings, at), at))
+        done = list(events(outcome))
+        # A run builds all that has changed since the last build, also what it was not asked for.
+        others = [event for event in done if not _is_selected(event, selected, checks)]
+        file_events(context.instance, others, at, f"run {context.run.run_id}")
+        found = (*done, *in_time.checks(status.read(home, settings, at), at))
         happened = [event for event in found if _is_selected(event, selected, checks)]
         if not failure:
             happened += _still_passed(checks - {(event.asset, event.check) for event in happened}, graph, outcome)

@@ -17,7 +17,7 @@ from ingestion.transport import publisher
 from orchestration import gather, seeds
 from orchestration import home as homes
 
-FIRST = date(2025, 10, 20)
+FIRST = date(2026, 2, 16)
 
 
 class Clock:
@@ -57,7 +57,7 @@ class Market:
         self.reported = 99
         self.lies = False
         self.asked = {"farside": 0, "alternative_me": 0}
-        self._sessions = sessions(FIRST, date(2025, 12, 31)).select("session_date", "closes_at").rows()
+        self._sessions = sessions(FIRST, date(2026, 4, 30)).select("session_date", "closes_at").rows()
 
     def install(self, patch: pytest.MonkeyPatch, port: int) -> None:
         """Let the sources ask this machine, without the pauses that they owe to publishers."""
