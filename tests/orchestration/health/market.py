@@ -14,8 +14,8 @@ from ingestion.calendar import sessions
 from ingestion.sample.pages import flow_page, index_json
 from ingestion.sources import alternative_me, farside
 from ingestion.transport import publisher
-from orchestration import gather, seeds
 from orchestration import home as homes
+from orchestration import seeds
 
 FIRST = date(2026, 2, 16)
 
@@ -64,7 +64,7 @@ class Market:
         root = f"http://127.0.0.1:{port}"
         patch.setattr(farside, "URLS", {name: f"{root}/farside/{name}" for name in farside.URLS})
         patch.setattr(alternative_me, "URL", f"{root}/alternative_me/fng")
-        patch.setattr(gather, "Http", partial(publisher.Http, min_interval_seconds=0, sleep=lambda seconds: None))
+        patch.setattr(publisher, "Http", partial(publisher.Http, min_interval_seconds=0, sleep=lambda seconds: None))
 
     def answer(self, path: str) -> tuple[int, bytes]:
         _, name, resource = path.split("/")
