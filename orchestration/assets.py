@@ -25,7 +25,7 @@ from ingestion.errors import IngestionError
 from ingestion.sources import holder_series
 from orchestration import own_seeds, pipeline, rhythms
 from orchestration.errors import BuildFailed, HomeBusy
-from orchestration.filing import file_spool, severity
+from orchestration.filing import file_events, file_spool, severity
 from orchestration.graph import Graph
 from orchestration.health import in_time, status
 from orchestration.home import Home, now
@@ -89,6 +89,9 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         at = now()
         found = (*events(outcome), *in_time.checks(status.read(home, settings, at), at))
         happened = [event for event in found if _is_selected(event, selected, checks)]
+        # What a run was not asked for can be rebuilt with it: the command line may have read another table meanwhile.
+        beside = [event for event in events(outcome) if event.asset in graph.models and event not in happened]
+        file_events(context.instance, beside, at, "a run for other assets")
         if not failure:
             happened += _still_passed(checks - {(event.asset, event.check) for event in happened}, graph, outcome)
             if SCHEDULED not in context.run.tags:

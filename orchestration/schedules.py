@@ -182,7 +182,10 @@ def _is_left_over(home: Home, graph: Graph, at: datetime) -> bool:
 
 
 def _request(rhythm: str, tables: Sequence[str], graph: Graph, at: datetime) -> RunRequest:
-    keys = [AssetKey(key.split("/")) for key in (*tables, *graph.models, PUBLISHED)]
+    """A run for some tables and what depends on them; for everything where there are none, to finish a build."""
+    # Dagster plans each asset and each check by itself, which takes a third of a run's CPU where all are named.
+    models = graph.affected(tables) if tables else graph.models
+    keys = [AssetKey(key.split("/")) for key in (*tables, *models, PUBLISHED)]
     return RunRequest(run_key=f"{rhythm}-{at.isoformat()}", asset_selection=keys, tags={RHYTHM: rhythm})
 
 
