@@ -82,10 +82,8 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         file_spool(home, context.instance)
         try:
             pipeline.run(home, request, settings, listeners, outcome)
-        except HomeBusy as error:
-            raise RetryRequested(RETRIES, RETRY_SECONDS) from error
-        except (BuildFailed, IngestionError) as error:
-            failure = str(error)
+        except (BuildFailed, HomeBusy, IngestionError) as error:
+            failure = error
         at = now()
         found = (*events(outcome), *in_time.checks(status.read(home, settings, at), at))
         happened = [event for event in found if _is_selected(event, selected, checks)]
@@ -99,8 +97,10 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
                 happened += _unchanged(selected - told, graph, outcome)
         # Dagster wants an asset after those that it depends on.
         yield from map(_result, sorted(happened, key=lambda event: order[event.asset]))
+        if isinstance(failure, HomeBusy):
+            raise RetryRequested(RETRIES, RETRY_SECONDS) from failure
         if failure:
-            raise Failure(failure, allow_retries=False)
+            raise Failure(str(failure), allow_retries=False)
 
     return run
 

@@ -137,7 +137,10 @@ def _read_bitcoin(home: Home, settings: Settings, chain: BitcoinChain, tally: Ta
             tally.failures.append(str(error))
     if node is None:
         assert files is not None
-        _read_files(home, chain, node_config.folder(files), tally, progress)
+        folder, height = node_config.folder(files), _held_height(home, chain)
+        # files of a node that is down may be older than what it last said, which is no fault of theirs
+        if not tally.failures or height is None or folder.tip_height > height:
+            _read_files(home, chain, folder, tally, progress)
         return
     with closing(node):
         if files is not None and _misses_many(home, chain, node):

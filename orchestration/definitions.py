@@ -11,7 +11,6 @@ root = environment.home_root()
 settings = Settings.read(root)
 home = Home(root, lock_wait_seconds=settings.lock_wait_seconds)
 graph = project.load(home)
-settings = Settings.read(home.root)
 
 definitions = Definitions(
     assets=[warehouse(graph, settings)],

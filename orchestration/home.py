@@ -124,6 +124,15 @@ class Home:
         """
         return self._lock(f"{self.name}.lock", "Another flowhouse is building this home")
 
+    @property
+    def is_being_built(self) -> bool:
+        """Whether another process, or this thread, holds the lock of this build."""
+        path = self.root / "build" / f"{self.name}.lock"
+        try:
+            return path.exists() and _is_held(path)
+        except OSError:  # a home that cannot be written
+            return False
+
     def chain_lock(self, source: str, network: str, is_patient: bool = True) -> AbstractContextManager[None]:
         """Hold a chain's ledger, for as long as reading it takes.
 
@@ -207,8 +216,12 @@ class Home:
         path = self.root / "build" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(fields, indent=1))
-        os.replace(part, path)
+        try:
+            part.write_text(json.dumps(fields, indent=1))
+            os.replace(part, path)
+        except OSError:  # a full disk
+            part.unlink(missing_ok=True)
+            raise
 
     def check_writable(self) -> Path:
         """Raise OSError where the home cannot be written to; returns it, or the folder in which it would be made."""

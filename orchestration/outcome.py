@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,11 @@ class Outcome:
 def events(outcome: Outcome) -> Iterator[Event]:
     """What happened to each asset."""
     graph = outcome.graph
+    of_kind: defaultdict[str, list[RefreshResult]] = defaultdict(list)
     for result in outcome.results:
-        yield from _of_result(result, outcome.inputs)
+        of_kind[result.source.split("/")[0]].append(result)
+    for results in of_kind.values():
+        yield from _of_results(results, outcome.inputs)
     if graph is None or outcome.inputs is None:
         return
     for node in outcome.nodes:
@@ -106,18 +110,19 @@ def tables_of_result(source: str) -> list[str]:
     return [f"{name}/{registry.source(name).table}"]
 
 
-def _of_result(result: RefreshResult, inputs: Inputs | None) -> Iterator[Event]:
+def _of_results(results: Sequence[RefreshResult], inputs: Inputs | None) -> Iterator[Event]:
+    """Of one source, or of all chains of a kind, which share their tables."""
+    kind = "materialization" if any(each.was_asked or each.captures for each in results) else "observation"
     metadata = {
-        "source": result.source,
-        "mode": result.mode,
-        "captures_read": result.captures,
-        "observations_added": result.added,
-        "nothing_new": not result.added,
+        "source": ", ".join(result.source for result in results),
+        "mode": results[0].mode,
+        "captures_read": sum(result.captures for result in results),
+        "observations_added": sum(result.added for result in results),
+        "nothing_new": not any(result.added for result in results),
     }
-    tables = tables_of_result(result.source)
-    kind = "materialization" if result.was_asked or result.captures else "observation"
+    tables = tables_of_result(results[0].source)
     for table in tables:
         version = inputs.tables.get(table, "")[:16] if inputs else ""
         yield Event(kind, table, metadata, version)
-    failures = {"failures": "\n".join(result.failures)} if result.failures else {}
-    yield Event("check", tables[0], failures, check=READ, passed=not result.failures)
+    said = "\n".join(f"{result.source}: {failure}" for result in results for failure in result.failures)
+    yield Event("check", tables[0], {"failures": said} if said else {}, check=READ, passed=not said)

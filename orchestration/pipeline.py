@@ -11,6 +11,7 @@ Gathering holds the lake's lock for seconds, a chain its own; deriving and publi
 
 import gc
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,10 @@ def publish_changes(home: Home, request: Request, settings: "Settings", listener
         try:
             _derive_and_publish(home, request, settings, listeners, outcome)
         except Exception as error:
-            _note_attempt(home, str(error), None)
+            with suppress(OSError):  # a full disk: that an attempt was begun is noted already
+                _note_attempt(home, succeeded=False, reason=str(error))
             raise
-        _note_attempt(home, None, outcome.build_id)
+        _note_attempt(home, succeeded=True, build_id=outcome.build_id)
 
 
 def _gather(home: Home, request: Request, settings: "Settings", listeners: Listeners):
@@ -116,9 +118,11 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         yield own
     chosen = settings.publishers.sources
     for source in registry.sources():
-        if request.wants(source.name):
+        is_wanted = request.wants(source.name)
+        # The models read every table, also that of a source which is asked at another time, or never.
+        if is_wanted or (request.derives and not home.lake.has(source.name, source.table)):
             is_left_out = isinstance(source, PublisherSource) and chosen is not None and source.name not in chosen
-            is_held = isinstance(request.mode, Live) and is_left_out
+            is_held = not is_wanted or (isinstance(request.mode, Live) and is_left_out)
             yield gather.update(source, home, Held() if is_held else request.mode)
         elif not home.lake.has(source.name, source.table):
             # dbt reads every raw table, also that of a source which nobody was asked for yet.
@@ -151,6 +155,7 @@ def _derive_and_publish(
     if not changed and latest and latest["fingerprint"] == taken.fingerprint:
         outcome.folder, outcome.build_id = published.warehouse(home).parent, latest["build_id"]
         return
+    _note_attempt(home, succeeded=False)  # should the process be killed
     # Nothing half new stays: until all of this has succeeded, these tables count as unread.
     if before:
         inputs.write_built(home, before.without(changed) if built else before.of_no_project())
@@ -203,7 +208,7 @@ def _refuse_loss(home: Home, taken: Inputs) -> None:
         )
 
 
-def _note_attempt(home: Home, reason: str | None, build_id: str | None) -> None:
-    """Say in the build's folder how its last attempt went."""
-    content = {"at": now().isoformat(), "succeeded": reason is None, "reason": reason, "build_id": build_id}
+def _note_attempt(home: Home, succeeded: bool, reason: str | None = None, build_id: str | None = None) -> None:
+    """Say in the build's folder how its last attempt went; without a reason, one that is not over or was broken off."""
+    content = {"at": now().isoformat(), "succeeded": succeeded, "reason": reason, "build_id": build_id}
     home.write_state(f"{home.name}/last_build.json", content)

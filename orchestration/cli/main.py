@@ -1,5 +1,6 @@
 """The `flowhouse` command. Heavy imports wait until a subcommand needs them."""
 
+import errno
 import logging
 
 import click
@@ -19,6 +20,8 @@ from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
 from orchestration.errors import BuildFailed, HomeBusy, ServeFailed
+
+NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class _Lines(logging.Handler):
@@ -80,6 +83,9 @@ for command in (
 def _sentence(error: Exception) -> str:
     if isinstance(error, IngestionError | BuildFailed | HomeBusy | ServeFailed):
         return str(error)
+    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+        place = error.filename or "The home"
+        return f"{place} cannot be written ({error.strerror}): make room, or name another home with --home."
     return (
         f"This should not have happened ({type(error).__name__}): run `flowhouse --debug …` and report the traceback."
     )

@@ -161,9 +161,9 @@ def _coin_blocks(lake: Lake, network: str) -> Blocks | None:
 def _event_blocks(lake: Lake, network: str) -> Blocks | None:
     try:
         record = events.read_record(lake, network)
-        if record.final_number is None:
-            return None
         coverage = events.read(lake, record, "coverage")
+        if not coverage.height:
+            return None
         first, last, newest = coverage.select(pl.min("from_block"), pl.max("to_block"), pl.max("to_value_date")).row(0)
         return Blocks("rpc", first, last, newest, record.final_number)
     except (*UNREADABLE, ValueError, TypeError):

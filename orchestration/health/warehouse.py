@@ -57,7 +57,9 @@ def warehouse_state(home: Home, losses: Sequence[str], at: datetime) -> Warehous
     """
     last = home.read_state(f"{home.name}/{LAST_BUILD}") or {}
     manifest, damages = _manifest(home, last)
-    reason = None if last.get("succeeded", True) else str(last.get("reason") or "it was broken off")
+    reason = None if last.get("succeeded", True) else last.get("reason")
+    if reason is None and not last.get("succeeded", True) and not home.is_being_built:
+        reason = "it was broken off, and the next one does its work: run `flowhouse build`."
     failure = f"the last build failed: {reason}" if reason else None
     built_at = _time(manifest.get("built_at"))
     lost = (*damages, *losses)

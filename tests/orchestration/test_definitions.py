@@ -18,10 +18,10 @@ from dagster import (
 )
 from lake_changes import drop_row
 
-from orchestration import filing, gather, graph, instance, pipeline, project
+from orchestration import filing, gather, graph, inputs, instance, pipeline, project
 from orchestration.errors import BuildFailed
 from orchestration.graph import NodeOutcome
-from orchestration.home import DBT_PROJECT
+from orchestration.home import DBT_PROJECT, Home
 from orchestration.outcome import READ
 from orchestration.publishing import published
 
@@ -125,9 +125,12 @@ def test_a_test_that_fails_is_a_failed_check_and_what_it_kept_from_running_is_no
         ]
         raise BuildFailed("1 of the warehouse's models or tests failed: cohorts_sum_to_supply: Got 3 results.")
 
-    (location.home.build / "built.json").write_text("{}")
+    built = inputs.read_built(location.home)
+    assert built
+    inputs.write_built(location.home, built.of_no_project())
     monkeypatch.setattr(pipeline, "_derive", fail)
     result = run(expected=False)
+    inputs.write_built(location.home, built)
     assert passed(result)["cohorts_sum_to_supply"] is False
     assert "market_flows_are_the_sum_of_the_funds_flows" not in passed(result)
     assert not result.get_asset_materialization_events()
@@ -151,18 +154,17 @@ def test_a_source_that_fails_warns_and_the_rest_goes_on(run, monkeypatch):
     assert "published" in keys(result.get_asset_observation_events()) | keys(result.get_asset_materialization_events())
 
 
-def test_what_the_command_line_did_is_filed_into_the_homes_instance(location, flowhouse):
-    home = location.home
-    assert flowhouse("build", "--full", "--home", home.root).exit_code == 0
-    (build_id,) = [published.manifest(home)["build_id"]]
+def test_what_the_command_line_did_is_filed_into_the_homes_instance(sample_home, tmp_path):
+    home = Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
+    key = AssetCheckKey(AssetKey(["marts", "onchain_holder_supply_daily"]), "cohorts_sum_to_supply")
     with instance.open_instance(home) as dagster:
         assert filing.file_spool(home, dagster)
         record = dagster.get_latest_materialization_event(AssetKey(["marts", "etf_flows_daily"]))
-        checks = dagster.event_log_storage.get_latest_asset_check_execution_by_key(
-            [AssetCheckKey(AssetKey(["marts", "onchain_holder_supply_daily"]), "cohorts_sum_to_supply")]
-        )
-        assert record.asset_materialization.metadata["build_id"].value == build_id
-        assert record.asset_materialization.tags["dagster/data_version"]
+        checks = dagster.event_log_storage.get_latest_asset_check_execution_by_key([key])
+        assert record
+        assert record.asset_materialization
+        assert record.asset_materialization.metadata["build_id"].value == (published.manifest(home) or {})["build_id"]
+        assert (record.asset_materialization.tags or {})["dagster/data_version"]
         assert [each.status.value for each in checks.values()] == ["SUCCEEDED"]
         assert filing.file_spool(home, dagster) == 0
 

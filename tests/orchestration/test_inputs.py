@@ -1,5 +1,6 @@
 """What a build depends on: the report's code, the answers, the raw tables and the time as of which it is."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def test_a_table_that_no_model_reads_is_no_input(home):
     before = take(home)
     home.lake.write("farside", "captures", pl.DataFrame({"file": ["a"]}))
     assert take(home).fingerprint == before.fingerprint
+
+
+def test_a_part_that_is_written_again_under_another_name_is_no_change(home):
+    rows = pl.DataFrame({"n": [1]})
+    home.lake.write("evm", "coverage", rows, "anvil.1")
+    home.lake.write_record("evm", "anvil.json", json.dumps({"parts": {"coverage": ["anvil.1"]}}))
+    before = take(home)
+    home.lake.write("evm", "coverage", rows, "anvil.2")
+    home.lake.write_record("evm", "anvil.json", json.dumps({"parts": {"coverage": ["anvil.2"]}}))
+    assert take(home).tables == before.tables
+    home.lake.write("evm", "coverage", rows.with_columns(n=2), "anvil.3")
+    home.lake.write_record("evm", "anvil.json", json.dumps({"parts": {"coverage": ["anvil.3"]}}))
+    assert take(home).tables != before.tables
 
 
 def test_a_file_is_digested_once(home, monkeypatch):

@@ -1,19 +1,24 @@
 """The pipeline from the lake to what is published: it reads what it digests, and builds only what changed."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
+from lake_changes import drop_row
 
 from ingestion.lake.tables import Lake
 from orchestration import inputs, pipeline, project
 from orchestration.errors import BuildFailed
-from orchestration.home import Home
+from orchestration.health.warehouse import warehouse_state
+from orchestration.home import Home, now
 from orchestration.ingest_mode import Held
 from orchestration.outcome import Outcome, events
 from orchestration.publishing import publish, published
@@ -29,22 +34,12 @@ def home(sample_home, tmp_path) -> Home:
     return Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
 
 
-def build(home: Home, **request: bool) -> Outcome:
+def build(home: Home, **request: Any) -> Outcome:
     """Build what the lake holds; nothing is gathered, so that a lake changed by a test stays so."""
     outcome = Outcome()
     wanted = pipeline.Request(Held(), **request)
     pipeline.publish_changes(home, wanted, Settings(), pipeline.Listeners(), outcome)
     return outcome
-
-
-def drop_a_row(home: Home, table: str) -> None:
-    """Leave out the last row of the first file of a raw table that has one."""
-    for path in sorted((home.lake.root / table).glob("*.parquet")):
-        if (rows := pl.read_parquet(path)).height:
-            part = path.with_suffix(".part")
-            rows[:-1].write_parquet(part)
-            part.replace(path)
-            return
 
 
 def marts(folder: Path) -> Iterator[tuple[str, list[tuple]]]:
@@ -56,12 +51,12 @@ def marts(folder: Path) -> Iterator[tuple[str, list[tuple]]]:
 
 
 def test_a_build_publishes_what_it_read_whatever_comes_in_meanwhile(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     derive = pipeline._derive
 
     def derive_while_more_comes_in(*arguments):
         derive(*arguments)
-        drop_a_row(home, "alternative_me/fng")
+        drop_row(home, "alternative_me/fng")
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "_derive", derive_while_more_comes_in)
@@ -77,7 +72,7 @@ def test_a_build_publishes_what_it_read_whatever_comes_in_meanwhile(home, monkey
 
 
 def test_dbt_reads_the_snapshot_and_not_the_lake(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     derive = pipeline._derive
 
     def derive_without_a_lake(*arguments):
@@ -93,7 +88,7 @@ def test_dbt_reads_the_snapshot_and_not_the_lake(home, monkeypatch):
 def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home, table):
     names: list[str] = []
     listeners = pipeline.Listeners(on_node_done=lambda name, number, count: names.append(name))
-    drop_a_row(home, table)
+    drop_row(home, table)
     outcome = Outcome()
     pipeline.publish_changes(home, pipeline.Request(Held()), Settings(), listeners, outcome)
     graph = project.load(home)
@@ -110,7 +105,7 @@ def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home, tabl
 def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_was_taken_back(home, monkeypatch):
     before = dict(marts(published.warehouse(home).parent))
     kept = shutil.copytree(home.lake.root / "alternative_me", home.root / "kept")
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     derive = pipeline._derive
 
     def derive_and_fail(*arguments):
@@ -130,6 +125,47 @@ def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_
     assert json.loads((home.build / "last_build.json").read_text())["succeeded"]
 
 
+def test_a_build_that_was_broken_off_is_named_until_the_next(home, monkeypatch):
+    drop_row(home, "alternative_me/fng")
+    states = []
+
+    def break_off(*arguments):
+        states.append(warehouse_state(home, (), now()).state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_derive", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            build(home)
+    assert states == ["ok"]  # while it is being built
+    broken = warehouse_state(home, (), now())
+    assert (broken.state, broken.last_build_failure) == (
+        "failed",
+        "it was broken off, and the next one does its work: run `flowhouse build`.",
+    )
+    build(home)
+    assert warehouse_state(home, (), now()).state == "ok"
+
+
+def test_a_full_disk_hides_neither_the_reason_nor_that_the_build_failed(home, monkeypatch):
+    drop_row(home, "alternative_me/fng")
+    write_text = Path.write_text
+
+    def write_while_there_is_room(path, *arguments, **options):
+        write_text(path, "")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    def fill_and_fail(*arguments):
+        monkeypatch.setattr(Path, "write_text", write_while_there_is_room)
+        raise BuildFailed("a model failed: no space left.")
+
+    monkeypatch.setattr(pipeline, "_derive", fill_and_fail)
+    with pytest.raises(BuildFailed, match="no space left"):
+        build(home)
+    assert warehouse_state(home, (), now()).state == "failed"
+    assert not list(home.build.glob(".*.part"))
+
+
 def test_a_project_that_failed_and_was_changed_back_is_built_whole(home, monkeypatch):
     strict = Settings.model_validate({"claims": {"strict": True}})
     with monkeypatch.context() as patch:
@@ -140,7 +176,7 @@ def test_a_project_that_failed_and_was_changed_back_is_built_whole(home, monkeyp
 
 
 def test_a_build_that_could_not_publish_is_published_by_the_next(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     with monkeypatch.context() as patch:
         patch.setattr(publish, "publish", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):

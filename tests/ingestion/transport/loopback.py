@@ -42,10 +42,10 @@ class JsonHandler(BaseHTTPRequestHandler):
 
 
 class HttpServer:
-    """A server on a free port, from its creation until it is closed."""
+    """A server on a free port, or on the one of a server that was closed, from its creation until it is closed."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]):
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    def __init__(self, handler: type[BaseHTTPRequestHandler], port: int = 0):
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()

@@ -1,5 +1,6 @@
 """The commands as a whole: how errors end, their examples, completion, and the time they take to start."""
 
+import errno
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from ingestion.source import UploadSource
 from orchestration.cli import install_sql_page
 from orchestration.cli.main import main
 from orchestration.health import status
+from orchestration.home import Home
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ("flowhouse",)):
@@ -159,3 +161,20 @@ def test_wrong_usage_exits_2_in_one_sentence(tmp_path, flowhouse, arguments, sen
     assert result.exit_code == 2
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_home_that_duckdb_cannot_read_from_is_wrong_usage(tmp_path, flowhouse):
+    result = flowhouse("build", "--home", tmp_path / "a,b")
+    assert result.exit_code == 2
+    assert "has a comma in its path" in result.output
+    assert not (tmp_path / "a,b").exists()
+
+
+def test_a_full_disk_is_named(tmp_path, flowhouse, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "file"))
+
+    monkeypatch.setattr(Home, "write_state", refuse)
+    result = flowhouse("build", "--home", tmp_path / "home")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file'} cannot be written (No space left on device)" in result.output

@@ -17,12 +17,13 @@ START_SECONDS = 90
 
 
 class Served:
-    """A running `serve` on a free port."""
+    """A running `serve` on a free port, of the small definitions or of those of the project."""
 
-    def __init__(self, home: Path, **options: object) -> None:
+    def __init__(self, home: Path, is_small: bool = True, **options: object) -> None:
         self.home = home
         self.log = home.parent / f"{home.name}.log"
-        command = [sys.executable, HERE / "serve_small.py", home, "0"]
+        flowhouse = [Path(sys.executable).with_name("flowhouse"), "serve", "--home", home, "--port", "0"]
+        command = [sys.executable, HERE / "serve_small.py", home, "0"] if is_small else flowhouse
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, **options)
         self.wait_for(lambda: "serves" in self.output or self.process.poll() is not None, START_SECONDS)

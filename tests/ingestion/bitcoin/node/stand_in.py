@@ -29,7 +29,7 @@ class Core(HttpServer):
     `interrupts` come first: each gets the RPC method or path of a request, and may return a reply of its own.
     """
 
-    def __init__(self, chain: Chain):
+    def __init__(self, chain: Chain, port: int = 0):
         self.chain = chain
         self.network = "regtest"
         self.has_rest = True
@@ -67,7 +67,7 @@ class Core(HttpServer):
             def send_response(self, code: int, message: str | None = None) -> None:
                 super().send_response(200 if code == HALF else code, message)
 
-        super().__init__(Handler)
+        super().__init__(Handler, port)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
