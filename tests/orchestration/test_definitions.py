@@ -16,6 +16,7 @@ from dagster import (
     define_asset_job,
     in_process_executor,
 )
+from lake_changes import drop_row
 
 from orchestration import filing, gather, graph, inputs, instance, pipeline, project
 from orchestration.errors import BuildFailed
@@ -166,6 +167,17 @@ def test_what_the_command_line_did_is_filed_into_the_homes_instance(sample_home,
         assert (record.asset_materialization.tags or {})["dagster/data_version"]
         assert [each.status.value for each in checks.values()] == ["SUCCEEDED"]
         assert filing.file_spool(home, dagster) == 0
+
+
+def test_what_is_rebuilt_beside_the_assets_that_were_asked_for_is_filed_too(location):
+    drop_row(location.home, "alternative_me/fng")
+    job = location.definitions.resolve_job_def("refresh")
+    with instance.open_instance(location.home) as dagster:
+        asked = [AssetKey(["marts", "etf_flows_daily"])]
+        assert keys(job.execute_in_process(instance=dagster, asset_selection=asked).get_asset_materialization_events())
+        record = dagster.get_latest_materialization_event(AssetKey(["marts", "market_sentiment_daily"]))
+        build_id = record.asset_materialization.metadata["build_id"].value
+    assert build_id == (published.manifest(location.home) or {})["build_id"]
 
 
 def test_the_graph_in_the_package_is_that_of_the_project():

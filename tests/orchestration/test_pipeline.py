@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from lake_changes import drop_row
 
-from ingestion.lake import journal
 from ingestion.lake.tables import Lake
 from orchestration import inputs, pipeline, project
 from orchestration.errors import BuildFailed
@@ -42,19 +42,6 @@ def build(home: Home, **request: Any) -> Outcome:
     return outcome
 
 
-def drop_a_row(home: Home, table: str) -> None:
-    """Leave out the last row of the first file of a raw table that has one, as if it had never been read."""
-    source, name = table.split("/")
-    check = journal.check(home.lake, source, (name,))
-    for path in sorted((home.lake.root / table).glob("*.parquet")):
-        if (rows := pl.read_parquet(path)).height:
-            if check.written:
-                journal.write(home.lake, source, {name: rows[:-1]}, check)
-            else:
-                home.lake.write(source, name, rows[:-1], path.stem)
-            return
-
-
 def marts(folder: Path) -> Iterator[tuple[str, list[tuple]]]:
     """Every mart with all its rows, in one order."""
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
@@ -64,12 +51,12 @@ def marts(folder: Path) -> Iterator[tuple[str, list[tuple]]]:
 
 
 def test_a_build_publishes_what_it_read_whatever_comes_in_meanwhile(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     derive = pipeline._derive
 
     def derive_while_more_comes_in(*arguments):
         derive(*arguments)
-        drop_a_row(home, "alternative_me/fng")
+        drop_row(home, "alternative_me/fng")
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "_derive", derive_while_more_comes_in)
@@ -85,7 +72,7 @@ def test_a_build_publishes_what_it_read_whatever_comes_in_meanwhile(home, monkey
 
 
 def test_dbt_reads_the_snapshot_and_not_the_lake(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     derive = pipeline._derive
 
     def derive_without_a_lake(*arguments):
@@ -101,7 +88,7 @@ def test_dbt_reads_the_snapshot_and_not_the_lake(home, monkeypatch):
 def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home, table):
     names: list[str] = []
     listeners = pipeline.Listeners(on_node_done=lambda name, number, count: names.append(name))
-    drop_a_row(home, table)
+    drop_row(home, table)
     outcome = Outcome()
     pipeline.publish_changes(home, pipeline.Request(Held()), Settings(), listeners, outcome)
     graph = project.load(home)
@@ -118,7 +105,7 @@ def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home, tabl
 def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_was_taken_back(home, monkeypatch):
     before = dict(marts(published.warehouse(home).parent))
     kept = shutil.copytree(home.lake.root / "alternative_me", home.root / "kept")
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     derive = pipeline._derive
 
     def derive_and_fail(*arguments):
@@ -139,7 +126,7 @@ def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_
 
 
 def test_a_build_that_was_broken_off_is_named_until_the_next(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     states = []
 
     def break_off(*arguments):
@@ -161,7 +148,7 @@ def test_a_build_that_was_broken_off_is_named_until_the_next(home, monkeypatch):
 
 
 def test_a_full_disk_hides_neither_the_reason_nor_that_the_build_failed(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     write_text = Path.write_text
 
     def write_while_there_is_room(path, *arguments, **options):
@@ -189,7 +176,7 @@ def test_a_project_that_failed_and_was_changed_back_is_built_whole(home, monkeyp
 
 
 def test_a_build_that_could_not_publish_is_published_by_the_next(home, monkeypatch):
-    drop_a_row(home, "alternative_me/fng")
+    drop_row(home, "alternative_me/fng")
     with monkeypatch.context() as patch:
         patch.setattr(publish, "publish", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
