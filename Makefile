@@ -32,7 +32,10 @@ hooks: .venv/ready ## run lint's tools on every commit
 	$(RUN)/pre-commit install
 
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
-	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project
+	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project \
+	    --ignore=tests/orchestration/serving --ignore=tests/orchestration/configuration \
+	    --ignore-glob='*/test_chains*.py' --ignore-glob='*/test_soak.py' --ignore-glob='*/test_instance.py' \
+	    --ignore-glob='*/test_wheel.py' --ignore-glob='*/test_schedules.py'
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py

@@ -57,10 +57,9 @@ def build(
         if not as_of:
             spool.put(home, list(events(outcome)), now())
     assert outcome.folder
-    if outcome.is_new:
-        _say_headlines(home)
-    else:
+    if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")
+    _say_headlines(home)
     say_findings(home)
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
     click.echo(f"Report:    {outcome.folder / 'report.html'}")

@@ -274,6 +274,10 @@ REACHED = {
     "holder_series/supply": "onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim*",
     "ishares/fund_daily": "etf_* demand_* claim*",
     "nyse/sessions": "market_sessions etf_* demand_* claim*",
+    "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
+    "own_seeds/entities": "onchain_* demand_* claim*",
+    "own_seeds/fund_addresses": "onchain_fund_wallets_daily",
+    "own_seeds/tokens": "onchain_* demand_* claim*",
     "prices/closes": "market_* onchain_* etf_* demand_* claim*",
 }
 """Marts that a change of each raw table may have built again: all that a new figure of a fund, or of sentiment, costs.

@@ -14,7 +14,7 @@ import pytest
 from ingestion.errors import FetchFailed, UsageError
 from orchestration.answers.answers import shown_in
 from orchestration.home import Home
-from orchestration.publishing import publish, published, sql_engine, sql_page
+from orchestration.publishing import marts, published, sql_engine, sql_page
 
 CHROMIUM = shutil.which("chromium")
 START_MILLISECONDS = 30_000
@@ -218,7 +218,7 @@ def test_a_large_warehouse_is_opened_by_choosing_its_file(chromium, home, tmp_pa
 
 def test_another_warehouse_takes_the_place_of_the_first(chromium, home, tmp_path):
     with duckdb.connect() as con:
-        con.execute(f"attach '{tmp_path / 'other.duckdb'}' as other (storage_version '{publish.STORAGE_VERSION}')")
+        con.execute(f"attach '{tmp_path / 'other.duckdb'}' as other (storage_version '{marts.STORAGE_VERSION}')")
         con.execute("create schema other.marts; create table other.marts.etf_market_flows_weekly as select 7 as n")
     with chromium.new_context() as context:
         page = Page(context).open(published.latest(home) / sql_engine.PAGE)
