@@ -97,6 +97,7 @@ class Project:
         """
         # 0.3 s of CPU. Compiling every model again takes 1.4 s, and puts this machine's paths into the page.
         # From the parse that is kept: the one in memory has each model as it was built, with its path on this machine.
+        self._invoke(["parse"])  # writes the manifest that the page is made of
         self._invoke(["docs", "generate", "--static", "--no-compile"])
 
     def graph(self, digest: str) -> Graph:
