@@ -70,7 +70,7 @@ def chain_states(
     losses: Mapping[str, Sequence[str]],
     at: datetime,
 ) -> list[ChainState]:
-    """Each chain that the lake has, that is configured, or that was asked.
+    """Each chain that the lake has, that is configured, or that gave blocks when it was asked.
 
     Args:
         readings: how asks went, by source and network.
@@ -84,7 +84,12 @@ def chain_states(
         *((coins.SOURCE, network) for network in settings.bitcoin),
         *((events.SOURCE, network) for network in settings.evm),
     }
-    asked = {tuple(name.split("/")) for name in (*readings, *losses) if name.startswith(("bitcoin/", "evm/"))}
+    # A node that failed and was then taken out of the settings is nobody's failure any more; blocks read before are.
+    asked = {
+        tuple(name.split("/"))
+        for name in (*(name for name, result in readings.items() if result.captures), *losses)
+        if name.startswith(("bitcoin/", "evm/"))
+    }
     names = [name for name in held if held[name] or name in configured | asked]
     names += sorted((configured | asked) - {*names})
     return [
