@@ -13,7 +13,7 @@ from ingestion.refresh import RefreshResult, write_reading
 from orchestration.health import alerts
 from orchestration.health.watch import RECORD, Transition, observe
 from orchestration.home import Home
-from orchestration.settings import Alerts, EvmProvider, Settings
+from orchestration.settings import Alerts, BitcoinNode, EvmProvider, Settings
 
 AT = datetime(2025, 11, 4, 6)
 SECRET = "Tk3y-abcdef-123456"
@@ -38,8 +38,11 @@ def other():
     receiver.close()
 
 
-def settings(*urls, late_after_hours=0.0):
-    return Settings(alerts=Alerts(urls=tuple(map(SecretStr, urls)), late_after_hours=late_after_hours))
+def settings(*urls, late_after_hours=0.0, bitcoin=()):
+    return Settings(
+        alerts=Alerts(urls=tuple(map(SecretStr, urls)), late_after_hours=late_after_hours),
+        bitcoin={network: BitcoinNode(rpc="http://127.0.0.1:8332") for network in bitcoin},
+    )
 
 
 def ask(home, *failures, source="farside"):
@@ -74,7 +77,7 @@ def test_a_source_that_fails_is_told_once_and_when_it_is_well_again(home, receiv
 
 
 def test_changes_of_one_round_are_one_message_and_what_is_left_is_named(home, receiver):
-    mine = settings(receiver.url())
+    mine = settings(receiver.url(), bitcoin=("main",))
     ask(home, "no.")
     ask(home, "down.", source="bitcoin/main")
     build(home, "a test failed: no_gap")
@@ -86,6 +89,15 @@ def test_changes_of_one_round_are_one_message_and_what_is_left_is_named(home, re
     build(home)
     observe(home, mine, AT)
     assert receiver.got == [("flowhouse: 1 well again", "build is well again.\nStill not well: farside, bitcoin/main.")]
+
+
+def test_a_node_that_failed_and_is_configured_no_more_is_well_again(home, receiver):
+    ask(home, "down.", source="bitcoin/main")
+    observe(home, settings(receiver.url(), bitcoin=("main",)), AT)
+    assert receiver.titles() == ["flowhouse: bitcoin/main failed"]
+    receiver.got.clear()
+    observe(home, settings(receiver.url()), AT)
+    assert receiver.got == [("flowhouse: all well again", "bitcoin/main is well again.\nAll is well again.")]
 
 
 def test_each_address_is_told_by_itself(home, receiver, other):
