@@ -144,6 +144,20 @@ class Archive:
             )
         return content
 
+    def notes(self, source: str, suffix: str) -> list[tuple[str, str]]:
+        """Small records beside captures, as (`resource/stamp`, text), in the order of their names."""
+        paths = sorted((self.root / source).glob(f"*/*{suffix}"))
+        return [(f"{path.parent.name}/{path.name.removesuffix(suffix)}", path.read_text()) for path in paths]
+
+    def put_note(self, source: str, capture: str, suffix: str, text: str) -> None:
+        """Put a small record beside a capture, in place of the one that was there."""
+        _write_atomically(self.root / source / f"{capture}{suffix}", text.encode())
+
+    def names(self, source: str) -> set[tuple[str, str]]:
+        """The captures that are there, as (resource, stamp)."""
+        metas = (self.root / source).glob("*/*" + META_SUFFIX)
+        return {(meta.parent.name, meta.name.removesuffix(META_SUFFIX)) for meta in metas}
+
     def copy_from(self, other: "Archive", source: str) -> Iterator[str]:
         """Copy a source's captures of both kinds that are not here yet; yields a sentence for each it cannot.
 

@@ -8,18 +8,29 @@ import polars as pl
 
 from ingestion.archive import Archive, Capture
 from ingestion.errors import ArchiveDamaged
+from ingestion.judgement.known import KNOWN
 from ingestion.lake import journal
 from ingestion.lake.journal import Check
-from ingestion.lake.observations import CAPTURES, read_log
+from ingestion.lake.observations import CAPTURES, FINDINGS, read_log
 from ingestion.lake.tables import Lake
 from ingestion.source import Source
 
 
+def name(resource: str, file: str) -> str:
+    """What a person calls a capture within its source: `resource/stamp`."""
+    return f"{resource}/{file.split('.')[0]}"
+
+
+def tables(source: Source[Any]) -> tuple[str, ...]:
+    """The tables of a source in the lake."""
+    return (source.table, CAPTURES, *((KNOWN, FINDINGS) if source.rules else ()))
+
+
 def check_tables(lake: Lake, source: Source[Any]) -> Check:
     """How the tables of a source stand in the lake; only looks."""
-    found = journal.check(lake, source.name, (source.table, CAPTURES))
+    found = journal.check(lake, source.name, tables(source))
     if found.is_sound and not found.written and not lake.read(source.name, source.table, {}).height:
-        read = read_log(lake, source.name).filter(pl.col("refusal").is_null())
+        read = read_log(lake, source.name).filter(pl.col("verdict") == "read")
         if not read.is_empty():  # a lake of 0.1.0, which has no journal
             file = f"{lake.root.name}/{source.name}/{source.table}/{source.table}.parquet"
             return replace(found, damages=(f"{file} has no row of the {read.height:,} captures that were read",))
@@ -55,7 +66,7 @@ def unread(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tuple[li
 
 
 def is_late(capture: Capture, log: pl.DataFrame) -> bool:
-    """Whether one as new or newer has been read."""
+    """Whether one as new or newer has been judged."""
     return not log.filter(pl.col("fetched_at") >= capture.fetched_at).is_empty()
 
 
@@ -74,6 +85,23 @@ def read_again(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tupl
         if (capture.resource, capture.file) in logged:
             archive.read(capture)
     return everything, damaged
+
+
+def gone(archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
+    """The captures of `log` that were read and that somebody has removed, by their names.
+
+    Raises:
+        ArchiveDamaged: there are more of them than captures left, so that the archive rather than a capture is gone.
+    """
+    there = archive.names(source)
+    read = log.filter(pl.col("verdict") == "read").select("resource", "file").iter_rows()
+    found = [name(*row) for row in read if (row[0], row[1].split(".")[0]) not in there]
+    if len(found) > len(there):
+        raise ArchiveDamaged(
+            f"{archive.root.name}/{source} lacks {len(found):,} captures that were read once, {found[0]} among them:"
+            f" restore it from a backup, or remove the folder lake/{source} to go on with what the archive holds."
+        )
+    return found
 
 
 def rebuild(source: Source[Any], archive: Archive, log: pl.DataFrame, check: Check) -> tuple[list[Capture], list[str]]:

@@ -1,29 +1,20 @@
 """Bring one source up to date: fetch pages, read the captures not read yet, add their observations to the lake."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal
 
 import polars as pl
 
-from ingestion import captures
-from ingestion.archive import Archive, Capture
-from ingestion.calendar import read_sessions
-from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
+from ingestion import captures, reading
+from ingestion.archive import Archive
+from ingestion.errors import ArchiveDamaged, IngestionError
 from ingestion.lake.journal import JOURNAL
-from ingestion.lake.observations import (
-    CAPTURE_SCHEMA,
-    CAPTURES,
-    newest_state,
-    observation_schema,
-    observe,
-    read_log,
-    read_log_if_readable,
-)
+from ingestion.lake.observations import read_log
 from ingestion.lake.tables import Lake
-from ingestion.source import Fetcher, PublisherSource, Source, newest_day
+from ingestion.source import Fetcher, PublisherSource, Source
 
 Mode = Literal["live", "replay", "sample", "file", "held"]
 """How captures are gathered: from publishers, an archive folder, the sample, a user's file, or not at all."""
@@ -31,16 +22,6 @@ Mode = Literal["live", "replay", "sample", "file", "held"]
 READING = "reading.json"
 TIMES = ("at", "asked_at", "newest_at", "repaired_at")
 REPAIRS_SHOWN = timedelta(days=1)
-
-Page = Callable[[Capture], pl.DataFrame]
-Arguments = ParamSpec("Arguments")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a capture is not read."""
-
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -99,11 +80,9 @@ def refresh(
 ) -> RefreshResult:
     """Read the captures of `source` that the lake does not hold yet, and record how it went.
 
-    Observations are a pure function of the set of captures: where one is not newer than those already read, all are
-    read again in their order; should one of them be damaged by then, the lake stays as it is. So they are where a table
-    is gone, cut short or unreadable; should the archive lack captures by then that were read once, the rest stays. A
-    capture that is refused is tried again next time (the parser may have learned); it stands as a failure until the
-    same url has been read well at that time or later.
+    Where all captures must be read again and one of them is damaged by then, the lake stays as it is. So it does where
+    a table is gone, cut short or unreadable, and the archive lacks captures by then that were read once. A capture that
+    is refused is tried again next time (the parser may have learned).
 
     Args:
         mode: how captures were gathered; for `held`, the record keeps mode, time and failures of the last gathering.
@@ -115,9 +94,10 @@ def refresh(
         repaired.append(f"lake/{source.name}/{READING} was gone or unreadable: when it was last asked is not known.")
     read = added = 0
     try:
-        log, damaged, read, added, healed = _read_captures(source, archive, lake, now)
-        failures = (*failures, *damaged, *_standing_refusals(log))
-        repaired += healed
+        found = reading.read(source, archive, lake, now)
+        failures = (*failures, *found.damaged, *_standing(source.name, found.log))
+        read, added = found.read, found.added
+        repaired += found.healed
     except ArchiveDamaged as error:
         failures = (*failures, str(error))
     result = RefreshResult(
@@ -142,7 +122,7 @@ def _after(last: RefreshResult | None, result: RefreshResult) -> RefreshResult:
 
 def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http: Fetcher, day: date) -> list[str]:
     """Fetch what was not read well yet and file it; returns a sentence for each resource that failed."""
-    log = read_log(lake, source.name).filter(pl.col("refusal").is_null())
+    log = read_log(lake, source.name).filter(pl.col("verdict") == "read")
     failures: list[str] = []
     for resource in source.resources:
         archived = frozenset(log.filter(pl.col("resource") == resource)["url"])
@@ -168,124 +148,38 @@ def write_reading(lake: Lake, result: RefreshResult) -> None:
     lake.write_record(source, name, json.dumps(result.fields(), indent=1))
 
 
-def _read_captures(
-    source: Source[Any], archive: Archive, lake: Lake, now: datetime
-) -> tuple[pl.DataFrame, list[str], int, int, list[str]]:
-    """Returns the log of captures, a sentence per provenance record that is damaged, how many captures were read now,
-    how many observations that added, and a sentence per table that was built again.
+def _standing(source: str, log: pl.DataFrame) -> list[str]:
+    """What is wrong with captures: a sentence for each that is refused or damaged, and one for those held back.
 
-    Raises:
-        ArchiveDamaged: all must be read again, and one that was read well before is damaged now or gone.
+    A page that is refused or held stands until its url has been read well at that time or later; one that is damaged
+    until it is restored or removed, and one that came late until somebody decides.
     """
-    check = captures.check_tables(lake, source)
-    log_before = read_log_if_readable(lake, source.name)
-    before = pl.DataFrame(schema=observation_schema(source.key))
-    limit = _newest_dates(source, read_sessions(lake, now.date()))
-
-    def page(capture: Capture) -> pl.DataFrame:
-        if capture.fetched_at > now:
-            raise PageRefused("its stamp lies in the future: check the clock of the machine that fetched it.")
-        cells = source.read(archive.read(capture), capture.resource)
-        _check_newest(cells, limit(capture.fetched_at))
-        return cells
-
-    log = log_before.filter(pl.col("refusal").is_null())
-    if check.is_sound:
-        before = stored = lake.read(source.name, source.table, observation_schema(source.key))
-        new, damaged = captures.unread(source, archive, log)
-        if any(_is_readable(page, late) for late in new if captures.is_late(late, log)):
-            new, damaged = captures.read_again(source, archive, log)
-            log, stored = log.clear(), stored.clear()
-    else:
-        new, damaged = captures.rebuild(source, archive, log, check)
-        log, stored = log.clear(), before
-    read = list(_read_in_order(source, page, stored, new))
-    pages = [(capture, outcome) for capture, outcome in read if not isinstance(outcome, Refusal)]
-    rows = pl.concat([stored, observe(stored, pages, source.key)])
-    log = pl.concat([log, _log(read)]).sort("fetched_at", "sha256", "resource")
-    tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
-    captures.write_tables(lake, source.name, tables, check)
-    rows_before = before.height if check.is_sound else check.rows(source.table)
-    healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
-    return log, damaged, len(new), rows.height - rows_before, healed
-
-
-def _is_readable(page: Page, capture: Capture) -> bool:
-    return not isinstance(_attempt(page, capture), Refusal)
-
-
-def _attempt(
-    read: Callable[Arguments, pl.DataFrame], *args: Arguments.args, **kwargs: Arguments.kwargs
-) -> pl.DataFrame | Refusal:
-    try:
-        return read(*args, **kwargs)
-    except IngestionError as error:
-        return Refusal(str(error))
-    except Exception as error:  # a page no parser foresaw fails its source, never the build
-        return Refusal(f"it could not be read ({type(error).__name__}: {error}): report the page.")
-
-
-def _read_in_order(
-    source: Source[Any], page: Page, stored: pl.DataFrame, captures: list[Capture]
-) -> Iterator[tuple[Capture, pl.DataFrame | Refusal]]:
-    """Each capture with its cells, or with the reason why it is refused."""
-
-    def compared(capture: Capture, known: pl.DataFrame) -> pl.DataFrame:
-        cells = page(capture)
-        if source.compare:
-            source.compare(cells, known)
-        return cells
-
-    if not captures:
-        return
-    key = [*source.key]
-    known = newest_state(stored, key).select(*key, "raw_text", "value")
-    for capture in captures:
-        outcome = _attempt(compared, capture, known)
-        if source.compare and not isinstance(outcome, Refusal):
-            known = pl.concat([known, outcome]).unique(key, keep="last")
-        yield capture, outcome
-
-
-def _log(read: list[tuple[Capture, pl.DataFrame | Refusal]]) -> pl.DataFrame:
-    fields = [name for name in CAPTURE_SCHEMA if name != "refusal"]
-    rows = [
-        {name: getattr(capture, name) for name in fields}
-        | {"refusal": outcome.reason if isinstance(outcome, Refusal) else None}
-        for capture, outcome in read
-    ]
-    return pl.DataFrame(rows, schema=CAPTURE_SCHEMA)
-
-
-def _newest_dates(source: Source[Any], sessions: pl.DataFrame) -> Callable[[datetime], date]:
-    """A function from the time of a capture to the latest value date that it may carry."""
-    if source.newest == "same_day":
-        return datetime.date
-    days = sessions["session_date"]
-
-    def next_session(fetched_at: datetime) -> date:
-        later = days.search_sorted(fetched_at.date(), side="right")
-        return days[later] if later < len(days) else fetched_at.date()
-
-    return next_session
-
-
-def _check_newest(page: pl.DataFrame, limit: date) -> None:
-    newest = newest_day(page)
-    if newest > limit:
-        raise PageRefused(f"it carries figures of {newest}, later than {limit}: its dates or its stamp are wrong.")
-
-
-def _standing_refusals(log: pl.DataFrame) -> list[str]:
-    """Refused captures whose url has not been read well at their time or later."""
-    good = log.filter(pl.col("refusal").is_null()).group_by("resource", "url").agg(good_at=pl.col("fetched_at").max())
-    standing = log.join(good, on=["resource", "url"], how="left").filter(
-        pl.col("refusal").is_not_null(), pl.col("good_at").is_null() | (pl.col("good_at") < pl.col("fetched_at"))
+    good = log.filter(pl.col("verdict") == "read").group_by("resource", "url").agg(good_at=pl.col("fetched_at").max())
+    is_past = pl.col("good_at") >= pl.col("fetched_at")
+    standing = (
+        log.join(good, on=["resource", "url"], how="left")
+        .filter(
+            pl.col("verdict").is_in(["damaged", "late"])
+            | (pl.col("verdict").is_in(["refused", "held"]) & ~is_past.fill_null(value=False))
+        )
+        .sort("fetched_at", "sha256")
     )
-    return [
+    refused = standing.filter(pl.col("verdict").is_in(["refused", "damaged"]))
+    sentences = [
         f"{resource}/{file}: {refusal}"
-        for resource, file, refusal in standing.sort("fetched_at").select("resource", "file", "refusal").iter_rows()
+        for resource, file, refusal in refused.select("resource", "file", "refusal").iter_rows()
     ]
+    held = standing.filter(pl.col("verdict").is_in(["held", "late"])).group_by("resource", maintain_order=True)
+    return [*sentences, *(_held_back(source, rows) for _, rows in held)]
+
+
+def _held_back(source: str, rows: pl.DataFrame) -> str:
+    """One sentence for all captures of a resource that are held back, about the newest of them."""
+    resource, file, reason = rows.select("resource", "file", "refusal").row(-1)
+    count = "it is held back" if rows.height == 1 else f"{rows.height:,} captures are held back, of which this newest"
+    name = f"{source}/{captures.name(resource, file)}"
+    todo = f"run `flowhouse accept {name}` if it is right, else `flowhouse reject {name}`."
+    return f"{resource}/{file}: {count}: {reason}: {todo}"
 
 
 def _last_reading(lake: Lake, source: str, record: str = READING) -> RefreshResult | None:

@@ -7,12 +7,14 @@ Each module in `ingestion/sources/` has three plain functions and ends with `SOU
     frame(rows, resource)                  rows -> key + (raw_text, value): one row per cell, typed, in our units
 
 A blank cell ("not reported yet") has neither raw_text nor value. A page that cannot be trusted raises `PageRefused`.
+A source whose pages may contradict what is known says with `vet` what a page must be by itself, and with `rules` how
+much of what is known it may change; `ingestion/judgement` applies them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Generic, Literal, Protocol, TypeVar, cast
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import polars as pl
 
@@ -46,6 +48,53 @@ AFTER_CLOSE = timedelta(hours=15)
 """Time from the close of a session until the funds' figures are late."""
 
 
+class Finding(NamedTuple):
+    """What a page says that is off, though the page is read; of a day of a fund, or of the printed TOTAL."""
+
+    kind: str
+    asset: str
+    ticker: str
+    value_date: date
+    detail: str
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions that count for a capture: those that had opened when it was fetched.
+
+    Attributes:
+        opened: their days, ascending.
+        closed_until: the day of the newest that had closed.
+    """
+
+    opened: Sequence[date]
+    closed_until: date
+
+    def settled_until(self, after: int) -> date:
+        """The newest day after which at least so many sessions had opened."""
+        return self.opened[-1 - after] if len(self.opened) > after else date.min
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How much of what is known one page may change; more, and it is held back until somebody decides.
+
+    A figure is settled once a capture has shown it when so many sessions had opened after its day.
+
+    Attributes:
+        settled_after: that number.
+        only_settled: whether figures that are not settled may change at will. If not, nonzero ones of any age may not:
+            of 3,738 real pages of flows every figure that ever changed had been 0.0.
+        most_nonzero: how many figures other than zero may change or go blank.
+        most: how many figures may, settled zeros among them.
+    """
+
+    settled_after: int = 3
+    only_settled: bool = False
+    most_nonzero: int = 1
+    most: int = 3
+
+
 class Fetcher(Protocol):
     """A client that fetches one address, as `ingestion.transport.publisher` does."""
 
@@ -64,7 +113,9 @@ class Source(Generic[Row]):
         key: the columns that identify a cell, with their types; one of them is `value_date`.
         newest: the latest value date that a page may have: the day it was fetched, or the next NYSE session.
         cadence: when figures are expected; None where nobody promises any, as for a user's own file.
-        compare: refuses a page: takes its frame, and the newest state of each cell before it.
+        vet: refuses a page for what it says, or leaves out what of it cannot be trusted: takes its cells in the order
+            of the page, and the sessions that had opened; returns the cells to read, and findings.
+        rules: how much a page may change; None where publishers are free to replace what they published.
     """
 
     name: str
@@ -76,7 +127,8 @@ class Source(Generic[Row]):
     newest: Newest
     parse: Callable[[bytes], list[Row]]
     frame: Callable[[list[Row], str], pl.DataFrame]
-    compare: Callable[[pl.DataFrame, pl.DataFrame], None] | None = None
+    vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = None
+    rules: Rules | None = None
     cadence: Cadence | None = None
 
     def read(self, content: bytes, resource: str) -> pl.DataFrame:

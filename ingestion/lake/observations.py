@@ -1,13 +1,18 @@
 """Observations from captures: one row per change of a cell, with the time it was first seen."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import polars as pl
 
 from ingestion.archive import Capture
 from ingestion.lake.tables import UNREADABLE, Lake, Schema
 
-CAPTURES = "captures"
+CAPTURES, FINDINGS = "captures", "findings"
+Verdict = Literal["read", "refused", "damaged", "held", "late", "rejected"]
+"""What became of a capture: read; not to be trusted as a page, or not as it was stored; held back for what it would
+change, or since it came late and would have others held back; or left out by somebody's decision."""
+
 CAPTURE_SCHEMA = {
     "resource": pl.String,
     "file": pl.String,
@@ -15,7 +20,17 @@ CAPTURE_SCHEMA = {
     "fetched_at": pl.Datetime("us"),
     "sha256": pl.String,
     "origin": pl.String,
+    "verdict": pl.String,
     "refusal": pl.String,
+}
+FINDING_SCHEMA = {
+    "kind": pl.String,
+    "asset": pl.String,
+    "ticker": pl.String,
+    "value_date": pl.Date,
+    "detail": pl.String,
+    "observed_at": pl.Datetime("us"),
+    "archive_sha256": pl.String,
 }
 
 
@@ -31,8 +46,12 @@ def observation_schema(key: Schema) -> dict[str, pl.DataType | type[pl.DataType]
 
 
 def read_log(lake: Lake, source: str) -> pl.DataFrame:
-    """The captures of a source that were read, refused ones among them; former logs have more columns."""
-    return lake.read(source, CAPTURES, CAPTURE_SCHEMA).select(*CAPTURE_SCHEMA)
+    """The captures of a source and what became of them; former logs have other columns and no verdict."""
+    log = lake.read(source, CAPTURES, CAPTURE_SCHEMA)
+    if "verdict" not in log.columns:
+        is_read = pl.col("refusal").is_null()
+        log = log.with_columns(verdict=pl.when(is_read).then(pl.lit("read")).otherwise(pl.lit("refused")))
+    return log.select(*CAPTURE_SCHEMA)
 
 
 def read_log_if_readable(lake: Lake, source: str) -> pl.DataFrame:

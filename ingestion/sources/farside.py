@@ -14,9 +14,12 @@ from typing import NamedTuple
 import polars as pl
 from lxml import html
 
+from ingestion import fund_facts
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, cell_schema
+from ingestion.formats import flow_table
+from ingestion.formats.flow_table import TOTAL
+from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, Rules, cell_schema
 
 # The short pages come last: if a long one lags behind, the short one's figures stay the newest state.
 URLS = {
@@ -28,16 +31,16 @@ URLS = {
 }
 KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 
-TOTAL = "TOTAL"
-NOT_DAYS = {"", "seed", "total", "average", "maximum", "minimum", "fee", "date"}
+NOT_DAYS = {"seed", "total", "average", "maximum", "minimum", "fee", "date"}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4})")
 # Three to six characters; a header with a shorter name is refused, since it could be any word.
 TICKER = re.compile(r"[A-Z][A-Z0-9]{2,5}")
-NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
+# Bounded, so that no text makes an infinite number.
+NUMBER = re.compile(r"-?(\d{1,3}(,\d{3}){1,6}|\d{1,18})(\.\d{1,18})?", re.ASCII)
 MILLION = 1_000_000
-# A column that repeats this many non-zero figures of a missing one is that column under another name.
-REPEATED_FIGURES = 3
+MAX_BYTES = 8_000_000
+"""Of a page: the longest real one has 0.5 million, and 40 million of junk took 32 s and 1.8 GB to parse."""
 
 
 class Cell(NamedTuple):
@@ -61,19 +64,19 @@ def parse(content: bytes) -> list[Cell]:
     """The cells of a page's table, by day and column name.
 
     Raises:
-        PageRefused: no table, no day, unknown header or row, a row that does not fit the header, a figure that is
-            not a number, one day twice with different figures, or funds that do not add up to the printed total.
+        PageRefused: not one table, no day, unknown header or row, a row that does not fit the header, or one day twice
+            with different figures.
     """
     rows = _table(content)
     first_day = next((n for n, row in enumerate(rows) if _day(row[0])), None)
     if first_day is None:
         raise PageRefused("the table has no day: look at the page, it may be empty or have dates in a new format.")
-    columns = _columns(rows[:first_day])
+    columns = _columns(_headers(rows[:first_day]))
     days: dict[date, list[str]] = {}
     for label, *texts in rows[first_day:]:
         day = _day(label)
         if day is None:
-            if label.rstrip("*").strip().lower() not in NOT_DAYS:
+            if not _is_no_day(label, texts):
                 raise PageRefused(
                     f"the row '{label}' is neither a day nor a known summary: add its name to the parser."
                 )
@@ -85,21 +88,27 @@ def parse(content: bytes) -> list[Cell]:
             )
         if days.setdefault(day, texts) != texts:
             raise PageRefused(f"{day} is on the page twice with different figures: wait for a corrected page.")
-        _check_total(day, dict(zip(columns, texts, strict=True)))
     return [Cell(day, ticker, text) for day, texts in days.items() for ticker, text in zip(columns, texts, strict=True)]
 
 
 def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
     """One row per cell: asset, ticker (TOTAL for the printed total), value_date, metric net_flow_usd in US$.
 
-    The asset is the page's, for every fund on it.
+    The asset is the page's, for every fund on it. A fund that was renamed has its present ticker on every day.
+
+    Raises:
+        PageRefused: a figure is not a number, or a fund is there under its present and a former ticker.
     """
     asset = resource.split("_")[0].upper()
     amounts = [usd_m(cell.text) for cell in rows]
+    names = {ticker: fund_facts.former_tickers().get((asset, ticker), ticker) for _, ticker, _ in rows}
+    if len(set(names.values())) < len(names):
+        both = next(ticker for ticker, name in names.items() if ticker != name and name in names)
+        raise PageRefused(f"it has both {both} and {names[both]}, which are one fund: wait for a corrected page.")
     return pl.DataFrame(
         {
             "asset": [asset] * len(rows),
-            "ticker": [cell.ticker for cell in rows],
+            "ticker": [names[cell.ticker] for cell in rows],
             "value_date": [cell.day for cell in rows],
             "metric": ["net_flow_usd"] * len(rows),
             "raw_text": [None if amount is None else cell.text for cell, amount in zip(rows, amounts, strict=True)],
@@ -107,32 +116,6 @@ def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
         },
         schema=cell_schema(KEY),
     )
-
-
-def compare(page: pl.DataFrame, known: pl.DataFrame) -> None:
-    """Refuse a page on which a fund's column has another name than before: its history would count twice.
-
-    Args:
-        page: the page's frame.
-        known: the newest state of every cell before it.
-
-    Raises:
-        PageRefused: a new column repeats the figures of one that is gone.
-    """
-    known = known.filter(pl.col("asset").is_in(page["asset"].unique().implode()), pl.col("value").is_not_null())
-    new = page.join(known, on="ticker", how="anti")
-    gone = known.join(page, on="ticker", how="anti").join(page.select("value_date").unique(), on="value_date")
-    both = new.join(gone, on="value_date", suffix="_gone").filter(pl.col("value") != 0, pl.col("value_gone") != 0)
-    repeated = (
-        both.group_by("ticker", "ticker_gone")
-        .agg(days=pl.len(), same=(pl.col("value") == pl.col("value_gone")).sum())
-        .filter(pl.col("days") >= REPEATED_FIGURES, pl.col("days") == pl.col("same"))
-    )
-    for ticker, ticker_gone in repeated.select("ticker", "ticker_gone").iter_rows():
-        raise PageRefused(
-            f"column {ticker} repeats the figures stored for {ticker_gone}, which is gone: if the fund was renamed,"
-            " rename its earlier rows first."
-        )
 
 
 def usd_m(text: str) -> Decimal | None:
@@ -152,10 +135,14 @@ def usd_m(text: str) -> Decimal | None:
 
 def _table(content: bytes) -> list[list[str]]:
     """Texts of the cells of the page's one flow table, header rows included."""
+    if len(content) > MAX_BYTES:
+        raise PageRefused(f"the page has {len(content):,} bytes, far more than any before: look at it in a browser.")
     page = html.fromstring(b"<html>" + content)
     tables = page.xpath("//table[contains(concat(' ', @class, ' '), ' etf ')]")
     if not tables:
         raise PageRefused("the page has no flow table (a challenge page, or a new layout): look at it in a browser.")
+    if len(tables) > 1 or tables[0].xpath(".//table"):
+        raise PageRefused("the page has more than one flow table: the layout changed, look at it in a browser.")
     rows = tables[0].xpath(".//tr[th or td]")
     return [[_text(cell) for cell in row.xpath("./th|./td")] for row in rows]
 
@@ -174,6 +161,28 @@ def _day(label: str) -> date | None:
         raise PageRefused(f"'{label}' is not a day of the calendar: wait for a corrected page.") from None
 
 
+def _headers(rows: list[list[str]]) -> list[list[str]]:
+    """The rows above the first day: names only, for a day whose date is garbled has figures.
+
+    Raises:
+        PageRefused: one has figures under a label that is not known.
+    """
+    for label, *texts in rows:
+        if not _is_no_day(label, texts) and any(_is_figure(text) for text in texts):
+            raise PageRefused(f"the row '{label}' above the first day has figures: its date is wrong, or add its name.")
+    return rows
+
+
+def _is_no_day(label: str, texts: list[str]) -> bool:
+    """Whether a row is a summary, or a spacer: one without a name that has figures is a day that lost its date."""
+    name = label.rstrip("*").strip().lower()
+    return name in NOT_DAYS or (not name and not any(_is_figure(text) for text in texts))
+
+
+def _is_figure(text: str) -> bool:
+    return text == "-" or NUMBER.fullmatch(text.strip("()")) is not None
+
+
 def _columns(headers: list[list[str]]) -> list[str]:
     """Tickers by position, TOTAL last: the short page has a row each for issuer, ticker and fee."""
     tickers = [
@@ -190,18 +199,6 @@ def _columns(headers: list[list[str]]) -> list[str]:
     return [*tickers[0], TOTAL]
 
 
-def _check_total(day: date, texts: dict[str, str]) -> None:
-    """The funds printed for a day add up to its total to the last digit; otherwise a column was misread."""
-    amounts = {ticker: usd_m(text) for ticker, text in texts.items()}
-    total = amounts.pop(TOTAL)
-    funds = sum(amount for amount in amounts.values() if amount is not None)
-    if total is not None and total != funds:
-        raise PageRefused(
-            f"the funds of {day} add up to {funds} and not to the printed total {total} (US$ m): wait for a"
-            " corrected page."
-        )
-
-
 SOURCE = PublisherSource(
     name="farside",
     table="flows",
@@ -215,5 +212,6 @@ SOURCE = PublisherSource(
     fetch=fetch,
     parse=parse,
     frame=frame,
-    compare=compare,
+    vet=flow_table.vet,
+    rules=Rules(),
 )

@@ -18,7 +18,7 @@ from lxml import etree
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, cell_schema
+from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, Rules, cell_schema
 
 KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 URL = (
@@ -196,4 +196,6 @@ SOURCE = PublisherSource(
     fetch=fetch,
     parse=parse,
     frame=frame,
+    # More than one settled figure never changed in a workbook, on 1,060 days.
+    rules=Rules(only_settled=True, most_nonzero=1, most=1),
 )

@@ -45,7 +45,7 @@ def read(lake: Lake, source: Source[Any], sessions: Sequence[Session]) -> Covera
     Raises:
         PolarsError, OSError: a table cannot be read.
     """
-    log = read_log(lake, source.name).filter(pl.col("refusal").is_null())
+    log = read_log(lake, source.name).filter(pl.col("verdict") == "read")
     rows = lake.read(source.name, source.table, observation_schema(source.key))
     if rows.is_empty() or log.is_empty():
         return Coverage(rows.height)

@@ -51,13 +51,6 @@ def frame(rows, resource):
     )
 
 
-def never_falls(page, held):
-    """A `compare` whose verdict depends on every capture before."""
-    both = page.join(held, on=[*KEY], suffix="_held")
-    if (both["value"] < both["value_held"]).any():
-        raise PageRefused("a figure fell: look at it.")
-
-
 def fetch(http, resource, archived, day):
     raise AssertionError("nobody is asked")
 
@@ -136,42 +129,41 @@ contents = st.one_of(
     st.sampled_from([b"challenge", b"no page at all", page(("a", "1", date(2025, 11, 20)))]),
 )
 captures = st.dictionaries(st.tuples(st.integers(0, 5), st.sampled_from("pq")), contents, min_size=1, max_size=6)
-sources = st.sampled_from([made(), made(compare=never_falls)])
 
 
 @settings(max_examples=40, deadline=None)
-@given(captures, sources, st.randoms(use_true_random=False), st.data())
-def test_captures_in_any_order_and_batches_give_the_tables_of_one_reading(drawn, source, random, data):
+@given(captures, st.randoms(use_true_random=False), st.data())
+def test_captures_in_any_order_and_batches_give_the_tables_of_one_reading(drawn, random, data):
     arriving = random.sample(sorted(drawn), len(drawn))
     cuts = data.draw(st.sets(st.integers(1, len(drawn))))
     with TemporaryDirectory() as there, TemporaryDirectory() as here:
         whole, parts = Home(there), Home(here)
         for (minute, resource), content in sorted(drawn.items()):
             whole.put(content, minute, resource)
-        at_once = whole.read(source)
+        at_once = whole.read()
         for number, (minute, resource) in enumerate(arriving, start=1):
             parts.put(drawn[minute, resource], minute, resource)
             if number in cuts:
-                parts.read(source)
-        in_parts = parts.read(source)
+                parts.read()
+        in_parts = parts.read()
         assert without_times(parts.tables) == without_times(whole.tables)
         assert in_parts.failures == at_once.failures
         before = parts.tables
-        assert parts.read(source).added == 0
+        assert parts.read().added == 0
         assert parts.tables == before
 
 
 @settings(max_examples=20, deadline=None)
-@given(captures, sources, st.integers(-1, 5))
-def test_what_was_known_at_a_time_is_what_the_captures_until_then_give(drawn, source, minute):
+@given(captures, st.integers(-1, 5))
+def test_what_was_known_at_a_time_is_what_the_captures_until_then_give(drawn, minute):
     with TemporaryDirectory() as there, TemporaryDirectory() as here:
         whole, early = Home(there), Home(here)
         for (seen, resource), content in drawn.items():
             whole.put(content, seen, resource)
             if seen <= minute:
                 early.put(content, seen, resource)
-        whole.read(source)
-        early.read(source)
+        whole.read()
+        early.read()
         until = whole.observations.filter(pl.col("observed_at") <= START + timedelta(minutes=minute))
         assert until.equals(early.observations)
 
@@ -189,10 +181,10 @@ def test_a_reading_says_what_it_came_to(home):
 def test_the_log_names_every_capture(home):
     good, bad = home.put(page(("a", "1"))), home.put(b"challenge", minute=1, url="https://other.example")
     home.read()
-    names = [name for name in CAPTURE_SCHEMA if name != "refusal"]
+    names = [name for name in CAPTURE_SCHEMA if name not in ("verdict", "refusal")]
     assert home.lake.read("made", CAPTURES, {}).rows() == [
-        (*(getattr(good, name) for name in names), None),
-        (*(getattr(bad, name) for name in names), "a challenge page: look at it."),
+        (*(getattr(good, name) for name in names), "read", None),
+        (*(getattr(bad, name) for name in names), "refused", "a challenge page: look at it."),
     ]
 
 
@@ -329,32 +321,6 @@ def test_a_refused_page_is_read_once_the_parser_has_learned(home):
     assert home.figures == [(0, "a", "1"), (1, "a", "9"), (2, "a", "1")]
 
 
-def test_a_page_that_contradicts_what_is_held_is_refused(home):
-    source = made(compare=never_falls)
-    home.put(page(("a", "5")))
-    home.read(source)
-    home.put(page(("a", "4"), ("b", "9")), minute=1)
-    home.put(page(("a", "6"), ("b", "1")), minute=2)
-    home.put(page(("a", "5"), ("b", "2")), minute=3)
-    assert home.read(source).failures == ("p/20251103T120300Z.json: a figure fell: look at it.",)
-    assert home.figures == [(0, "a", "5"), (2, "a", "6"), (2, "b", "1")]
-
-
-def test_a_page_is_compared_with_the_newest_state_only(home):
-    for minute, text in enumerate(["5", None, "3"]):
-        home.put(page(("a", text)), minute)
-    assert home.read(made(compare=never_falls)).failures == ()
-
-
-def test_pages_of_one_second_are_compared_in_the_order_of_their_sha256(home):
-    lower, *_, greater = sorted(map(str, range(1, 9)), key=lambda text: hashlib.sha256(page(("a", text))).hexdigest())
-    home.put(page(("a", greater)), resource="p")
-    home.put(page(("a", lower)), resource="q")
-    compared = []
-    home.read(made(compare=lambda page, held: compared.append(page["raw_text"].item())))
-    assert compared == [lower, greater]
-
-
 @pytest.mark.parametrize("first", ["lower", "greater"])
 def test_a_page_of_a_second_already_read_is_read_as_if_both_had_come_at_once(home, first):
     lower, *_, greater = sorted(map(str, range(1, 9)), key=lambda text: hashlib.sha256(page(("a", text))).hexdigest())
@@ -379,12 +345,6 @@ def test_the_log_is_in_the_order_of_time_then_sha256_then_resource(home):
     log = home.lake.read("made", CAPTURES, {}).select("fetched_at", "sha256", "resource").rows()
     assert log == sorted(log)
     assert [resource for _, _, resource in log] == ["r", "p", "q", "p"]
-
-
-def test_a_comparison_that_breaks_down_fails_its_page_only(home):
-    home.put(page(("a", "1")))
-    [failure] = home.read(made(compare=lambda page, held: 1 / 0)).failures
-    assert "it could not be read (ZeroDivisionError: division by zero): report the page." in failure
 
 
 def test_a_late_page_that_is_refused_makes_nothing_be_read_again(home):

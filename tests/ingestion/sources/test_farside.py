@@ -57,7 +57,7 @@ def frame(content, resource="btc_all"):
 
 def refusal(content):
     with pytest.raises(PageRefused) as refused:
-        farside.parse(content)
+        frame(content)
     return str(refused.value)
 
 
@@ -261,19 +261,6 @@ TOTAL_HEADER = '<th><span class="tabletext">Total</span></th>'
         ),
         (with_row("06 Nov 2025", *["-"] * 5), "2025-11-06 has 5 figures under 4 column names: the row is misaligned,"),
         (
-            with_row("06 Nov 2025", "1.0", "-", "2.0", "3.1"),
-            "the funds of 2025-11-06 add up to 3.0 and not to the printed",
-        ),
-        (
-            with_row("06 Nov 2025", "-", "-", "-", "0.1"),
-            "the funds of 2025-11-06 add up to 0 and not to the printed total",
-        ),
-        (
-            with_row("06 Nov 2025", "1.0", "-", "-", "0.0"),
-            "the funds of 2025-11-06 add up to 1.0 and not to the printed total 0.0 (US$ m): wait for a corrected"
-            " page.",
-        ),
-        (
             with_row("04 Nov 2025", "1.0", "-", "-", "1.0"),
             "2025-11-04 is on the page twice with different figures: wait for a corrected page.",
         ),
@@ -293,73 +280,59 @@ def test_a_day_without_its_total_yet_is_read():
     assert found["value"].to_list() == [1e6, None, None, None]
 
 
-def flows(funds, asset="BTC"):
-    """A frame of a page with these {ticker: [figure per day]}; a total is on every page."""
-    days = [MONDAY + timedelta(days=n) for n in range(6)]
-    rows = [
-        (asset, ticker, day, "net_flow_usd", value if value is None else str(value), value)
-        for ticker, values in {"TOTAL": [9.0] * 6, **funds}.items()
-        for day, value in zip(days, values, strict=False)
-    ]
-    schema = {**farside.SOURCE.key, "raw_text": pl.String, "value": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+def test_a_renamed_fund_has_its_present_name_on_every_page():
+    found = frame(flow_page(["ETHA", "CETH"], [(MONDAY, ["1.0", "2.0"], "3.0")]), "eth_all")
+    assert found["ticker"].to_list() == ["ETHA", "TETH", "TOTAL"]
+    other = frame(flow_page(["CETH"], [(MONDAY, ["1.0"], "1.0")]), "btc_all")
+    assert other["ticker"].to_list() == ["CETH", "TOTAL"]
 
 
-HELD = {"IBIT": [1.0, 2.0, 3.0, 4.0], "BTCW": [5.0, 0.0, 6.0, 7.0, 8.0]}
+def test_a_page_with_both_names_of_a_fund_is_refused():
+    page = flow_page(["CETH", "TETH"], [(MONDAY, ["1.0", "1.0"], "2.0")])
+    with pytest.raises(PageRefused, match="it has both CETH and TETH, which are one fund: wait for a corrected page"):
+        frame(page, "eth")
 
 
-REPEATED = {
-    "the same": [5.0, 0.0, 6.0, 7.0, 8.0],
-    "a day fewer": [5.0, 0.0, 6.0, 7.0],
-    "a day more": [5.0, 0.0, 6.0, 7.0, 8.0, 9.0],
-    "a figure gone": [5.0, 0.0, 6.0, 7.0, 0.0],
-    "a zero gone": [5.0, None, 6.0, 7.0],
-    "a zero corrected": [5.0, 9.0, 6.0, 7.0],
-}
+GARBLED = ["17 Nvo 2025", "2025-11-17", "", "Mon"]
 
 
-@pytest.mark.parametrize("figures", REPEATED.values(), ids=REPEATED)
-@pytest.mark.parametrize("held", [HELD, {**HELD, "WTBT": [None]}], ids=["never seen", "seen but blank"])
-def test_a_fund_that_comes_back_under_another_name_is_refused(figures, held):
-    with pytest.raises(PageRefused) as refused:
-        farside.compare(flows({"IBIT": HELD["IBIT"], "WTBT": figures}), flows(held))
-    assert str(refused.value) == (
-        "column WTBT repeats the figures stored for BTCW, which is gone: if the fund was renamed, rename its earlier"
-        " rows first."
+@pytest.mark.parametrize("label", GARBLED)
+def test_a_day_whose_date_is_garbled_is_not_taken_for_a_header(label):
+    content = edited("<tbody>", f"<tbody>{row(label, '1.0', '-', '-', '1.0')}")
+    assert refusal(content).startswith(f"the row '{label}' above the first day has figures:")
+
+
+@pytest.mark.parametrize("label", GARBLED)
+def test_nor_is_one_below_taken_for_a_summary(label):
+    assert refusal(with_row(label, "1.0", "-", "-", "1.0")).startswith(
+        f"the row '{label}' is neither a day nor a known"
     )
 
 
-UNSUSPECTED = {
-    "nothing changed": HELD,
-    "one is gone": {"IBIT": HELD["IBIT"]},
-    "a new one": {**HELD, "MSBT": [0.0, 0.0, 0.0, 1.0]},
-    "a new one like one that stayed": {**HELD, "MSBT": HELD["BTCW"]},
-    "one gone, one new": {"IBIT": HELD["IBIT"], "MSBT": [None, None, None, None, 5.0]},
-    "other figures": {"IBIT": HELD["IBIT"], "MSBT": [5.0, 0.0, 6.0, 7.1]},
-    "two figures are chance": {"IBIT": HELD["IBIT"], "MSBT": [5.0, 0.0, 6.0, None]},
-    "a known name": {"IBIT": HELD["BTCW"]},
-}
+SECOND = '<table class="etf"><tr><th>Date</th><th>Total</th></tr><tr><td>03 Nov 2025</td><td>9.0</td></tr></table>'
 
 
-@pytest.mark.parametrize("page", UNSUSPECTED.values(), ids=UNSUSPECTED)
-def test_funds_may_come_and_go(page):
-    farside.compare(flows(page), flows(HELD))
+@pytest.mark.parametrize(
+    "content",
+    [
+        edited('<table class="etf">', f'{SECOND}<table class="etf">'),
+        edited("</body>", f"{SECOND}</body>"),
+        with_row("Fee", f"<table><tr><td>{SECOND}</td></tr></table>", "", "", ""),
+    ],
+    ids=["before", "after", "within"],
+)
+def test_a_page_with_two_flow_tables_is_refused(content):
+    assert refusal(content).startswith("the page has more than one flow table:")
 
 
-def test_zeros_repeat_nothing():
-    farside.compare(flows({"MSBT": [0.0] * 5}), flows({"BTCW": [0.0] * 5}))
+def test_a_page_of_junk_is_refused_before_it_is_parsed():
+    assert refusal(ALL_DATA + b"<p>" * 3_000_000).startswith("the page has 9,00")
 
 
-def test_funds_of_another_asset_are_no_measure():
-    farside.compare(flows({"ETHW": HELD["BTCW"]}, "ETH"), flows(HELD))
-    farside.compare(flows({"IBIT": HELD["IBIT"], "WTBT": HELD["BTCW"]}), flows({}))
-
-
-def test_the_short_page_is_compared_with_the_long_one():
-    rows = [(MONDAY + timedelta(days=n), [f"{n}.5"], f"{n}.5") for n in range(3)]
-    held = frame(flow_page(["BTCW"], rows), "btc_all")
-    with pytest.raises(PageRefused, match="column WTBT repeats the figures stored for BTCW"):
-        farside.compare(frame(flow_page(["WTBT"], rows), "btc"), held)
+@pytest.mark.parametrize("text", ["9" * 19, "9" * 5000, "1." + "0" * 5000, "1" + ",000" * 7])
+def test_a_figure_of_endless_digits_is_no_number(text):
+    with pytest.raises(PageRefused, match="is not a figure in US"):
+        farside.usd_m(text)
 
 
 class Publisher:

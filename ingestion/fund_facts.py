@@ -1,0 +1,44 @@
+"""What a person has reviewed about funds, and pages are held against: seeds of the dbt project, read as they are."""
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+SEEDS = Path(__file__).parent.parent / "dbt_project" / "seeds"
+FUNDS, TICKER_HISTORY = SEEDS / "facts_funds.csv", SEEDS / "facts_ticker_history.csv"
+
+
+class Fund(NamedTuple):
+    """A fund: the asset it holds, and its first day with a flow, where that is known."""
+
+    asset: str
+    first_flow_date: date | None
+
+
+@cache
+def funds() -> Mapping[str, Fund]:
+    """The funds by their present ticker."""
+    return {
+        row["ticker"]: Fund(
+            row["asset"], date.fromisoformat(row["first_flow_date"]) if row["first_flow_date"] else None
+        )
+        for row in _rows(FUNDS)
+    }
+
+
+@cache
+def former_tickers() -> Mapping[tuple[str, str], str]:
+    """The present ticker of a fund by its asset and a former ticker of it."""
+    return {(row["asset"], row["former_ticker"]): row["ticker"] for row in _rows(TICKER_HISTORY)}
+
+
+def as_text() -> str:
+    """All of it: what was judged by other facts has to be judged again."""
+    return FUNDS.read_text() + TICKER_HISTORY.read_text()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))

@@ -1,0 +1,307 @@
+"""Reading captures into the lake: which are read, what becomes of each, and what the lake holds of them then.
+
+Observations are a pure function of captures and decisions. Where a capture is not newer than those already read, where
+one was removed, where somebody has decided, or where pages are judged by other facts or rules than before, all are read
+again in their order.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from ingestion import captures, decisions, fund_facts
+from ingestion.archive import Archive, Capture
+from ingestion.calendar import read_sessions
+from ingestion.decisions import Decision
+from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
+from ingestion.judgement import known as knowledge
+from ingestion.judgement.issuer_counts import confirmed
+from ingestion.judgement.judge import PENDING, Held, Judge, Judgement, Left, Overruled, Page, Read, judge_in_order
+from ingestion.judgement.known import KNOWN, Cells, Key, Known
+from ingestion.lake.observations import (
+    CAPTURE_SCHEMA,
+    CAPTURES,
+    FINDING_SCHEMA,
+    FINDINGS,
+    Verdict,
+    observation_schema,
+    observe,
+    read_log_if_readable,
+)
+from ingestion.lake.tables import Lake
+from ingestion.source import Finding, Sessions, Source, newest_day
+
+JUDGED = "judged.json"
+"""A record beside a source's tables: the digest of rules, facts and decisions that its pages were judged by."""
+
+RULES_VERSION = "1"
+"""Raised where other rules make other observations of the same captures."""
+
+RETRIED = ["refused", "damaged"]
+"""Verdicts on captures that are tried again each time: the parser may have learned, or the file be restored."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a capture; of one that can be trusted by itself, its cells and what is off on it."""
+
+    capture: Capture
+    verdict: Verdict = "read"
+    reason: str | None = None
+    cells: pl.DataFrame | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`resource/stamp`."""
+        return captures.name(self.capture.resource, self.capture.file)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading came to.
+
+    Attributes:
+        log: every capture and what became of it.
+        damaged: a sentence per provenance record that is damaged.
+        read: how many captures were looked at.
+        added: how many observations more the lake has.
+        healed: a sentence per table that was built again, and for captures that were removed.
+    """
+
+    log: pl.DataFrame
+    damaged: list[str]
+    read: int
+    added: int
+    healed: list[str]
+
+
+def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Reading:
+    """Read what the lake does not hold yet, or all again; the tables are written.
+
+    Raises:
+        ArchiveDamaged: all must be read again, and one that was read well before is damaged now or gone; or a
+            record of decisions is damaged.
+    """
+    check = captures.check_tables(lake, source)
+    log_before = read_log_if_readable(lake, source.name)
+    court = Court(source, archive, lake, now, decisions.read(archive, source.name))
+    log = log_before.filter(~pl.col("verdict").is_in(RETRIED))
+    gone = captures.gone(archive, source.name, log) if check.is_sound else []
+    before = pl.DataFrame(schema=observation_schema(source.key))
+    found, new, damaged = None, list[Capture](), list[str]()
+    if check.is_sound:
+        before = lake.read(source.name, source.table, observation_schema(source.key))
+        if not gone and court.judged_by == (lake.read_record(source.name, JUDGED) or ""):
+            new, damaged = captures.unread(source, archive, log)
+            found = court.judge_further(new, log)
+    is_again = found is None
+    if found is None:
+        was_read = log.filter(pl.col("verdict") == "read")
+        if check.is_sound:
+            new, damaged = captures.read_again(source, archive, was_read)
+        else:
+            new, damaged = captures.rebuild(source, archive, was_read, check)
+        found, log = court.judge_all(new, log), log.clear()
+    outcomes, known = found
+    stored = before.clear() if is_again else before
+    rows = pl.concat([stored, observe(stored, _pages(outcomes), source.key)])
+    log = pl.concat([log, _log(outcomes)]).sort("fetched_at", "sha256", "resource")
+    tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
+    if source.rules:
+        tables |= _judged_tables(lake, source, outcomes, known, is_again)
+    captures.write_tables(lake, source.name, tables, check)
+    if (lake.read_record(source.name, JUDGED) or "") != court.judged_by:
+        lake.write_record(source.name, JUDGED, court.judged_by)
+    rows_before = before.height if check.is_sound else check.rows(source.table)
+    healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
+    return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *_left_out(archive, source.name, gone)])
+
+
+class Court:
+    """Says what becomes of the captures of one source.
+
+    Attributes:
+        judged_by: the digest of rules, facts and decisions; empty where there are none.
+    """
+
+    def __init__(self, source: Source[Any], archive: Archive, lake: Lake, now: datetime, decided: Sequence[Decision]):
+        self.source, self.archive, self.lake, self.now = source, archive, lake, now
+        self._rejected = {each.capture for each in decided if each.kind == "reject"}
+        self._accepted = {each.capture for each in decided if each.kind == "accept"}
+        self._figures = {
+            (Key(*figure[:4]), figure[4]) for each in decided if each.kind == "accept" for figure in each.figures
+        }
+        sessions = read_sessions(lake, now.date())
+        self._days: list[date] = sessions["session_date"].to_list()
+        self._opens: list[datetime] = sessions["opens_at"].to_list()
+        self._closes: list[datetime] = sessions["closes_at"].to_list()
+        self.judged_by = _digest(source, decided)
+
+    def judge_further(self, new: Sequence[Capture], log: pl.DataFrame) -> tuple[list[Outcome], Known] | None:
+        """What becomes of captures that are newer than those read; None where all must be judged again."""
+        outcomes = [self._read(capture) for capture in new]
+        if any(each.verdict == "read" and captures.is_late(each.capture, log) for each in outcomes):
+            return None
+        if not self.source.rules:
+            return outcomes, {}
+        judge = Judge(self.source.rules, self._known(), self._figures)
+        for capture in self._standing(log):
+            page = self._page(self._read(capture))
+            judge.hold(page.capture, page.cells)
+        try:
+            return self._judged(judge, outcomes)
+        except Overruled:
+            return None
+
+    def judge_all(self, captures_in_order: Sequence[Capture], log: pl.DataFrame) -> tuple[list[Outcome], Known]:
+        """What becomes of all captures, where `log` says what became of some before."""
+        outcomes = [self._read(capture) for capture in captures_in_order]
+        if not self.source.rules:
+            return outcomes, {}
+        read_before = log.filter(pl.col("verdict") == "read")
+        was_read = {captures.name(*row) for row in read_before.select("resource", "file").iter_rows()}
+        newest = max(read_before["fetched_at"], default=datetime(1, 1, 1))
+        late = {each.name for each in outcomes if each.capture.fetched_at <= newest} - was_read
+        rules, figures = self.source.rules, self._figures
+        return self._judged(Judge(rules, {}, figures, was_read, late - self._accepted), outcomes)
+
+    def _read(self, capture: Capture) -> Outcome:
+        """What a capture says by itself."""
+        if captures.name(capture.resource, capture.file) in self._rejected:
+            return Outcome(capture, "rejected", "it was rejected: `flowhouse accept` takes that back.")
+        try:
+            if capture.fetched_at > self.now:
+                raise PageRefused("its stamp lies in the future: check the clock of the machine that fetched it.")
+            cells, findings = self.source.read(self.archive.read(capture), capture.resource), list[Finding]()
+            _check_newest(cells, self._newest_date(capture.fetched_at))
+            if self.source.vet:
+                cells, findings = self.source.vet(cells, self._sessions(capture.fetched_at))
+            return Outcome(capture, cells=cells, findings=tuple(findings))
+        except ArchiveDamaged as error:
+            return Outcome(capture, "damaged", str(error))
+        except IngestionError as error:
+            return Outcome(capture, "refused", str(error))
+        except Exception as error:  # a page no parser foresaw fails its source, never the build
+            reason = f"it could not be read ({type(error).__name__}: {error}): report the page."
+            return Outcome(capture, "refused", reason)
+
+    def _judged(self, judge: Judge, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], Known]:
+        pages = [self._page(each) for each in outcomes if each.verdict == "read"]
+        judgements, known = judge_in_order(judge, pages)
+        return [self._after(each, judgements.get(each.name)) for each in outcomes], known
+
+    def _after(self, outcome: Outcome, judgement: Judgement | None) -> Outcome:
+        match judgement:
+            case Read(cells, findings):
+                read = _only(outcome.cells, cells)
+                return replace(outcome, cells=read, findings=(*outcome.findings, *findings))
+            case Held(reason, changes):
+                agreeing, told = confirmed(self.lake, changes)
+                counts = f"; the issuers' counts confirm {agreeing:,} of the {told:,} that they tell of" if told else ""
+                return replace(outcome, verdict="held", reason=f"{reason}{counts}", cells=None, findings=())
+            case Left(reason, is_late):
+                return replace(outcome, verdict="late" if is_late else "held", reason=reason, cells=None, findings=())
+        return outcome
+
+    def _page(self, outcome: Outcome) -> Page:
+        cells = knowledge.cells_of(outcome.cells) if outcome.cells is not None else {}
+        after = self.source.rules.settled_after if self.source.rules else 0
+        return Page(outcome.name, cells, self._sessions(outcome.capture.fetched_at).settled_until(after))
+
+    def _known(self) -> Known:
+        return knowledge.from_table(self.lake.read(self.source.name, KNOWN, knowledge.SCHEMA))
+
+    def _standing(self, log: pl.DataFrame) -> Iterator[Capture]:
+        """The last captures of each resource that were held back since one of it was read."""
+        everything, _ = self.archive.captures(self.source.name) if (log["verdict"] == "held").any() else ([], [])
+        by_name = {captures.name(each.resource, each.file): each for each in everything}
+        for _, rows in log.sort("fetched_at", "sha256").group_by("resource", maintain_order=True):
+            verdicts = rows["verdict"].to_list()
+            last_read = max((at for at, verdict in enumerate(verdicts) if verdict == "read"), default=-1)
+            held = rows[last_read + 1 :].filter(pl.col("verdict") == "held").tail(PENDING)
+            names = (captures.name(*row) for row in held.select("resource", "file").iter_rows())
+            yield from (by_name[name] for name in names if name in by_name)
+
+    def _sessions(self, fetched_at: datetime) -> Sessions:
+        opened, closed = (bisect_right(times, fetched_at) for times in (self._opens, self._closes))
+        return Sessions(self._days[:opened], self._days[closed - 1] if closed else date.min)
+
+    def _newest_date(self, fetched_at: datetime) -> date:
+        """The latest value date that a capture may carry."""
+        if self.source.newest == "same_day":
+            return fetched_at.date()
+        later = bisect_right(self._days, fetched_at.date())
+        return self._days[later] if later < len(self._days) else fetched_at.date()
+
+
+def _check_newest(page: pl.DataFrame, limit: date) -> None:
+    newest = newest_day(page)
+    if newest > limit:
+        raise PageRefused(f"it carries figures of {newest}, later than {limit}: its dates or its stamp are wrong.")
+
+
+def _digest(source: Source[Any], decided: Sequence[Decision]) -> str:
+    if not source.rules:
+        return decisions.digest(decided)
+    parts = (RULES_VERSION, fund_facts.as_text(), decisions.digest(decided))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _only(cells: pl.DataFrame | None, kept: Cells) -> pl.DataFrame | None:
+    """A page's frame without the cells that are not kept."""
+    if cells is None or cells.height == len(kept):
+        return cells
+    keys = pl.DataFrame([*kept], schema=dict(list(knowledge.SCHEMA.items())[:4]), orient="row")
+    return cells.join(keys, on=keys.columns, how="semi")
+
+
+def _pages(outcomes: Iterable[Outcome]) -> list[tuple[Capture, pl.DataFrame]]:
+    return [(each.capture, each.cells) for each in outcomes if each.verdict == "read" and each.cells is not None]
+
+
+def _log(outcomes: Iterable[Outcome]) -> pl.DataFrame:
+    fields = [name for name in CAPTURE_SCHEMA if name not in ("verdict", "refusal")]
+    rows = [
+        {name: getattr(each.capture, name) for name in fields} | {"verdict": each.verdict, "refusal": each.reason}
+        for each in outcomes
+    ]
+    return pl.DataFrame(rows, schema=CAPTURE_SCHEMA)
+
+
+def _judged_tables(
+    lake: Lake, source: Source[Any], outcomes: Sequence[Outcome], known: Known, is_again: bool
+) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
+    """What is known and the findings, before and after."""
+    known_before = lake.read_if_readable(source.name, KNOWN, knowledge.SCHEMA)
+    findings_before = lake.read_if_readable(source.name, FINDINGS, FINDING_SCHEMA)
+    stored = pl.DataFrame(schema=FINDING_SCHEMA) if is_again or findings_before is None else findings_before
+    new = [
+        (*finding, each.capture.fetched_at, each.capture.sha256)
+        for each in outcomes
+        if each.verdict == "read"
+        for finding in each.findings
+    ]
+    said = [name for name in FINDING_SCHEMA if name not in ("observed_at", "archive_sha256")]
+    findings = (
+        pl.concat([stored, pl.DataFrame(new, schema=FINDING_SCHEMA, orient="row")])
+        .unique(said, keep="first", maintain_order=True)
+        .sort("observed_at", *said)
+    )
+    empty = pl.DataFrame()
+    return {
+        KNOWN: (empty if known_before is None else known_before, knowledge.to_table(known)),
+        FINDINGS: (empty if findings_before is None else findings_before, findings),
+    }
+
+
+def _left_out(archive: Archive, source: str, gone: Sequence[str]) -> list[str]:
+    if not gone:
+        return []
+    which = f"{archive.root.name}/{source}/{gone[0]}" + (f" and {len(gone) - 1:,} more" if len(gone) > 1 else "")
+    return [f"{which} was removed: what it alone had shown is left out."]
