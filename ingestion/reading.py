@@ -18,7 +18,7 @@ from ingestion import captures, decisions, fund_facts
 from ingestion.archive import Archive, Capture
 from ingestion.calendar import read_sessions
 from ingestion.decisions import Decision
-from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused
+from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused, UsageError
 from ingestion.judgement import known as knowledge
 from ingestion.judgement.issuer_counts import confirmed
 from ingestion.judgement.judge import PENDING, Held, Judge, Judgement, Left, Overruled, Page, Read, judge_in_order
@@ -123,6 +123,55 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *_left_out(archive, source.name, gone)])
 
 
+def create_tables(source: Source[Any], lake: Lake) -> None:
+    """Tables of findings that a lake of 0.2.0 or earlier lacks: a build reads them also where nothing can be read."""
+    if source.rules and not lake.has(source.name, FINDINGS):
+        lake.create(source.name, {FINDINGS: FINDING_SCHEMA})
+
+
+def decision(
+    source: Source[Any], archive: Archive, lake: Lake, capture: str, is_right: bool, now: datetime
+) -> Decision:
+    """The decision that a capture is right, with the figures by which it differs from what is known, or wrong.
+
+    Args:
+        capture: its name, `resource/stamp`.
+
+    Raises:
+        UsageError: there is no such capture, or it is accepted and was read or refused.
+    """
+    everything, _ = archive.captures(source.name)
+    found = next((each for each in everything if captures.name(each.resource, each.file) == capture), None)
+    if found is None:
+        raise UsageError(
+            f"{source.name}/{capture} is no capture of the archive: name it as `flowhouse status` does,"
+            " source/resource/stamp."
+        )
+    if not is_right:
+        return Decision(capture, "reject")
+    log = read_log_if_readable(lake, source.name).filter(pl.col("resource") == found.resource)
+    verdicts = dict(log.select("file", "verdict").iter_rows())
+    if verdicts.get(found.file) == "read":
+        raise UsageError(f"{source.name}/{capture} is read already: there is nothing to decide.")
+    others = [each for each in decisions.read(archive, source.name) if each.capture != capture]
+    outcome = Court(source, archive, lake, now, others).by_itself(found)
+    if outcome.cells is None:
+        raise UsageError(f"{source.name}/{capture} cannot be accepted: {outcome.reason}")
+    if not source.rules:
+        return Decision(capture, "accept")
+    known = knowledge.from_table(lake.read(source.name, KNOWN, knowledge.SCHEMA))
+    figures = knowledge.cells_of(outcome.cells).items()
+    return Decision(
+        capture,
+        "accept",
+        tuple(
+            (key.asset, key.ticker, key.value_date, key.metric, value)
+            for key, value in figures
+            if key in known and known[key].value not in (None, value)
+        ),
+    )
+
+
 class Court:
     """Says what becomes of the captures of one source.
 
@@ -145,14 +194,14 @@ class Court:
 
     def judge_further(self, new: Sequence[Capture], log: pl.DataFrame) -> tuple[list[Outcome], Known] | None:
         """What becomes of captures that are newer than those read; None where all must be judged again."""
-        outcomes = [self._read(capture) for capture in new]
+        outcomes = [self.by_itself(capture) for capture in new]
         if any(each.verdict == "read" and captures.is_late(each.capture, log) for each in outcomes):
             return None
         if not self.source.rules:
             return outcomes, {}
         judge = Judge(self.source.rules, self._known(), self._figures)
         for capture in self._standing(log):
-            page = self._page(self._read(capture))
+            page = self._page(self.by_itself(capture))
             judge.hold(page.capture, page.cells)
         try:
             return self._judged(judge, outcomes)
@@ -161,7 +210,7 @@ class Court:
 
     def judge_all(self, captures_in_order: Sequence[Capture], log: pl.DataFrame) -> tuple[list[Outcome], Known]:
         """What becomes of all captures, where `log` says what became of some before."""
-        outcomes = [self._read(capture) for capture in captures_in_order]
+        outcomes = [self.by_itself(capture) for capture in captures_in_order]
         if not self.source.rules:
             return outcomes, {}
         read_before = log.filter(pl.col("verdict") == "read")
@@ -171,7 +220,7 @@ class Court:
         rules, figures = self.source.rules, self._figures
         return self._judged(Judge(rules, {}, figures, was_read, late - self._accepted), outcomes)
 
-    def _read(self, capture: Capture) -> Outcome:
+    def by_itself(self, capture: Capture) -> Outcome:
         """What a capture says by itself."""
         if captures.name(capture.resource, capture.file) in self._rejected:
             return Outcome(capture, "rejected", "it was rejected: `flowhouse accept` takes that back.")

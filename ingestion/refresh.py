@@ -100,6 +100,7 @@ def refresh(
         repaired += found.healed
     except ArchiveDamaged as error:
         failures = (*failures, str(error))
+        reading.create_tables(source, lake)
     result = RefreshResult(
         source.name, mode, now, read, added, failures, now, tuple(gathered), None, tuple(repaired), now
     )

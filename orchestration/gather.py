@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestion import calendar, registry
+from ingestion import calendar, decisions, reading, registry
 from ingestion.archive import Archive, Served
 from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
@@ -89,6 +89,25 @@ def update_own_seeds(home: Home, settings: "Settings") -> RefreshResult | None:
         result = RefreshResult(own_seeds.SOURCE, "file", now(), failures=failures)
         write_reading(lake, result)
         return result
+
+
+def decide(home: Home, capture: str, is_right: bool) -> RefreshResult:
+    """Record that a capture is right or wrong, and read its source's captures again.
+
+    Args:
+        capture: `source/resource/stamp`, as failures name it.
+
+    Raises:
+        UsageError: there is no such capture, or it is not one to accept.
+        ArchiveDamaged: it, or another one that was read, is not as it was stored.
+    """
+    source, _, name = capture.partition("/")
+    if source not in registry.names():
+        raise UsageError(f"{source} is no source: name the capture as `flowhouse status` does, source/resource/stamp.")
+    with home.lock():
+        found = reading.decision(registry.source(source), home.archive, home.lake, name, is_right, now())
+        decisions.record(home.archive, source, found, now())
+        return refresh(registry.source(source), home.archive, home.lake, "held", now())
 
 
 def update_sessions(home: Home) -> int:

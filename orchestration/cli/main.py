@@ -11,6 +11,7 @@ from orchestration.cli.build import build
 from orchestration.cli.claims import claims
 from orchestration.cli.completion import completion
 from orchestration.cli.config import config
+from orchestration.cli.decide import accept, reject
 from orchestration.cli.doctor import doctor
 from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.ingest import ingest
@@ -68,6 +69,8 @@ for command in (
     sql,
     claims,
     status,
+    accept,
+    reject,
     alerts,
     config,
     doctor,

@@ -101,6 +101,23 @@ outside_sessions as (
         and observations.value is not null
         and sessions.session_date is null
     group by observations.source, observations.asset, observations.ticker, observations.value_date
+),
+
+-- A figure may change more than once, and a total be off by another sum.
+said_of_pages as (
+    select
+        kind,
+        source,
+        asset,
+        ticker,
+        value_date,
+        max(detail) as detail
+    from (
+        select * from {{ ref('stg_farside__findings') }}
+        union all
+        select * from {{ ref('stg_ishares__findings') }}
+    ) as findings
+    group by kind, source, asset, ticker, value_date
 )
 
 select * from unknown_funds
@@ -114,3 +131,5 @@ union all
 select * from filings_off
 union all
 select * from outside_sessions
+union all
+select * from said_of_pages

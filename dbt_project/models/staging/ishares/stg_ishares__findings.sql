@@ -1,0 +1,9 @@
+select
+    kind,
+    'ishares' as source,
+    asset,
+    ticker,
+    value_date,
+    detail
+from {{ raw('ishares', 'findings') }}
+where observed_at <= {{ as_of_cutoff() }}
