@@ -6,6 +6,7 @@ again in their order.
 """
 
 import hashlib
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -97,7 +98,7 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     found, new, damaged = None, list[Capture](), list[str]()
     if check.is_sound:
         before = lake.read(source.name, source.table, observation_schema(source.key))
-        if not gone and court.judged_by == (lake.read_record(source.name, JUDGED) or ""):
+        if not gone and court.judged_by == _judged_by(lake, source.name):
             new, damaged = captures.unread(source, archive, log)
             found = court.judge_further(new, log)
     is_again = found is None
@@ -116,8 +117,8 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     if source.rules:
         tables |= _judged_tables(lake, source, outcomes, known, is_again)
     captures.write_tables(lake, source.name, tables, check)
-    if (lake.read_record(source.name, JUDGED) or "") != court.judged_by:
-        lake.write_record(source.name, JUDGED, court.judged_by)
+    if _judged_by(lake, source.name) != court.judged_by:
+        lake.write_record(source.name, JUDGED, json.dumps({"judged_by": court.judged_by}))
     rows_before = before.height if check.is_sound else check.rows(source.table)
     healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
     return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *_left_out(archive, source.name, gone)])
@@ -293,6 +294,14 @@ def _check_newest(page: pl.DataFrame, limit: date) -> None:
     newest = newest_day(page)
     if newest > limit:
         raise PageRefused(f"it carries figures of {newest}, later than {limit}: its dates or its stamp are wrong.")
+
+
+def _judged_by(lake: Lake, source: str) -> str:
+    """What the captures of a source were judged by when they were last read; empty where nobody knows."""
+    try:
+        return json.loads(lake.read_record(source, JUDGED) or "{}").get("judged_by", "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _digest(source: Source[Any], decided: Sequence[Decision]) -> str:
