@@ -214,10 +214,14 @@ class Court:
         outcomes = [self.by_itself(capture) for capture in captures_in_order]
         if not self.source.rules:
             return outcomes, {}
-        read_before = log.filter(pl.col("verdict") == "read")
-        was_read = {captures.name(*row) for row in read_before.select("resource", "file").iter_rows()}
-        newest = max(read_before["fetched_at"], default=datetime(1, 1, 1))
-        late = {each.name for each in outcomes if each.capture.fetched_at <= newest} - was_read
+        judged = {captures.name(*row[:2]): row[2] for row in log.select("resource", "file", "verdict").iter_rows()}
+        was_read = {name for name, verdict in judged.items() if verdict == "read"}
+        newest = max(log.filter(pl.col("verdict") == "read")["fetched_at"], default=datetime(1, 1, 1))
+        late = {
+            each.name
+            for each in outcomes
+            if each.capture.fetched_at <= newest and judged.get(each.name) not in ("read", "held")
+        }
         rules, figures = self.source.rules, self._figures
         return self._judged(Judge(rules, {}, figures, was_read, late - self._accepted), outcomes)
 

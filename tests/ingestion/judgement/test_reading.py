@@ -43,6 +43,10 @@ class Home:
         decisions.record(self.archive, "farside", Decision(name(capture), kind, tuple(figures)), NOW)
         return self.read()
 
+    def judge_again(self) -> None:
+        """As if the pages had been judged by other facts before."""
+        self.lake.write_record("farside", "judged.json", "{}")
+
     @property
     def verdicts(self) -> list[str]:
         return self.lake.read("farside", "captures", {}).sort("fetched_at")["verdict"].to_list()
@@ -207,6 +211,10 @@ def test_of_two_pages_the_third_decides(home, is_by_bits):
     assert home.verdicts == ["held", "read", "read", "read"]
     assert home.figures == expected(TABLE, DAYS[13])
     assert wrong.sha256 not in home.lake.read("farside", "flows", {})["archive_sha256"]
+    before = home.tables
+    home.judge_again()
+    assert home.read().failures == ()
+    assert [table.rows() for table in home.tables] == [table.rows() for table in before]
 
 
 @pytest.mark.parametrize("at", range(9))
@@ -233,6 +241,8 @@ def test_a_late_page_that_contradicts_what_was_read_is_held_itself(home):
     home.put_evening(DAYS[16])
     (again,) = home.read().failures
     assert again == failure  # no newer page makes up for it: somebody has to decide
+    home.judge_again()
+    assert home.read().failures == (failure,)
     for capture in late:
         home.decide("reject", capture)
     assert home.read().failures == ()
