@@ -13,7 +13,7 @@ build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
 
 test: lint ## pass every test
-	$(RUN)/pytest
+	$(RUN)/pytest -n auto --dist loadfile
 
 check: lint ## lint, format, types, import walls, dbt layer rules, fast tests
 	$(RUN)/pytest -q $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
