@@ -64,6 +64,14 @@ def record(archive: Archive, source: str, decision: Decision, at: datetime) -> N
     archive.put_note(source, decision.capture, SUFFIX, json.dumps(entries, indent=1))
 
 
+def copy(source: str, origin: Archive, archive: Archive) -> None:
+    """Take over the decisions of another archive about captures that nobody has decided about here."""
+    here = dict(archive.notes(source, SUFFIX))
+    for capture, text in origin.notes(source, SUFFIX):
+        if capture not in here:
+            archive.put_note(source, capture, SUFFIX, text)
+
+
 def _last(capture: str, text: str) -> Decision:
     try:
         entry: dict[str, Any] = json.loads(text)[-1]

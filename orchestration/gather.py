@@ -181,7 +181,9 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
 
             load.put_pages(home.archive, source.name)
         case Replay(folder):
-            return list(home.archive.copy_from(Archive(folder), source.name))
+            failures = list(home.archive.copy_from(Archive(folder), source.name))
+            decisions.copy(source.name, Archive(folder), home.archive)
+            return failures
         case UserUpload(resource, served, note):
             home.archive.put(source.name, resource, served, source.ext, note=note)
         case Live(contact):

@@ -63,6 +63,14 @@ def test_accept_lets_it_in_and_reject_takes_that_back(home, flowhouse):
     assert re.findall(r'"decision": "(\w+)"', record) == ["accept", "reject", "accept"]
 
 
+def test_decisions_go_along_where_an_archive_is_replayed(home, flowhouse, tmp_path):
+    flowhouse("accept", HELD, "--home", home)
+    other = tmp_path / "other"
+    result = flowhouse("ingest", "farside", "--replay", home / "archive", "--home", other)
+    assert result.exit_code == 0, result.output
+    assert figure(other) == 20e6
+
+
 @pytest.mark.parametrize(
     ("command", "capture", "said"),
     [
