@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from ingestion import calendar, registry
+from ingestion import calendar, reading, registry
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema
@@ -37,6 +37,7 @@ def home(tmp_path_factory) -> Home:
     home = Home(tmp_path_factory.mktemp("home"))
     for source in registry.sources():
         home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
+        reading.create_tables(source, home.lake)
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
     for table, schema in CHAIN.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))

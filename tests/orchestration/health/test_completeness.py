@@ -21,9 +21,9 @@ FARSIDE = registry.source("farside")
 
 
 def day(value_date, reported):
-    """A row of the flow table on which the first funds have reported 0.0 each."""
-    figures = ["0.0" if number < reported else None for number in range(len(FUNDS))]
-    return value_date, figures, "0.0"
+    """A row of the flow table on which the first funds have reported: the first of them 1.0, the others 0.0."""
+    figures = ["1.0", *("0.0" if number < reported else None for number in range(1, len(FUNDS)))]
+    return value_date, figures, "1.0"
 
 
 def put(home, at, *days):
