@@ -260,7 +260,7 @@ def test_whoever_breaks_off_waits_for_no_file_to_its_end(tmp_path, monkeypatch):
     read_bodies, read_body = [], reader._read_body
 
     def slowly(*arguments) -> None:
-        read_bodies.append(arguments[2])
+        read_bodies.append(arguments[1])
         time.sleep(0.01)
         read_body(*arguments)
 
