@@ -70,11 +70,11 @@ def named_errors(path: Path) -> Iterator[None]:
         raise file_gone(path) from error
     except PermissionError as error:
         raise UnreadableFile(
-            f"{path} cannot be read ({error.strerror}; height unknown): run this as the node's user, or give its group"
+            f"{path} cannot be read ({error.strerror}): run this as the node's user, or give its group"
             " read access to the folder (`chmod -R g+rX`) and add yourself to the group."
         ) from error
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror}; height unknown): check its disk.") from error
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror}): check its disk.") from error
 
 
 def file_gone(path: Path) -> MissingBlocks:

@@ -44,13 +44,12 @@ def core(tmp_path_factory) -> Core:
     for block in chain.blocks[1:]:
         engine.add(block)
     index = folder / "running" / "blocks" / "index"
-    kept = {}
-    for name in ("log", "table"):
-        del engine  # which flushes, and merges its log into a table when it opens again
-        gc.collect()
-        kept[name] = shutil.copytree(index, folder / name)
-        engine = Engine(folder / "running")
-    return Core(chain, kept["log"], kept["table"])
+    del engine  # which flushes
+    gc.collect()
+    log = shutil.copytree(index, folder / "log")
+    Engine(folder / "running")  # which merges the log into a table
+    gc.collect()
+    return Core(chain, log, shutil.copytree(index, folder / "table"))
 
 
 def node(tmp_path: Path, *files: list[Block], index: Path | None = None, base: Block | None = None) -> Path:
