@@ -75,7 +75,10 @@ def _beyond(index: BlockIndex, match: Callable[[int], Matches], tip: int, end: i
             " copy the rev files together with the blk files, or run this again once the node has connected the block."
         )
     if fork < len(chain):
-        return None
+        return (
+            f"A branch that leaves the chain at height {fork:,} has more work and no undo record: it is read once the"
+            " node has connected it, and never where the node found it invalid."
+        )
     return (
         f"The files go on to height {len(beyond) - 1:,}, but have no undo record of the block at height {fork:,}: it is"
         " read once the node has connected it."
