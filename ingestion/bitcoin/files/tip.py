@@ -28,7 +28,7 @@ def find(index: BlockIndex, match: Callable[[int], Matches], hash_at: HashAt | N
         return end, None
     for row in rows:
         if any(row in match(place.number).records for place in index.places(row)):
-            return row, None if row == end else _beyond(index, match, row, end)
+            return row, _left_over(index, match, row) if row == end else _beyond(index, match, row, end)
     raise _nothing_connected(index)
 
 
@@ -59,6 +59,17 @@ def _followed(index: BlockIndex, hash_at: HashAt) -> tuple[int, Iterable[int]]:
             break
         row = following
     return row, reversed(index.ancestry(row))
+
+
+def _left_over(index: BlockIndex, match: Callable[[int], Matches], tip: int) -> str | None:
+    """A sentence where the last undo file has a record that fits no block, as of a block whose own bytes are lost."""
+    number = max(place.number for place in index.places(tip))
+    if (misfit := match(number).misfit) is None:
+        return None
+    return (
+        f"The files end at height {index.heights[tip]:,}, and {index.files.undo_file(number)} has a record at byte"
+        f" {misfit} that fits no block: where the node has more blocks, restore both files, or {index.files.repair}."
+    )
 
 
 def _beyond(index: BlockIndex, match: Callable[[int], Matches], tip: int, end: int) -> str | None:

@@ -260,3 +260,13 @@ def test_a_file_removed_between_listing_and_reading_is_named(tmp_path, chain, mo
     monkeypatch.setattr("ingestion.bitcoin.files.block_files.file_numbers", and_remove)
     with pytest.raises(MissingBlocks, match=r"blk00000.dat was removed while it was read"):
         opened(tmp_path)
+
+
+def test_a_last_record_whose_block_and_whose_parent_are_lost_is_said(tmp_path, chain):
+    write_files(blocks_of(tmp_path), [chain.blocks[:28]], [[*chain.blocks[:28], chain.tip]])
+    (remark,) = opened(tmp_path).remarks
+    assert remark.startswith("The files end at height 27, and ")
+    assert (
+        "that fits no block: where the node has more blocks, restore both files, or run the node with -reindex"
+        in remark
+    )
