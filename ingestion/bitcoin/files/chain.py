@@ -57,8 +57,9 @@ class FileChain:
         self._matches: dict[int, Matches] = {}
         self._undo_numbers: dict[int, int] = {}
         self._chain = array("q")
-        for number in self._files_with(UNLINKED):
-            self._match(number)  # a block connected without its ancestors is no end of the chain
+        # A block connected without its ancestors, or one whose undo alone is left, is no end of the chain.
+        for number in [*self._files_with(UNLINKED), *self._files_that_may_have_lost_blocks()]:
+            self._match(number)
         end, remark = tip.find(self._index, self._match, hash_at)
         self._chain = self._index.ancestry(end)
         self.remarks = [remark] if remark else []
@@ -168,6 +169,11 @@ class FileChain:
         """Numbers of the files that have blocks of that height."""
         index = self._index
         return sorted({index.numbers[row] for row, each in enumerate(index.heights) if each == height} - {NOWHERE})
+
+    def _files_that_may_have_lost_blocks(self) -> list[int]:
+        """Numbers of the files that have no block, and of the last one."""
+        numbers = self._files.numbers()
+        return [number for number in numbers if number == numbers[-1] or not self._index.rows_of(number)]
 
     def _match(self, number: int) -> Matches:
         if number not in self._matches:

@@ -270,3 +270,13 @@ def test_a_last_record_whose_block_and_whose_parent_are_lost_is_said(tmp_path, c
         "that fits no block: where the node has more blocks, restore both files, or run the node with -reindex"
         in remark
     )
+
+
+@pytest.mark.parametrize("left", [b"", bytes(4096), JUNK[:3]], ids=["nothing", "zeros", "three bytes"])
+def test_a_last_block_file_that_has_lost_all_its_blocks_is_no_end_of_the_chain(tmp_path, chain, left):
+    write_files(blocks_of(tmp_path), [chain.blocks[:20], chain.blocks[20:]])
+    (blocks_of(tmp_path) / "blk00001.dat").write_bytes(left)
+    with pytest.raises(
+        MissingBlocks, match=r"rev00001.dat has the coins spent by the block at height 20, and blk00001"
+    ):
+        opened(tmp_path)
