@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from holders import grow
 from stand_in import PASSWORD, REGTEST, USER, Core, know
+from test_snapshot import written
 
+from ingestion.bitcoin.files import node_headers
 from ingestion.bitcoin.ledger import read_record
 from ingestion.sample.node_files import write_files
 from ingestion.sample.regtest import Chain
@@ -122,3 +124,26 @@ def test_files_that_are_missing_end_it_in_a_sentence(ingest, chain, tmp_path):
         assert f"{name} is missing" in result.output
         (blocks / name).write_bytes(content)
     assert ingest("--datadir", tmp_path / "node", "--network", "regtest").exit_code == 0
+
+
+def test_a_pruned_node_begins_with_a_snapshot(flowhouse, ingest, chain, tmp_path, monkeypatch):
+    blocks, datadir = tmp_path / "node" / "blocks", ("--datadir", tmp_path / "node", "--network", "regtest")
+    write_files(blocks, [chain.blocks[:30], chain.blocks[30:]])
+    for name in ("blk00000.dat", "rev00000.dat"):
+        (blocks / name).unlink()
+    headers = [block.header for block in chain.blocks]
+    monkeypatch.setattr(node_headers, "read", lambda folder: headers if folder == blocks / "index" else [])
+    result = ingest(*datadir)
+    assert result.exit_code == 1
+    assert "no block at height 0, and the next one at 30, as the node has pruned it: begin with a UTXO" in result.output
+    result = flowhouse("doctor", *datadir, "--home", tmp_path / "home")
+    assert result.exit_code == 1
+    assert "FAIL  it keeps the blocks from height 30 on, but 0 is needed next" in result.output
+    at = chain.fork(40)
+    (tmp_path / "utxo.dat").write_bytes(written(at.tip.hash, at.unspent))
+    result = ingest(*datadir, "--snapshot", tmp_path / "utxo.dat")
+    assert result.exit_code == 0, result.output
+    assert held(tmp_path) == chain.tip.hash[::-1].hex()
+    result = flowhouse("doctor", *datadir, "--home", tmp_path / "home")
+    assert result.exit_code == 0, result.output
+    assert "ok    it keeps the blocks from height 30 on" in result.output

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,8 +23,8 @@ def blocks_folder(datadir: Path, network: Network) -> Path:
     """
     candidates = dict.fromkeys([datadir / network.folder / "blocks", datadir / "blocks"])
     for folder in candidates:
-        with named_errors(folder):
-            if folder.is_dir() and file_numbers(folder, "blk"):
+        with named_errors(folder), suppress(FileNotFoundError, NotADirectoryError):
+            if file_numbers(folder, "blk"):
                 return folder
     paths = " or ".join(str(folder / "blk00000.dat") for folder in candidates)
     raise NotADataFolder(
