@@ -10,7 +10,7 @@ from holders import grow
 from stand_in import PASSWORD, REGTEST, USER, Core, know
 from test_snapshot import written
 
-from ingestion.bitcoin.files import node_headers
+from ingestion.bitcoin.files import node_index
 from ingestion.bitcoin.ledger import read_record
 from ingestion.sample.node_files import write_files
 from ingestion.sample.regtest import Chain
@@ -132,7 +132,7 @@ def test_a_pruned_node_begins_with_a_snapshot(flowhouse, ingest, chain, tmp_path
     for name in ("blk00000.dat", "rev00000.dat"):
         (blocks / name).unlink()
     headers = [block.header for block in chain.blocks]
-    monkeypatch.setattr(node_headers, "read", lambda folder: headers if folder == blocks / "index" else [])
+    monkeypatch.setattr(node_index, "headers", lambda folder: headers if folder == blocks / "index" else [])
     result = ingest(*datadir)
     assert result.exit_code == 1
     assert "no block at height 0, and the next one at 30, as the node has pruned it: begin with a UTXO" in result.output

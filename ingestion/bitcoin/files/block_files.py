@@ -18,6 +18,7 @@ import numpy as np
 from ingestion.bitcoin import decode
 from ingestion.bitcoin.decode import HEADER_BYTES
 from ingestion.bitcoin.errors import MissingBlocks, WrongNetwork
+from ingestion.bitcoin.files import node_index
 from ingestion.bitcoin.files.data_folder import (
     blocks_folder,
     file_gone,
@@ -100,12 +101,12 @@ class BlockFiles:
     def check_none_missing(self, numbers: list[int]) -> None:
         """Raise MissingBlocks where a file between or after the ones of these numbers must have been lost.
 
-        A node that prunes removes the first files first, each together with its undo file.
+        A node that prunes removes the first files first, each together with its undo file; its index has the last one.
         """
         with named_errors(self.folder):
             undo = file_numbers(self.folder, "rev")
         expected = set(range(numbers[-1])) if numbers[0] == 0 and not self.snapshot_base else set()
-        expected |= {number for number in undo if number > numbers[0]}
+        expected |= {number for number in [*undo, node_index.last_file(self.folder / "index")] if number > numbers[0]}
         if missing := sorted(expected - set(numbers)):
             raise MissingBlocks(
                 f"{self.block_file(missing[0])} is missing (its heights are unknown): restore it, or {self.repair}."

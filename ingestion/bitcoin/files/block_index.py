@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ingestion.bitcoin.errors import MissingBlocks
-from ingestion.bitcoin.files import node_headers
+from ingestion.bitcoin.files import node_index
 from ingestion.bitcoin.files.block_files import BlockFiles, BlockRecord
 from ingestion.bitcoin.files.kept_headers import KeptHeaders
 from ingestion.bitcoin.hashing import sha256d
@@ -159,7 +159,7 @@ class BlockIndex:
         genesis = bytes.fromhex(self.files.network.genesis)[::-1]
         self.heights, self.works = self._link(genesis)
         if genesis not in self._row or UNLINKED in self.heights or ABOVE_GAP in self.heights:
-            for header in node_headers.read(self.files.folder / "index"):
+            for header in node_index.headers(self.files.folder / "index"):
                 block_hash = sha256d(header)
                 if block_hash not in self._row:
                     self._add(header, block_hash, Place(NOWHERE, 0, 0))

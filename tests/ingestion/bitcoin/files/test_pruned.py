@@ -15,7 +15,7 @@ from test_snapshot import written
 
 from ingestion.bitcoin import ingest
 from ingestion.bitcoin.errors import DamagedFile, MissingBlocks
-from ingestion.bitcoin.files import node_headers
+from ingestion.bitcoin.files import node_index
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.ledger import read_record
 from ingestion.bitcoin.snapshot import UnknownBase
@@ -90,7 +90,7 @@ def began_with(tmp_path: Path, core: Core, folder: Path, height: int = BASE) -> 
 
 @pytest.mark.parametrize("kind", ["log", "table"])
 def test_cores_index_has_all_headers(core, kind):
-    found = list(node_headers.read(getattr(core, kind)))
+    found = list(node_index.headers(getattr(core, kind)))
     assert any(path.suffix == {"log": ".log", "table": ".ldb"}[kind] for path in getattr(core, kind).iterdir())
     assert set(found) == {block.header for block in core.chain.blocks}
 
@@ -106,11 +106,11 @@ def test_an_index_that_is_cut_or_overwritten_gives_fewer_headers_and_no_wrong_on
             for _ in range(5):
                 data[chance.randrange(len(data))] = chance.randrange(256)
             path.write_bytes(data[: chance.randrange(len(data))] if n % 2 else data)
-            assert set(node_headers.read(folder)) <= headers
+            assert set(node_index.headers(folder)) <= headers
 
 
 def test_no_index_has_no_headers(tmp_path):
-    assert list(node_headers.read(tmp_path / "index")) == []
+    assert list(node_index.headers(tmp_path / "index")) == []
 
 
 def test_a_pruned_node_is_read_from_a_snapshot_on(tmp_path, core, pruned):
@@ -205,3 +205,48 @@ def test_what_a_snapshot_node_lost_is_not_mended_by_a_reindex(tmp_path, core):
     with pytest.raises(MissingBlocks, match=r"blk00001.dat is missing .*: restore it, or begin again") as error:
         FileChain(folder, REGTEST)
     assert "-reindex" not in str(error.value)
+
+
+def log_of(*entries: tuple[bytes, bytes]) -> bytes:
+    """A log of LevelDB with one batch, whose entries may be longer than one of its blocks."""
+    puts = b"".join(b"\x01" + varint(len(key)) + key + varint(len(value)) + value for key, value in entries)
+    batch = bytes(8) + len(entries).to_bytes(4, "little") + puts
+    room = node_index.LOG_BLOCK_BYTES - node_index.LOG_HEADER_BYTES
+    pieces = [batch[at : at + room] for at in range(0, len(batch), room)]
+    kinds = [1] if len(pieces) == 1 else [2, *[3] * (len(pieces) - 2), 4]
+    return b"".join(
+        bytes(4) + len(piece).to_bytes(2, "little") + bytes([kind]) + piece
+        for piece, kind in zip(pieces, kinds, strict=True)
+    )
+
+
+def varint(number: int) -> bytes:
+    """As LevelDB writes it: least significant digits first."""
+    digits = b""
+    while number > 0x7F:
+        digits += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return digits + bytes([number])
+
+
+def test_a_last_block_file_that_is_missing_with_its_undo_is_named_where_cores_index_lists_it(tmp_path, core):
+    blocks = core.chain.blocks
+    folder = node(tmp_path, blocks[:100], blocks[100:200], index=core.table)
+    assert FileChain(folder, REGTEST).tip_height == 199
+    log = log_of((b"f" + bytes(4), b"\x01"), (b"l", (1).to_bytes(4, "little")), (b"l", (2).to_bytes(4, "little")))
+    (blocks_of(folder) / "index" / "000099.log").write_bytes(log)
+    with pytest.raises(MissingBlocks, match=r"blk00002.dat is missing .*: restore it"):
+        FileChain(folder, REGTEST)
+
+
+def test_entries_longer_than_a_block_of_the_log_are_read(tmp_path, core):
+    entries = [(b"b" + block.hash, bytes(300) + block.header) for block in core.chain.blocks]
+    (tmp_path / "000003.log").write_bytes(log_of(*entries))
+    assert set(node_index.headers(tmp_path)) == {block.header for block in core.chain.blocks}
+    assert node_index.last_file(tmp_path) == 0
+
+
+def test_core_lists_its_last_file(core):
+    assert node_index.last_file(core.log) == node_index.last_file(core.table) == 0
+    assert any(key[:1] == b"l" for key, _ in node_index._entries(core.log, b"l"))
+    assert any(key[:1] == b"l" for key, _ in node_index._entries(core.table, b"l"))
