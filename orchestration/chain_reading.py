@@ -137,14 +137,14 @@ def _read_bitcoin(home: Home, settings: Settings, chain: BitcoinChain, tally: Ta
             tally.failures.append(str(error))
     if node is None:
         assert files is not None
-        folder, height = node_config.folder(files), _held_height(home, chain)
+        folder, height = _folder(home, chain, files), _held_height(home, chain)
         # files of a node that is down may be older than what it last said, which is no fault of theirs
         if not tally.failures or height is None or folder.tip_height > height:
             _read_files(home, chain, folder, tally, progress)
         return
     with closing(node):
         if files is not None and _misses_many(home, chain, node):
-            _read_files_first(home, chain, files, tally, progress)
+            _read_files_first(home, chain, files, node, tally, progress)
         _read_node(home, chain, node, tally, progress)
 
 
@@ -158,22 +158,30 @@ def _misses_many(home: Home, chain: BitcoinChain, node: Node) -> bool:
 
 
 def _read_files_first(
-    home: Home, chain: BitcoinChain, files: NodeFiles, tally: Tally, progress: Progress | None
+    home: Home, chain: BitcoinChain, files: NodeFiles, node: Node, tally: Tally, progress: Progress | None
 ) -> None:
     """Read a node's files before the node is asked, which has the rest where they cannot be read or are old.
+
+    Of the chains in the files it is the node's own that is read, whichever has more work.
 
     Raises:
         IngestionError, OSError: they cannot be read, and the node would have to be asked for all of the history.
     """
     height = _held_height(home, chain)
     try:
-        folder = node_config.folder(files)
+        folder = _folder(home, chain, files, node.hash_at)
         if height is None or folder.tip_height > height:
             _read_files(home, chain, folder, tally, progress)
     except (IngestionError, OSError) as error:
         if _held_height(home, chain) is None:
             raise
         tally.failures.append(sentence(error))
+
+
+def _folder(
+    home: Home, chain: BitcoinChain, files: NodeFiles, hash_at: Callable[[int], str | None] | None = None
+) -> FileChain:
+    return node_config.folder(files, home.block_headers(chain.source, chain.network), hash_at)
 
 
 def _read_files(home: Home, chain: BitcoinChain, folder: FileChain, tally: Tally, progress: Progress | None) -> None:
@@ -184,6 +192,8 @@ def _read_files(home: Home, chain: BitcoinChain, folder: FileChain, tally: Tally
         utxo.from_snapshot(home.lake, snapshot, folder)
     with _counted(home, chain, tally):
         tally.counted += utxo.from_files(home.lake, folder, chain.node.confirmations, progress).coins
+    for remark in folder.remarks:
+        LOG.warning("%s: %s", chain.name, remark)
 
 
 def _read_node(home: Home, chain: BitcoinChain, node: Node, tally: Tally, progress: Progress | None) -> None:

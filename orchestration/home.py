@@ -90,6 +90,10 @@ class Home:
         """Where dbt writes its one-file page of models and columns."""
         return self.dbt_target / "static_index.html"
 
+    def block_headers(self, source: str, network: str) -> Path:
+        """Folder of what is kept of a node's block files from one run to the next."""
+        return self.root / "build" / "headers" / f"{source}-{network}"
+
     def write_control(self, folder: Path) -> None:
         """Write the build's control table into a folder: one row that says until when observations count."""
         import polars as pl

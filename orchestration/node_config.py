@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,11 +98,20 @@ def _cookie(network: str, section: BitcoinNode) -> Path | None:
     return next((path for path in beside if path.is_file()), None)
 
 
-def folder(location: NodeFiles) -> FileChain:
-    """The node's files, with all headers read."""
-    from ingestion.bitcoin.files.chain import FileChain
+def folder(
+    location: NodeFiles, kept: Path | None = None, hash_at: Callable[[int], str | None] | None = None
+) -> FileChain:
+    """The node's files, with all headers read.
 
-    return FileChain(location.datadir, NETWORKS[location.network])
+    Args:
+        kept: folder of the headers of former runs.
+        hash_at: the node's block hash at a height, where it can be asked which blocks are valid.
+    """
+    from ingestion.bitcoin.files.chain import FileChain
+    from ingestion.bitcoin.files.kept_headers import KeptHeaders
+
+    kept_headers = KeptHeaders(kept) if kept else None
+    return FileChain(location.datadir, NETWORKS[location.network], hash_at=hash_at, kept=kept_headers)
 
 
 def node(location: RpcNode | RestNode, settings: Settings) -> Node:

@@ -11,6 +11,7 @@ CODE = sorted((ROOT / "ingestion").rglob("*.py")) + sorted((ROOT / "orchestratio
 UNIT_TESTS = sorted((ROOT / "tests/ingestion").rglob("*.py")) + sorted((ROOT / "tests/dbt_project").glob("*.py"))
 WRITERS = (
     "ingestion/archive.py",
+    "ingestion/bitcoin/files/kept_headers.py",
     "ingestion/lake/",
     "ingestion/sample/",  # a node's files, into a temporary folder
     "orchestration/home.py",

@@ -93,12 +93,43 @@ def read_block(block, outputs):
     if at < 0:
         return -1, -1
     for n in range(transactions):
-        count, at = _transaction(block, at, end, outputs[min(n, TRANSFER)])
+        count, _, at = _transaction(block, at, end, outputs[min(n, TRANSFER)])
         if at < 0:
             return -1, -1
         if n > 0:
             inputs += count
     return (transactions, inputs) if at == end else (-1, -1)
+
+
+@njit(nogil=True, cache=True)
+def transactions(block, spans):
+    """Where the transactions of a serialised block stand.
+
+    Args:
+        block: plain bytes of the whole block.
+        spans: int64 [transaction, 4], set to where a transaction begins, its inputs begin, its outputs end and itself
+            ends; what lies between but for the four bytes at either end are its witnesses and their mark.
+
+    Returns:
+        transactions, which may be more than `spans` has room for, or -1 where the bytes are not a block.
+    """
+    end = len(block)
+    totals = np.zeros(4, dtype=np.int64)
+    count, at = compact_size(block, HEADER_BYTES, end)
+    if at < 0 or count > end:
+        return -1
+    for n in range(count):
+        start = at
+        has_witness = end - at > 6 and block[at + 4] == 0
+        _, after_outputs, at = _transaction(block, at, end, totals)
+        if at < 0:
+            return -1
+        if n < len(spans):
+            spans[n, 0] = start
+            spans[n, 1] = start + (6 if has_witness else 4)
+            spans[n, 2] = after_outputs
+            spans[n, 3] = at
+    return count if at == end else -1
 
 
 @njit(nogil=True, cache=True)
@@ -118,13 +149,13 @@ def belongs(block, undo, start, end, subsidy):
     records, place = compact_size(undo, start, end)
     if at < 0:
         return False
-    _, at = _transaction(block, at, stop, totals)
+    _, _, at = _transaction(block, at, stop, totals)
     allowed = subsidy - totals[OUTPUT_SATS]
     for _ in range(records):
         if at < 0:
             return False
         totals[OUTPUT_SATS] = 0
-        inputs, at = _transaction(block, at, stop, totals)
+        inputs, _, at = _transaction(block, at, stop, totals)
         coins, place = compact_size(undo, place, end)
         if at < 0 or place < 0 or coins != inputs:
             return False
@@ -198,28 +229,28 @@ def coin(data, at, end, has_version):
 
 @njit(nogil=True, cache=True)
 def _transaction(block, at, end, totals):
-    """(inputs, position after the transaction), its outputs added to `totals`; position -1 where it runs out.
+    """(inputs, position after the outputs, position after the transaction), its outputs added to `totals`.
 
-    The position may be up to four bytes past the end.
+    Position -1 where it runs out; it may be up to four bytes past the end.
     """
     has_witness = end - at > 6 and block[at + 4] == 0
     if has_witness and block[at + 5] != 1:
-        return 0, -1
+        return 0, -1, -1
     inputs, at = compact_size(block, at + (6 if has_witness else 4), end)
     if at < 0:
-        return 0, -1
+        return 0, -1, -1
     for _ in range(inputs):
         at = _skip(block, at + 36, end)
         if at < 0:
-            return 0, -1
+            return 0, -1, -1
         at += 4
     outputs, at = compact_size(block, at, end)
     if at < 0:
-        return 0, -1
+        return 0, -1, -1
     for _ in range(outputs):
         script, stop = compact_size(block, at + 8, end)
         if stop < 0 or script > end - stop:
-            return 0, -1
+            return 0, -1, -1
         sats = _little_endian(block, at, 8)
         totals[OUTPUTS] += 1
         totals[OUTPUT_SATS] += sats
@@ -227,16 +258,17 @@ def _transaction(block, at, end, totals):
             totals[UNSPENDABLE] += 1
             totals[UNSPENDABLE_SATS] += sats
         at = stop + script
+    after_outputs = at
     if has_witness:
         for _ in range(inputs):
             items, at = compact_size(block, at, end)
             if at < 0:
-                return 0, -1
+                return 0, -1, -1
             for _ in range(items):
                 at = _skip(block, at, end)
                 if at < 0:
-                    return 0, -1
-    return inputs, at + 4
+                    return 0, -1, -1
+    return inputs, after_outputs, at + 4
 
 
 @njit(nogil=True, cache=True)

@@ -23,5 +23,9 @@ class DamagedFile(IngestionError):
     """A block or undo file has bytes that no node writes."""
 
 
+class UnreadableFile(IngestionError):
+    """The system does not let a block or undo file be read."""
+
+
 class NodeBehind(IngestionError):
     """The node has only the beginning of the chain that the lake holds."""

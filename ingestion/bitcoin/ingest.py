@@ -54,6 +54,7 @@ def from_files(lake: Lake, chain: FileChain, confirmations: int, progress: Progr
 
     ledger = CoinLedger(lake, chain.network)
     after = ledger.last_common(lambda height: chain.block_hash(height) if height <= chain.tip_height else None)
+    chain.end_at_gap(0 if after is None else after + 1)
     _check_not_behind(ledger, chain.network.name, after, chain.tip_height)
     finalize_until = chain.tip_height - confirmations
     batches = reader.read(chain, after, finalize_until, progress=progress)

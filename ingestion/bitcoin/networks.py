@@ -18,6 +18,7 @@ class Network:
         genesis: hash of the first block, as displayed.
         halving_interval: blocks between halvings of the subsidy.
         folder: its data folder below the main network's.
+        limit_bits: compact bits of the easiest proof of work.
         overwritten: heights whose coinbase a later one of the same txid replaced.
     """
 
@@ -27,6 +28,7 @@ class Network:
     genesis: str
     halving_interval: int
     folder: str
+    limit_bits: int
     overwritten: frozenset[int] = frozenset()
 
     def subsidy(self, height: int) -> int:
@@ -48,6 +50,7 @@ NETWORKS = {
             "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
             210_000,
             "",
+            0x1D00FFFF,
             frozenset({91_722, 91_812}),
         ),
         Network(
@@ -57,6 +60,7 @@ NETWORKS = {
             "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6",
             210_000,
             "signet",
+            0x1E0377AE,
         ),
         Network(
             "testnet4",
@@ -65,6 +69,7 @@ NETWORKS = {
             "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043",
             210_000,
             "testnet4",
+            0x1D00FFFF,
         ),
         Network(
             "regtest",
@@ -73,6 +78,7 @@ NETWORKS = {
             "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
             150,
             "regtest",
+            0x207FFFFF,
         ),
     )
 }

@@ -110,7 +110,7 @@ def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | No
     if height is None:
         raise UnknownBase(
             f"{path} was taken at block {block_hash} (height unknown), which is not on the node's chain: let the node"
-            " catch up, or pass a snapshot of its chain."
+            " catch up, pass a snapshot of its chain, or for its files the whole data folder, with blocks/index."
         )
     days = chain.day_of_height
     cells = np.zeros((int(days[height]) + 1, len(KINDS), 2), dtype=np.int64)

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ingestion.bitcoin.hashing import sha256d
+from ingestion.bitcoin.hashing import merkle_root, sha256d
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample.serialization import (
     compact_size,
     compress_amount,
     compress_script,
     is_unspendable,
-    merkle_root,
     push,
     push_height,
     run,

@@ -1,18 +1,4 @@
-"""Numbers, scripts and amounts as Bitcoin Core writes them: serialize.h, compressor.h, BIP 34, merkle trees."""
-
-from collections.abc import Sequence
-
-from ingestion.bitcoin.hashing import sha256d
-
-
-def merkle_root(hashes: Sequence[bytes]) -> bytes:
-    """Root over transaction hashes; an odd one at the end is paired with itself."""
-    level = list(hashes)
-    while len(level) > 1:
-        if len(level) % 2:
-            level.append(level[-1])
-        level = [sha256d(left + right) for left, right in zip(level[::2], level[1::2], strict=True)]
-    return level[0]
+"""Numbers, scripts and amounts as Bitcoin Core writes them: serialize.h, compressor.h, BIP 34."""
 
 
 def varint(number: int) -> bytes:

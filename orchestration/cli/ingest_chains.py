@@ -46,7 +46,9 @@ def bitcoin(
     flowhouse ingest bitcoin --datadir ~/.bitcoin
     flowhouse ingest bitcoin --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
     flowhouse ingest bitcoin --snapshot utxo.dat --datadir ~/.bitcoin
+    flowhouse ingest bitcoin --datadir ~/.bitcoin --rpc http://127.0.0.1:8332 --cookie ~/.bitcoin/.cookie
 
+    With a folder and an address history comes from the files, along the chain that the node follows.
     For --rpc give --cookie, or FLOWHOUSE_RPC_USER and FLOWHOUSE_RPC_PASSWORD in the environment. Without an option the
     nodes of flowhouse.toml are read.
     """
@@ -56,7 +58,8 @@ def bitcoin(
 
     home, settings = open_configured_home(root)
     if any((datadir, rpc, rest, cookie, snapshot)) or not settings.bitcoin:
-        node_location(network, datadir, rpc, rest, cookie)  # exactly one, of a network that there is
+        # A network that there is, and a folder, an address or both.
+        node_location(network, None if rpc or rest else datadir, rpc, rest, cookie)
         section = BitcoinNode(
             datadir=datadir, rpc=rpc, rest=rest, cookie=cookie, snapshot=snapshot, confirmations=settings.confirmations
         )

@@ -124,6 +124,9 @@ def provider(home: Home, settings: Settings) -> Iterator[HealthCheck]:
 def _files(record: CoinRecord, location: NodeFiles) -> Iterator[HealthCheck]:
     folder = nodes.folder(location)
     yield HealthCheck(True, f"{location.datadir}: {location.network} chain up to height {folder.tip_height:,}")
+    yield from (HealthCheck(True, remark) for remark in folder.remarks)
+    if folder.first_kept:
+        yield _check_depth(record, folder.first_kept)
     without_undo = [each for each in map(folder.undo_file, folder.heights_by_file(1)) if not each.is_file()]
     todo = f"{without_undo[0]} is missing: copy the rev files together with the blk files." if without_undo else ""
     yield HealthCheck(not without_undo, todo or "each of its block files has its undo file")

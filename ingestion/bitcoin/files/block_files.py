@@ -4,8 +4,8 @@
     blocks/revNNNNN.dat   magic, size, undo, checksum     in order of connection, for the blocks of blkNNNNN
     blocks/xor.dat        8 bytes, XORed over both by position in the file; absent before Bitcoin Core 28
 
-Files may end in preallocated space, or in a record that is still being written; reading stops before either. The
-files are only read.
+Files may end in preallocated space, or in a record that is still being written. Whatever stands between records, such
+as what a crash left, is passed over, as Core does when it reindexes. The files are only read.
 """
 
 import os
@@ -15,136 +15,247 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ingestion.bitcoin import decode
 from ingestion.bitcoin.decode import HEADER_BYTES
-from ingestion.bitcoin.errors import WrongNetwork
-from ingestion.bitcoin.files.data_folder import block_file_numbers, blocks_folder, xor_key
+from ingestion.bitcoin.errors import MissingBlocks, WrongNetwork
+from ingestion.bitcoin.files import node_index
+from ingestion.bitcoin.files.data_folder import (
+    blocks_folder,
+    file_gone,
+    file_numbers,
+    named_errors,
+    opened,
+    snapshot_base,
+    xor_key,
+)
+from ingestion.bitcoin.hashing import merkle_root, sha256d
 from ingestion.bitcoin.networks import NETWORKS, Network
+from ingestion.bitcoin.proof_of_work import is_proven
 
 PREFIX_BYTES = 8
 CHECKSUM_BYTES = 32
+# Core's MAX_BLOCK_SERIALIZED_SIZE.
+MAX_BLOCK_BYTES = 4_000_000
+MIN_TRANSACTION_BYTES = 10
+PIECE_BYTES = 1 << 20
 
 
 class BlockRecord(NamedTuple):
-    """Position of a block in its file, and its header; the block's end may not be written yet."""
+    """Position of a block in its file, its header, and its hash as hashed."""
 
     offset: int
     size: int
     header: bytes
-
-
-class UndoRecord(NamedTuple):
-    """Position of an undo record in its file; a checksum follows it, unless the last record is still being written."""
-
-    start: int
-    end: int
-    is_last: bool
+    block_hash: bytes
 
 
 class BlockFiles:
-    """The files of one node on one network."""
+    """The files of one node on one network.
+
+    Attributes:
+        network: the network.
+        folder: the folder they are in.
+        snapshot_base: hash, as hashed, of the block whose UTXO snapshot the node began with and has not checked yet.
+    """
 
     def __init__(self, datadir: Path, network: Network):
         """Find the files below `datadir`, the node's data folder or the network's folder in it.
 
         Raises:
             NotADataFolder: there are none.
+            UnreadableFile: the folder or its key cannot be read.
             DamagedFile: xor.dat is not a key.
         """
         self.network = network
-        self._folder = blocks_folder(datadir, network)
-        self._key = xor_key(self._folder / "xor.dat")
+        self.folder = blocks_folder(datadir, network)
+        self.snapshot_base = snapshot_base(self.folder)
+        self._key = xor_key(self.folder / "xor.dat")
         self._masks = [np.roll(self._key, -n).tobytes() * 11 for n in range(8)]
 
+    @property
+    def key(self) -> bytes:
+        """The 8 bytes that the files are XORed with."""
+        return self._key.tobytes()
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether the node has removed its first blocks."""
+        return 0 not in self.numbers()
+
+    @property
+    def repair(self) -> str:
+        """What mends files that a node has lost; a node that prunes, or began with a snapshot, would begin anew."""
+        if self.is_pruned or self.snapshot_base:
+            return "begin again, in another --home, with a UTXO --snapshot of a later height"
+        return "run the node with -reindex"
+
     def numbers(self) -> list[int]:
-        """Numbers of the block files.
+        """Numbers of the block files, rising.
 
         Raises:
-            MissingBlocks: a number is missing.
+            UnreadableFile: the folder cannot be read.
         """
-        return block_file_numbers(self._folder)
+        with named_errors(self.folder):
+            return file_numbers(self.folder, "blk")
+
+    def check_none_missing(self, numbers: list[int]) -> None:
+        """Raise MissingBlocks where a file between or after the ones of these numbers must have been lost.
+
+        A node that prunes removes the first files first, each together with its undo file; its index has the last one.
+        """
+        with named_errors(self.folder):
+            undo = file_numbers(self.folder, "rev")
+        expected = set(range(numbers[-1])) if numbers[0] == 0 and not self.snapshot_base else set()
+        expected |= {number for number in [*undo, node_index.last_file(self.folder / "index")] if number > numbers[0]}
+        if missing := sorted(expected - set(numbers)):
+            raise MissingBlocks(
+                f"{self.block_file(missing[0])} is missing (its heights are unknown): restore it, or {self.repair}."
+            )
 
     def block_file(self, number: int) -> Path:
         """Path of the block file of that number."""
-        return self._folder / f"blk{number:05}.dat"
+        return self.folder / f"blk{number:05}.dat"
 
     def undo_file(self, number: int) -> Path:
         """Path of the undo file of that number."""
-        return self._folder / f"rev{number:05}.dat"
+        return self.folder / f"rev{number:05}.dat"
 
     def blocks(self, number: int, start: int = 0) -> Iterator[BlockRecord]:
-        """The blocks of a file from byte `start` on.
+        """The blocks of a file from byte `start` on; one that is still being written, or was cut, is none.
 
         Raises:
-            WrongNetwork: the file begins with another network's block.
+            WrongNetwork: the file begins with another network's block, or has not one block in all its bytes.
+            MissingBlocks, UnreadableFile: see `opened`.
         """
-        with self.block_file(number).open("rb", buffering=0) as file:
-            length = os.fstat(file.fileno()).st_size
-            while start + PREFIX_BYTES + HEADER_BYTES <= length:
-                file.seek(start)
-                raw = file.read(PREFIX_BYTES + HEADER_BYTES)
-                record = self._unmasked(raw, start)
-                size = int.from_bytes(record[4:8], "little")
-                if record[:4] != self.network.magic:
-                    if start == 0 and any(raw[:PREFIX_BYTES]):
-                        raise WrongNetwork(self._wrong_network(number, record[:4]))
-                    return
-                start += PREFIX_BYTES
-                yield BlockRecord(start, size, record[PREFIX_BYTES:])
-                start += size
+        with opened(self.block_file(number)) as file:
+            fd = file.fileno()
+            length = os.fstat(fd).st_size
+            beginning = os.pread(fd, PREFIX_BYTES, 0)
+            self._check_beginning(number, beginning)
+            record = self._record(fd, start) or self._next(fd, start)
+            if record is None and start == 0:
+                self._check_beginning(number, beginning, is_empty=True)
+            while record:
+                end = record.offset + record.size
+                following = self._record(fd, end)
+                # A record that another one follows, or the file's end, was written to its end.
+                if following is None and end != length and not self._is_whole(fd, record):
+                    record = self._next(fd, record.offset)
+                    continue
+                yield record
+                record = following or self._next(fd, end)
 
     def block(self, number: int, offset: int, size: int) -> np.ndarray:
-        """Plain bytes (uint8) of a block."""
-        return self._read(self.block_file(number), offset, size)
+        """Plain bytes (uint8) of a block, fewer where the file ends before.
+
+        Raises:
+            MissingBlocks, UnreadableFile: see `opened`.
+        """
+        with opened(self.block_file(number)) as file:
+            return self._read(file.fileno(), offset, size)
+
+    def is_whole(self, number: int, offset: int, size: int) -> bool:
+        """Whether all of a block's bytes are there, and are a block."""
+        return is_genuine(self.block(number, offset, size), size)
+
+    def has_undo(self, number: int) -> bool:
+        """Whether there is an undo file of that number."""
+        return self.undo_file(number).exists()
 
     def undo(self, number: int) -> np.ndarray:
-        """Plain bytes (uint8) of an undo file; none where there is no such file."""
-        path = self.undo_file(number)
-        return self._read(path, 0, path.stat().st_size) if path.exists() else np.empty(0, dtype=np.uint8)
+        """Plain bytes (uint8) of an undo file; none where there is no such file.
 
-    def _read(self, path: Path, offset: int, size: int) -> np.ndarray:
+        Raises:
+            MissingBlocks: it went together with its block file.
+            UnreadableFile: see `opened`.
+        """
+        if not self.has_undo(number):
+            if not self.block_file(number).exists():
+                raise file_gone(self.block_file(number))
+            return np.empty(0, dtype=np.uint8)
+        with opened(self.undo_file(number)) as file:
+            return self._read(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+
+    def is_set_aside(self, position: int, byte: int) -> bool:
+        """Whether a plain byte at a position of a file is a zero on disk, as in space that is not written yet."""
+        return byte == self._key[position % 8]
+
+    def _record(self, fd: int, at: int) -> BlockRecord | None:
+        """The record that begins at a byte, if its length can be a block's and its header has proof of work."""
+        raw = os.pread(fd, PREFIX_BYTES + HEADER_BYTES, at)
+        if len(raw) < PREFIX_BYTES + HEADER_BYTES:
+            return None
+        plain = self._unmasked(raw, at)
+        if plain[:4] != self.network.magic:
+            return None
+        size, header = int.from_bytes(plain[4:8], "little"), plain[PREFIX_BYTES:]
+        if not HEADER_BYTES < size <= MAX_BLOCK_BYTES:
+            return None
+        block_hash = sha256d(header)
+        if not is_proven(block_hash, int.from_bytes(header[72:76], "little"), self.network.limit_bits):
+            return None
+        return BlockRecord(at + PREFIX_BYTES, size, header, block_hash)
+
+    def _next(self, fd: int, at: int) -> BlockRecord | None:
+        """The first record that begins at a byte or after it."""
+        magic = self.network.magic
+        while len(piece := self._read(fd, at, PIECE_BYTES)) >= PREFIX_BYTES + HEADER_BYTES:
+            plain = piece.tobytes()
+            hit = plain.find(magic)
+            while hit >= 0:
+                if record := self._record(fd, at + hit):
+                    return record
+                hit = plain.find(magic, hit + 1)
+            at += len(piece) + 1 - len(magic)
+        return None
+
+    def _is_whole(self, fd: int, record: BlockRecord) -> bool:
+        return is_genuine(self._read(fd, record.offset, record.size), record.size)
+
+    def _read(self, fd: int, offset: int, size: int) -> np.ndarray:
         """`size` bytes of a file from `offset`, fewer where it ends, without XOR."""
         data = np.empty(size, dtype=np.uint8)
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            filled = 0
-            while got := file.readinto(data.data[filled:]):
-                filled += got
+        filled = 0
+        while got := os.preadv(fd, [data.data[filled:]], offset + filled):
+            filled += got
         data = data[:filled]
         unmask(data, self._key, offset)
         return data
 
     def _unmasked(self, raw: bytes, position: int) -> bytes:
         """A block's prefix and header without XOR, as one integer: that takes a microsecond."""
-        mask = self._masks[position % 8]
-        return (int.from_bytes(raw, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(mask), "big")
+        mask = self._masks[position % 8][: len(raw)]
+        return (int.from_bytes(raw, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(raw), "big")
 
-    def _wrong_network(self, number: int, magic: bytes) -> str:
-        file = self.block_file(number)
-        for network in NETWORKS.values():
-            if network.magic == magic:
-                return (
-                    f"{file} begins (height unknown) with blocks of {network.name}, not of {self.network.name}:"
-                    f" choose --network {network.name}, or pass the data folder of a {self.network.name} node."
-                )
-        return (
-            f"{file} begins with {magic.hex()}, which no known network uses: pass the data folder of a"
-            f" {self.network.name} node, with its own xor.dat."
-        )
+    def _check_beginning(self, number: int, raw: bytes, is_empty: bool = False) -> None:
+        """Raise WrongNetwork where a file begins with another network's magic, or is full of nothing known."""
+        file, magic = self.block_file(number), self._unmasked(raw, 0)[:4]
+        other = next((each.name for each in NETWORKS.values() if each.magic == magic), None)
+        if not any(raw) or len(raw) < PREFIX_BYTES or other == self.network.name:
+            return
+        if other:
+            raise WrongNetwork(
+                f"{file} begins (height unknown) with blocks of {other}, not of {self.network.name}:"
+                f" choose --network {other}, or pass the data folder of a {self.network.name} node."
+            )
+        if is_empty:
+            raise WrongNetwork(
+                f"{file} begins with {magic.hex()}, which no known network uses: pass the data folder of a"
+                f" {self.network.name} node, with its own xor.dat."
+            )
 
 
-def undo_records(data: memoryview, magic: bytes) -> Iterator[UndoRecord]:
-    """The records of an undo file's plain bytes."""
-    start = 0
-    found = None
-    while data[start : start + 4] == magic and start + PREFIX_BYTES <= len(data):
-        size = int.from_bytes(data[start + 4 : start + PREFIX_BYTES], "little")
-        if found:
-            yield UndoRecord(*found, is_last=False)
-        end = start + PREFIX_BYTES + size
-        found = start + PREFIX_BYTES, end
-        start = end + CHECKSUM_BYTES
-    if found:
-        yield UndoRecord(*found, is_last=True)
+def is_genuine(block: np.ndarray, size: int) -> bool:
+    """Whether these bytes (uint8) are all of a block of that size: the transactions that its header commits to."""
+    spans = np.zeros((size // MIN_TRANSACTION_BYTES, 4), dtype=np.int64)
+    if len(block) != size or (count := decode.transactions(block, spans)) < 1:
+        return False
+    data = block.tobytes()
+    ids = [
+        sha256d(data[start : start + 4], data[inputs:outputs], data[end - 4 : end])
+        for start, inputs, outputs, end in spans[:count].tolist()
+    ]
+    return merkle_root(ids) == data[36:68]
 
 
 def unmask(data: np.ndarray, key: np.ndarray, offset: int) -> None:

@@ -13,12 +13,16 @@ import polars as pl
 from ingestion.bitcoin import decode
 from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
+from ingestion.bitcoin.files.block_files import is_genuine
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.files.undo_matching import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
 
 # Rows collected before a batch is yielded; half a million take about 150 MB while they are concatenated.
 BATCH_ROWS = 500_000
+# Up to so many bytes of blocks, ten days of them, are checked against their headers: 4 ms a block
+# of 1,400 transactions. All of history would take an hour so, instead of minutes.
+CHECKED_BYTES = 2 << 30
 # Fewer after so long, so that an interrupted run has lost no more; storing a batch takes about 0.05 s.
 BATCH_SECONDS = 10
 
@@ -53,13 +57,14 @@ def read(
     first = 0 if after is None else after + 1
     files = chain.heights_by_file(first)
     total = sum(chain.block_bytes(height) for height in range(first, chain.tip_height + 1))
+    check = bodies and total <= CHECKED_BYTES
     is_done = np.zeros(chain.tip_height + 2 - first, dtype=bool)
     flows: list[pl.DataFrame] = []
     blocks: list[pl.DataFrame] = []
     done = spends = 0
     begun = time.monotonic()
     workers = workers or os.cpu_count() or 1
-    for heights, flow, read_blocks in _in_threads(chain, files, finalize_until, bodies, workers):
+    for heights, flow, read_blocks in _in_threads(chain, files, finalize_until, bodies, check, workers):
         is_done[np.array(heights) - first] = True
         flows.append(flow)
         blocks.append(read_blocks)
@@ -83,14 +88,16 @@ def read(
 
 
 def _in_threads(
-    chain: FileChain, files: dict[int, list[int]], finalize_until: int, bodies: bool, workers: int
+    chain: FileChain, files: dict[int, list[int]], finalize_until: int, bodies: bool, check: bool, workers: int
 ) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
     """Heights, flow and totals of each file, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future]] = deque()
     pool, stop = ThreadPoolExecutor(workers), threading.Event()
     try:
         for number, heights in files.items():
-            waiting.append((heights, pool.submit(_read_file, chain, number, heights, finalize_until, bodies, stop)))
+            waiting.append(
+                (heights, pool.submit(_read_file, chain, number, heights, finalize_until, bodies, check, stop))
+            )
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
                 yield heights, *future.result()
@@ -117,7 +124,13 @@ def _day_goes_on(chain: FileChain, height: int) -> bool:
 
 
 def _read_file(
-    chain: FileChain, number: int, heights: list[int], finalize_until: int, bodies: bool, stop: threading.Event
+    chain: FileChain,
+    number: int,
+    heights: list[int],
+    finalize_until: int,
+    bodies: bool,
+    check: bool,
+    stop: threading.Event,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cells of coin flow by day or, above `finalize_until`, by block; and totals by block.
 
@@ -140,7 +153,7 @@ def _read_file(
             _fold(chain, number, height, undo, records, cells, totals[n])
         totals[n, 1] += 1  # the coinbase
         if bodies:
-            _read_body(chain, number, height, totals[n])
+            _read_body(chain, height, check, totals[n])
         is_last = n + 1 == len(heights)
         if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
             flow.append(_drain(cells[: days[height] + 1], height))
@@ -159,28 +172,36 @@ def _fold(
 ) -> None:
     if height not in records:
         raise MissingUndo(
-            f"{chain.undo_file(number)} has no undo record of the block at height {height}: restore the file, or run"
-            " the node with -reindex."
+            f"{chain.undo_file(number)} has no undo record of the block at height {height}: restore the file, or"
+            f" {chain.repair}."
         )
     status = decode.fold_undo(undo, *records[height], height, chain.day_of_height, cells, totals[1:4])
     if status != decode.OK:
         raise DamagedFile(
-            f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: run the node"
-            " with -reindex."
+            f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: {chain.repair}."
         )
 
 
-def _read_body(chain: FileChain, number: int, height: int, totals: np.ndarray) -> None:
-    transactions, inputs = decode.read_block(chain.block(height), totals[4:].reshape(len(KINDS), 4))
+def _read_body(chain: FileChain, height: int, check: bool, totals: np.ndarray) -> None:
+    block = chain.block(height)
+    outputs = totals[4:].reshape(len(KINDS), 4)
+    transactions, inputs = decode.read_block(block, outputs)
     if transactions < 0:
         raise DamagedFile(
-            f"{chain.block_file(number)} has a block at height {height} that cannot be read to its end: restore the"
-            " file, or run the node with -reindex."
+            f"{chain.block_file(height)} has a block at height {height} that cannot be read to its end: restore the"
+            f" file, or {chain.repair}."
         )
     if (transactions, inputs) != (totals[1], totals[2]):
         raise DamagedFile(
-            f"{chain.block_file(number)} has {inputs} inputs in the block at height {height}, its undo record"
-            f" {totals[2]}: restore both files, or run the node with -reindex."
+            f"{chain.block_file(height)} has {inputs} inputs in the block at height {height}, its undo record"
+            f" {totals[2]}: restore both files, or {chain.repair}."
+        )
+    created, spent = int(outputs[:, decode.OUTPUT_SATS].sum()), int(totals[3])
+    is_too_much = created > spent + chain.network.subsidy(height)
+    if is_too_much or (check and not is_genuine(block, chain.block_bytes(height))):
+        raise DamagedFile(
+            f"{chain.block_file(height)} has other transactions in the block at height {height} than its header says:"
+            f" restore the file, or {chain.repair}."
         )
 
 

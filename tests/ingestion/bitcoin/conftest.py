@@ -53,3 +53,17 @@ def _copy(folder: Path, name: str, chain: Chain, engine: Engine) -> Node:
     shutil.copytree(folder / "running" / "blocks", folder / name / "regtest" / "blocks")
     assert engine.hashes() == [block.hash for block in chain.blocks]
     return Node(folder / name, chain.blocks, engine.spent())
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Show how often mutated files came out how."""
+    outcomes = [
+        value
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+        if name == "block_file_outcomes"
+    ]
+    if outcomes:
+        terminalreporter.section("mutated block files")
+        for line in outcomes:
+            terminalreporter.write_line(line)

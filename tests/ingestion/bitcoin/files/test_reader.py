@@ -260,7 +260,7 @@ def test_whoever_breaks_off_waits_for_no_file_to_its_end(tmp_path, monkeypatch):
     read_bodies, read_body = [], reader._read_body
 
     def slowly(*arguments) -> None:
-        read_bodies.append(arguments[2])
+        read_bodies.append(arguments[1])
         time.sleep(0.01)
         read_body(*arguments)
 
@@ -270,3 +270,30 @@ def test_whoever_breaks_off_waits_for_no_file_to_its_end(tmp_path, monkeypatch):
     assert next(batches).last_height == 9
     batches.close()
     assert len(read_bodies) < 50
+
+
+def with_amount(tmp_path, chain, change: int) -> FileChain:
+    """The folder of the chain in which the first output of block 20's spend has another amount than its hash says."""
+    path = tmp_path / "blocks" / "blk00000.dat"
+    write_files(tmp_path / "blocks", [chain.blocks])
+    data = path.read_bytes()
+    spend = chain.blocks[20].transactions[1].serialized()
+    amount = chain.blocks[20].transactions[1].outputs[0].amount
+    before, after = ((amount + by).to_bytes(8, "little") for by in (0, change))
+    path.write_bytes(data.replace(spend, spend.replace(before, after, 1)))
+    return FileChain(tmp_path, REGTEST)
+
+
+@pytest.mark.parametrize("change", [-1, 1, 50 * COIN])
+def test_an_amount_that_changed_on_the_disk_is_named(tmp_path, chain, change):
+    with pytest.raises(
+        DamagedFile, match=r"blk00000.dat has other transactions in the block at height 20 than its header"
+    ):
+        list(reader.read(with_amount(tmp_path, chain, change), None, 60))
+
+
+def test_of_a_long_history_blocks_may_only_create_what_they_may(tmp_path, chain, monkeypatch):
+    monkeypatch.setattr(reader, "CHECKED_BYTES", 0)
+    assert list(reader.read(with_amount(tmp_path, chain, -1), None, 60))  # which only a hash of everything would tell
+    with pytest.raises(DamagedFile, match=r"other transactions in the block at height 20"):
+        list(reader.read(with_amount(tmp_path, chain, 1), None, 60))
