@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingestion.evm import uniform_logs
+from ingestion.evm import json_rpc, uniform_logs
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
     INTERNAL_BALANCE_CHANGED,
@@ -33,7 +33,8 @@ _LOG = {
     "logIndex": pl.String,
     "removed": pl.Boolean,
 }
-_ANSWER = pl.Struct({"result": pl.List(pl.Struct(_LOG)), "error": pl.Struct({"code": pl.Int64, "message": pl.String})})
+# An error that is not text cannot be decoded as this, and is then read by itself.
+_ANSWER = pl.Struct({"result": pl.List(pl.Struct(_LOG)), "error": pl.String})
 LOGS = {
     "address": pl.String,
     "topics": pl.List(pl.String),
@@ -94,14 +95,12 @@ def _parsed(body: bytes) -> pl.DataFrame:
     try:
         answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
     except (pl.exceptions.ComputeError, UnicodeDecodeError):
-        raise AnswerRefused("the answer is cut short, or not a list of logs") from None
+        raise json_rpc.error(body) or json_rpc.unreadable(body, "a list of logs") from None
     if len(answer) != 1:
         raise AnswerRefused("the answer is empty")
-    error, found = answer.struct.field("error").item(), answer.struct.field("result")
-    if error and error["message"] is not None:
-        raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
-    if found.item() is None:
-        raise AnswerRefused("the answer has neither logs nor an error")
+    found, error = answer.struct.field("result"), answer.struct.field("error")
+    if found.item() is None or error.item() is not None:
+        raise json_rpc.error(body) or AnswerRefused("the answer has neither logs nor an error")
     return found.explode(empty_as_null=False).struct.unnest()
 
 

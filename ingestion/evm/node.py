@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import polars as pl
 
-from ingestion.evm import bloom, decode
+from ingestion.evm import bloom, decode, json_rpc
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import COIN, Block, Pair
 from ingestion.threads import in_order
@@ -62,17 +62,6 @@ class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "numb
     def may_hold(self, pairs: Iterable[Pair]) -> bool:
         """Whether the block may have an event of `pairs`; if False, it has none (Yellow Paper, 4.4.1)."""
         return bloom.may_hold(int(self.logsBloom, 16), pairs)
-
-
-class _Error(msgspec.Struct):
-    code: int
-    message: str
-
-
-class _Answer(msgspec.Struct):
-    id: int | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
 
 
 class Node:
@@ -162,14 +151,14 @@ class Node:
         return [int(answer, 16) for answer in answers]
 
     def _call(self, method: str, params: Sequence, kind: Any) -> Any:
-        return self._provider.ask(method, params, lambda body: _result(_decoded(body, _Answer), kind))
+        return self._provider.ask(method, params, lambda body: json_rpc.result(body, kind))
 
     def _calls(self, method: str, params: Sequence[Sequence], kind: Any) -> list:
         """Results in the order of `params`, requested as a batch, or in halves where a batch is refused."""
         if len(params) <= 1:
             return [self._call(method, each, kind) for each in params]
         try:
-            return self._provider.ask_many(method, params, lambda body: _results(body, len(params), kind))
+            return self._provider.ask_many(method, params, lambda body: json_rpc.results(body, len(params), kind))
         except AnswerRefused:
             half = len(params) // 2
             return self._calls(method, params[:half], kind) + self._calls(method, params[half:], kind)
@@ -195,24 +184,3 @@ def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
             batch = []
     if batch:
         yield batch
-
-
-def _decoded(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError:
-        raise AnswerRefused("the answer is cut short, or not a node's") from None
-
-
-def _result(answer: _Answer, kind: Any) -> Any:
-    if answer.error is not None:
-        raise AnswerRefused(f"error {answer.error.code}: {answer.error.message}", is_passing=False)
-    return _decoded(bytes(answer.result), kind)
-
-
-def _results(body: bytes, count: int, kind: Any) -> list:
-    answers = _decoded(body, list[_Answer] | _Answer)
-    if isinstance(answers, _Answer) or len(answers) != count or any(answer.id is None for answer in answers):
-        raise AnswerRefused("the answer to a batch is not one", is_passing=False)
-    # ids rise in the order of the calls, see web3's encode_batch_rpc_request
-    return [_result(answer, kind) for answer in sorted(answers, key=lambda answer: answer.id)]
