@@ -39,7 +39,7 @@ class Patience(NamedTuple):
     """Seconds to wait in total, by what failed.
 
     Attributes:
-        passing: time-outs, errors of the server, answers that are cut short.
+        passing: errors of the server, answers that cannot be read; where none came, the attempts are counted.
         refusal: an error that says neither that it will pass nor that it will last.
         limit: what may be a limit on requests, or on what one answer may hold.
     """
@@ -156,7 +156,7 @@ class Provider(HTTPProvider):
         with self._slots:
             answer = self._session.request(str(self.endpoint_uri), self.shown, body, headers=self.get_request_headers())
         if isinstance(answer, NoResponse):
-            return _unanswered(answer, patience.passing)
+            return _unanswered(answer, ALWAYS if patience.passing else 0)
         return answer if answer.status == 200 else self._http_failure(answer, patience)
 
     def _http_failure(self, answer: Response, patience: Patience) -> Failure:
