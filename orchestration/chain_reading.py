@@ -249,7 +249,7 @@ def _read_provider(
     from ingestion.evm.provider import Provider
 
     with closing(Provider(url)) as provider:
-        node = AccountNode(provider)
+        node = AccountNode(provider, has_blooms=chain.provider.blooms == "filled")
         chain_id = node.chain_id()
         if chain.provider.chain_id not in (None, chain_id):
             raise WrongChain(

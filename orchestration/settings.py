@@ -73,12 +73,15 @@ class EvmProvider(Section):
         only: assets and protocols to read; empty for all.
         from_block: first block.
         chain_id: of a network that the seeds do not know.
+        blooms: whether the chain fills the blooms of its blocks; where they are absent, quiet blocks are asked for one
+            by one.
     """
 
     rpc: Annotated[tuple[SecretStr, ...], Texts]
     only: Annotated[tuple[str, ...], Texts] = ()
     from_block: Count = Field(default=0, ge=0)
     chain_id: Count | None = Field(default=None, ge=1)
+    blooms: Literal["filled", "absent"] = "filled"
 
 
 class OwnSeeds(Section):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ingestion.evm import uniform_logs
+from ingestion.evm import json_rpc, uniform_logs
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
     INTERNAL_BALANCE_CHANGED,
@@ -33,7 +33,8 @@ _LOG = {
     "logIndex": pl.String,
     "removed": pl.Boolean,
 }
-_ANSWER = pl.Struct({"result": pl.List(pl.Struct(_LOG)), "error": pl.Struct({"code": pl.Int64, "message": pl.String})})
+# An error that is not text cannot be decoded as this, and is then read by itself.
+_ANSWER = pl.Struct({"result": pl.List(pl.Struct(_LOG)), "error": pl.String})
 LOGS = {
     "address": pl.String,
     "topics": pl.List(pl.String),
@@ -49,6 +50,8 @@ LOGS = {
 # The upper and lower 64 bits of 10**38, the first number that decimal(38,0) cannot represent
 _LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
 _DIGITS = b"0123456789abcdefABCDEFx"
+ADDRESS_LENGTH, HASH_LENGTH = 42, 66
+"""Of the text, 0x included."""
 
 
 def logs(body: bytes) -> pl.DataFrame:
@@ -56,7 +59,7 @@ def logs(body: bytes) -> pl.DataFrame:
 
     Raises:
         AnswerRefused: it is truncated or garbled, is an error (the text has the provider's message), or has logs that
-            a reorg removed.
+            a reorg removed or that cannot be told apart.
     """
     found = (
         _read(body)
@@ -74,10 +77,45 @@ def logs(body: bytes) -> pl.DataFrame:
     needed = found.select("block_number", "address", "topics", "data", *LOG_KEY)
     if found["removed"].any() or needed.null_count().sum_horizontal().item():
         raise AnswerRefused("the answer has logs without a block, or logs that a reorg removed")
-    texts = pl.concat([found["data"], found["topics"].explode(empty_as_null=False).rename("data")])
-    if texts.str.join().item().encode().translate(None, _DIGITS):  # in half the time of a pattern
+    _check_digits(found)
+    return once(found.select(*LOGS))
+
+
+def once(found: pl.DataFrame) -> pl.DataFrame:
+    """Each log once, in the same order. Some chains number the logs of each transaction anew.
+
+    Raises:
+        AnswerRefused: two different logs have the same block, transaction and index.
+    """
+    each = found.unique(LOG_KEY, maintain_order=True)
+    if each.height == found.height:
+        return each
+    different = found.unique([*LOG_KEY, "address", "topics", "data"], maintain_order=True)
+    if different.height > each.height:
+        of_one = different.filter(~different.select(LOG_KEY).is_unique())
+        number, index, transaction = of_one.select("block_number", "log_index", "transaction_hash").row(0)
+        raise AnswerRefused(
+            f"two logs cannot be told apart: both have index {index} in transaction {transaction} of block {number:,}",
+            is_passing=False,
+        )
+    return each
+
+
+def _check_digits(found: pl.DataFrame) -> None:
+    """Raise AnswerRefused where what should be hexadecimal digits is not, or has another length than it must have."""
+    topics = found["topics"].explode(empty_as_null=False)
+    hashes = pl.concat([found["transaction_hash"], found["block_hash"].unique(), topics])
+    addresses, data = found["address"].unique(), found["data"]
+    texts = pl.concat([data, hashes, addresses], rechunk=False)
+    joined = texts.str.join().item().encode()
+    # in half the time of a pattern
+    is_hexadecimal = not joined.translate(None, _DIGITS) and joined.count(b"x") == len(texts) - texts.null_count()
+    if not (is_hexadecimal and texts.str.starts_with("0x").all()):
         raise AnswerRefused("the answer has data that is not in hexadecimal digits")
-    return found.select(*LOGS).unique(LOG_KEY, maintain_order=True)
+    lengths = (hashes, HASH_LENGTH), (addresses, ADDRESS_LENGTH)
+    is_whole = all((each.str.len_bytes() == length).all() for each, length in lengths) and not topics.null_count()
+    if not (is_whole and (data.str.len_bytes() % 2 == 0).all()):
+        raise AnswerRefused("the answer has an address, a hash, a topic or data of another length than it must have")
 
 
 def _read(body: bytes) -> pl.DataFrame:
@@ -94,27 +132,44 @@ def _parsed(body: bytes) -> pl.DataFrame:
     try:
         answer = pl.Series([body.decode()]).str.json_decode(_ANSWER)
     except (pl.exceptions.ComputeError, UnicodeDecodeError):
-        raise AnswerRefused("the answer is cut short, or not a list of logs") from None
+        raise json_rpc.error(body) or json_rpc.unreadable(body, "a list of logs") from None
     if len(answer) != 1:
         raise AnswerRefused("the answer is empty")
-    error, found = answer.struct.field("error").item(), answer.struct.field("result")
-    if error and error["message"] is not None:
-        raise AnswerRefused(f"error {error['code']}: {error['message']}", is_passing=False)
-    if found.item() is None:
-        raise AnswerRefused("the answer has neither logs nor an error")
+    found, error = answer.struct.field("result"), answer.struct.field("error")
+    if found.item() is None or error.item() is not None:
+        raise json_rpc.error(body) or AnswerRefused("the answer has neither logs nor an error")
     return found.explode(empty_as_null=False).struct.unnest()
+
+
+def requested(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
+    """The logs of these pairs in the answer to a request for them.
+
+    Raises:
+        AnswerRefused: there are logs of other contracts or events.
+    """
+    addresses, events = ([*set(each)] for each in zip(*pairs, strict=True))
+    is_wanted = pl.col("address").is_in(addresses) & _event().is_in(events)
+    if not found.select(is_wanted.fill_null(False).all()).item():
+        raise AnswerRefused("the answer has logs of contracts or events that were not requested")
+    return filter_pairs(found, pairs)
 
 
 def filter_pairs(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
     """The logs of these pairs: eth_getLogs also returns the other combinations of their contracts and events."""
     wanted = pl.DataFrame(pairs, schema={"address": pl.String, "event": pl.String}, orient="row")
-    event = found["topics"].list.first().alias("event")
-    return found.with_columns(event).join(wanted, on=["address", "event"], how="semi").drop("event")
+    of_event = found.with_columns(_event().alias("event"))
+    return of_event.join(wanted, on=["address", "event"], how="semi", maintain_order="left").drop("event")
+
+
+def _event() -> pl.Expr:
+    return pl.col("topics").list.get(0, null_on_oob=True).str.to_lowercase()
 
 
 def number(column: str) -> pl.Expr:
-    """A number in hexadecimal digits after 0x; null where the text is not one."""
-    return pl.col(column).str.strip_prefix("0x").str.to_integer(base=16, strict=False)
+    """A number in hexadecimal digits after 0x; null where the text is none, or it needs more than 63 bits."""
+    text = pl.col(column)
+    parsed = text.str.slice(2).str.to_integer(base=16, strict=False)
+    return pl.when(text.str.starts_with("0x"), parsed >= 0).then(parsed)
 
 
 def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str, pl.DataFrame]:
@@ -129,7 +184,7 @@ def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str
         pl.lit(watch_list.chain_id, pl.Int64).alias("chain_id"),
         pl.from_epoch("block_time", "s").dt.date().alias("value_date"),
         pl.lit(is_final).alias("is_final"),
-        pl.col("topics").list.first().alias("event"),
+        _event().alias("event"),
         pl.col("topics").list.len().alias("shape"),
         (pl.col("data").str.len_bytes() - 2).alias("digits"),
     )

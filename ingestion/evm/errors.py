@@ -12,8 +12,10 @@ class AnswerRefused(IngestionError):
 
     Attributes:
         is_passing: whether the same request may succeed later.
+        code: the error's code in JSON-RPC; None where it has none.
     """
 
-    def __init__(self, message: str, is_passing: bool = True):
+    def __init__(self, message: str, is_passing: bool = True, code: int | None = None):
         super().__init__(message)
         self.is_passing = is_passing
+        self.code = code

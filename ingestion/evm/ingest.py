@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ingestion.errors import ChainMismatch, ReorgDuringRead
-from ingestion.evm import decode, log_ranges
+from ingestion.evm import decode, log_checks, log_ranges
 from ingestion.evm.block_range import BlockRange, beyond, bounds, lowest
 from ingestion.evm.errors import AnswerRefused, WrongChain
 from ingestion.evm.ledger import EventLedger, EventRecord
@@ -16,7 +16,6 @@ from ingestion.evm.reconcile import reconcile
 from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
-from ingestion.transport.errors import NodeRefused
 
 # Rows are stored when there are so many, after so many answers, or after so long: an interrupted run loses the rest.
 BATCH_ROWS, BATCH_ANSWERS, BATCH_SECONDS = 100_000, 200, 10
@@ -169,13 +168,11 @@ def _read_finalized(
     node: Node, ledger: EventLedger, watch_list: WatchList, spans: list[Span], progress: Progress | None
 ) -> tuple[int, int]:
     """Read spans of finalized blocks into the ledger; how many blocks and events they hold."""
-    width, has_checked = log_ranges.Width(), False
+    width = log_ranges.Width()
     blocks = sum(span.last + 1 - span.first for span in spans)
     done = events = 0
     for span in spans:
         for piece, found in _batches(log_ranges.read(node, span, width), span):
-            if found.height and not has_checked:
-                has_checked = _check_blooms(node, found)
             last = require_header(node.header(piece.last), node, piece.last)
             ledger.add(piece, last.block, decode.rows(found, watch_list, is_final=True), watch_list.chain_id)
             done += piece.last + 1 - piece.first
@@ -183,21 +180,6 @@ def _read_finalized(
             if progress:
                 progress(done, blocks, events)
     return done, events
-
-
-def _check_blooms(node: Node, found: pl.DataFrame) -> bool:
-    """Say that the chain's blooms tell what logs its blocks hold, by one that is there.
-
-    Raises:
-        NodeRefused: they do not, as on some chains that leave them empty; silence then proves nothing.
-    """
-    number, address, topics = found.select("block_number", "address", "topics").row(0)
-    if not require_header(node.header(number), node, number).may_hold([(address, topics[0])]):
-        raise NodeRefused(
-            f"{node.shown} gives a log of block {number:,} that the block's bloom excludes: this chain or provider does"
-            " not fill blooms, so missing logs would go unnoticed; use another provider."
-        )
-    return True
 
 
 def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterator[tuple[Span, pl.DataFrame]]:
@@ -261,8 +243,10 @@ def _of_blocks(
     record = ledger.record
     is_as_before = sorted(map(list, pairs)) == sorted(record.tail_pairs)
     known = {header.hash for header in headers} & set(record.tail if is_as_before else [])
-    asked = [header for header in headers if header.hash not in known and header.may_hold(pairs)]
+    asked = [header for header in headers if header.hash not in known and node.may_hold(header, pairs)]
     answers = list(in_order(lambda header: node.logs_of(header, pairs), asked, node.in_flight))
+    for header, answer in zip(asked, answers, strict=True):
+        log_checks.check_bloom(node, header, answer)
     found = pl.concat([pl.DataFrame(schema=decode.LOGS), *answers])
     new, tail = decode.rows(found, watch_list, is_final=False), ledger.tail()
     is_known = pl.col("block_hash").is_in(list(known))

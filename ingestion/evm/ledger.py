@@ -185,7 +185,8 @@ class EventLedger(parts.Ledger[EventRecord]):
 def _sorted(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows in the order of a part: a filter on days or contracts then reads few row groups."""
     leg = ["leg"] if table == "vault_changes" else []
-    return rows.sort(["value_date", EMITTERS[table], "block_number", "log_index", *leg])
+    # Where the logs of each transaction are numbered anew, they stay as they came.
+    return rows.sort(["value_date", EMITTERS[table], "block_number", "log_index", *leg], maintain_order=True)
 
 
 def _missing(covered: pl.DataFrame, pair: Pair, first: int, last: int) -> Iterable[tuple[int, int]]:

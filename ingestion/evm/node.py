@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 import polars as pl
 
-from ingestion.evm import bloom, decode
+from ingestion.evm import bloom, decode, json_rpc
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import COIN, Block, Pair
 from ingestion.threads import in_order
@@ -35,14 +35,25 @@ class Provider(Protocol):
     def ask_many(self, method: str, params: Sequence[Sequence], read: Callable[[bytes], Result]) -> Result: ...
 
 
-class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "number", "hex_time": "timestamp"}):
+Quantity = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,15}$")]
+# Seconds, up to the year 4147.
+Time = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,9}$")]
+Digits = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]*$")]
+Hash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}$")]
+Bloom = Annotated[str, msgspec.Meta(pattern="^0x([0-9a-fA-F]{512})?$")]
+
+
+class Header(
+    msgspec.Struct,
+    rename={"parent": "parentHash", "hex_number": "number", "hex_time": "timestamp", "hex_bloom": "logsBloom"},
+):
     """The fields read from a block header."""
 
-    hex_number: str
-    hash: str
-    parent: str
-    hex_time: str
-    logsBloom: str
+    hex_number: Quantity
+    hash: Hash
+    parent: Hash
+    hex_time: Time
+    hex_bloom: Bloom | None = None
 
     @property
     def number(self) -> int:
@@ -59,27 +70,28 @@ class Header(msgspec.Struct, rename={"parent": "parentHash", "hex_number": "numb
         day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=self.time)
         return Block(self.number, self.hash, day.date())
 
-    def may_hold(self, pairs: Iterable[Pair]) -> bool:
-        """Whether the block may have an event of `pairs`; if False, it has none (Yellow Paper, 4.4.1)."""
-        return bloom.may_hold(int(self.logsBloom, 16), pairs)
+    @property
+    def bloom(self) -> int:
+        """The filter of its logs; 0 where none has been filled in."""
+        return int((self.hex_bloom or "")[2:] or "0", 16)
 
-
-class _Error(msgspec.Struct):
-    code: int
-    message: str
-
-
-class _Answer(msgspec.Struct):
-    id: int | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
+    def may_hold(self, items: Iterable[Sequence[str]]) -> bool:
+        """Whether the block may have a log with all of some addresses and topics, such as of a pair; if False, it has
+        none (Yellow Paper, 4.4.1)."""
+        return bloom.may_hold(self.bloom, items)
 
 
 class Node:
-    """A node behind a provider."""
+    """A node behind a provider.
 
-    def __init__(self, provider: Provider):
+    Args:
+        provider: what its requests go through.
+        has_blooms: whether the chain fills the blooms of its blocks, so that they tell what a block does not have.
+    """
+
+    def __init__(self, provider: Provider, has_blooms: bool = True):
         self._provider = provider
+        self.has_blooms = has_blooms
 
     @property
     def shown(self) -> str:
@@ -93,7 +105,7 @@ class Node:
 
     def chain_id(self) -> int:
         """The number of its chain."""
-        return int(self._call("eth_chainId", [], str), 16)
+        return int(self._call("eth_chainId", [], Quantity), 16)
 
     def header(self, which: int | str) -> Header | None:
         """The header of a block by number, LATEST or FINALIZED; None where there is no such block."""
@@ -109,13 +121,18 @@ class Node:
         ):
             yield from found
 
+    def may_hold(self, header: Header, pairs: Iterable[Pair]) -> bool:
+        """Whether the block may have an event of `pairs`."""
+        return not self.has_blooms or header.may_hold(pairs)
+
     def logs(self, first: int, last: int, pairs: Sequence[Pair]) -> pl.DataFrame:
         """Events of `pairs` in the blocks from `first` to `last`, as decode.LOGS.
 
         Raises:
             AnswerRefused: the provider answers with an error or with logs of other blocks.
         """
-        found = self._logs({"fromBlock": hex(first), "toBlock": hex(last)}, pairs, is_patient=False)
+        query = _query({"fromBlock": hex(first), "toBlock": hex(last)}, pairs)
+        found = decode.requested(self._provider.ask("eth_getLogs", [query], decode.logs, is_patient=False), pairs)
         if not found["block_number"].is_between(first, last).all():
             raise AnswerRefused(f"{self.shown} returned logs of blocks that were not requested")
         return found
@@ -126,15 +143,33 @@ class Node:
         Raises:
             AnswerRefused: as `logs`, after retries.
         """
-        found = self._logs({"blockHash": header.hash}, pairs, is_patient=True)
+        found = self._provider.ask("eth_getLogs", [_query({"blockHash": header.hash}, pairs)], decode.logs)
+        return self._of_block(header, found, pairs)
+
+    def logs_of_many(self, blocks: Sequence[tuple[Header, Sequence[Pair]]]) -> list[pl.DataFrame]:
+        """The same for several blocks, with the events of each, in as few requests as the provider allows.
+
+        Raises:
+            AnswerRefused: as `logs_of`; of which block, the text says.
+        """
+        queries = [[_query({"blockHash": header.hash}, pairs)] for header, pairs in blocks]
+        answers = self._calls("eth_getLogs", queries, msgspec.Raw)
+        return [
+            self._of_block(header, decode.logs(b'{"result":%b}' % bytes(answer)), pairs)
+            for answer, (header, pairs) in zip(answers, blocks, strict=True)
+        ]
+
+    def _of_block(self, header: Header, found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
+        """The logs of a block with its time, after a check that they are."""
         if not (found["block_hash"] == header.hash).all() or not (found["block_number"] == header.number).all():
             raise AnswerRefused(f"{self.shown} returned logs of blocks that were not requested")
+        found = decode.requested(found, pairs)
         return found.with_columns(pl.lit(header.time, pl.Int64).alias("block_time"))
 
     def have_code(self, addresses: Sequence[str], at: int | str) -> list[bool]:
         """Whether each address has a contract at the end of a block."""
         tag = hex(at) if isinstance(at, int) else at
-        codes = self._calls("eth_getCode", [[address, tag] for address in addresses], str)
+        codes = self._calls("eth_getCode", [[address, tag] for address in addresses], Digits)
         return [len(code) > 2 for code in codes]
 
     def supply(self, token: str, at: int) -> int:
@@ -149,27 +184,21 @@ class Node:
         data = [BALANCE_OF + 24 * "0" + address[2:] for address in addresses]
         return self._numbers("eth_call", [[{"to": token, "data": each}, hex(at)] for each in data])
 
-    def _logs(self, where: dict, pairs: Sequence[Pair], is_patient: bool) -> pl.DataFrame:
-        addresses, topics = (sorted(set(each)) for each in zip(*pairs, strict=True))
-        query = where | {"address": addresses, "topics": [topics]}
-        found = self._provider.ask("eth_getLogs", [query], decode.logs, is_patient)
-        return decode.filter_pairs(found, pairs)
-
     def _numbers(self, method: str, params: Sequence[Sequence]) -> list[int]:
-        answers = self._calls(method, params, str)
+        answers = self._calls(method, params, Digits)
         if any(len(answer) < 3 for answer in answers):
             raise AnswerRefused(f"{self.shown} answers '0x' to {method}", is_passing=False)
         return [int(answer, 16) for answer in answers]
 
     def _call(self, method: str, params: Sequence, kind: Any) -> Any:
-        return self._provider.ask(method, params, lambda body: _result(_decoded(body, _Answer), kind))
+        return self._provider.ask(method, params, lambda body: json_rpc.result(body, kind))
 
     def _calls(self, method: str, params: Sequence[Sequence], kind: Any) -> list:
         """Results in the order of `params`, requested as a batch, or in halves where a batch is refused."""
         if len(params) <= 1:
             return [self._call(method, each, kind) for each in params]
         try:
-            return self._provider.ask_many(method, params, lambda body: _results(body, len(params), kind))
+            return self._provider.ask_many(method, params, lambda body: json_rpc.results(body, len(params), kind))
         except AnswerRefused:
             half = len(params) // 2
             return self._calls(method, params[:half], kind) + self._calls(method, params[half:], kind)
@@ -186,6 +215,12 @@ def require_header(header: Header | None, node: Node, which: int | str) -> Heade
     return header
 
 
+def _query(where: dict[str, str], pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The filter of eth_getLogs that has all of `pairs`, and other combinations of their contracts and events."""
+    addresses, topics = (sorted(set(each)) for each in zip(*pairs, strict=True))
+    return where | {"address": addresses, "topics": [topics]}
+
+
 def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
     batch: list[int] = []
     for number in numbers:
@@ -195,24 +230,3 @@ def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
             batch = []
     if batch:
         yield batch
-
-
-def _decoded(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError:
-        raise AnswerRefused("the answer is cut short, or not a node's") from None
-
-
-def _result(answer: _Answer, kind: Any) -> Any:
-    if answer.error is not None:
-        raise AnswerRefused(f"error {answer.error.code}: {answer.error.message}", is_passing=False)
-    return _decoded(bytes(answer.result), kind)
-
-
-def _results(body: bytes, count: int, kind: Any) -> list:
-    answers = _decoded(body, list[_Answer] | _Answer)
-    if isinstance(answers, _Answer) or len(answers) != count or any(answer.id is None for answer in answers):
-        raise AnswerRefused("the answer to a batch is not one", is_passing=False)
-    # ids rise in the order of the calls, see web3's encode_batch_rpc_request
-    return [_result(answer, kind) for answer in sorted(answers, key=lambda answer: answer.id)]

@@ -117,7 +117,7 @@ def _differences(
 
 def _sample(transfers: pl.LazyFrame) -> set[str]:
     """The newest receivers, and those of the largest amounts."""
-    place = ["block_number", "log_index"]
+    place = ["block_number", "log_index", "to_address"]
     newest = transfers.top_k(SAMPLE, by=place)
     # The newest of equal amounts, so that the same transfers give the same sample.
     largest = transfers.top_k(SAMPLE, by=["amount_units", *place])

@@ -96,7 +96,7 @@ EVENTS = {"transfers": TRANSFERS, "liquidations": LIQUIDATIONS, "vault_changes":
 STATES = {"balances": BALANCES, "supplies": SUPPLIES, "coverage": COVERAGE}
 EMITTERS = {"transfers": "token", "liquidations": "contract", "vault_changes": "vault"}
 """The column that names the contract a row's log came from."""
-LOG_KEY = ["block_hash", "log_index"]
+LOG_KEY = ["block_hash", "transaction_hash", "log_index"]
 
 Pair = tuple[str, str]
 """Address of a contract, and an event's topic."""

@@ -45,7 +45,16 @@ def secrets(url: str) -> list[str]:
 
 
 def redacted(text: str, secrets: Sequence[str], length: int) -> str:
-    """`text` without secrets, truncated to `length` afterwards: half a secret would no longer be recognised."""
+    """`text` on one line without secrets, truncated to `length` afterwards: half a secret would not be recognised."""
+    return _without(printable(_without(text, secrets)), secrets)[:length]
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without the characters that steer a terminal."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "…")
-    return text[:length]
+    return text

@@ -18,6 +18,7 @@ from ingestion.transport.deadline import ResponseTooSlow, limit_time
 PIECE_BYTES = 2**20
 # How much of an answer other than 200 is read: only its message matters.
 REFUSAL_BYTES = 2**16
+REDIRECTS = 5
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Bounds:
     Attributes:
         max_bytes: of its body, decompressed.
         silence_seconds: to connect, and between bytes from the server.
-        total_seconds: from the request to the last byte, for each redirect separately; a server that sends a byte now
-            and then is never silent.
+        total_seconds: from the request to the last byte, for each of at most REDIRECTS separately; a server that sends
+            a byte now and then is never silent.
     """
 
     max_bytes: int
@@ -185,6 +186,7 @@ class _Requests(requests.Session):
     def __init__(self, follow_redirects: bool):
         super().__init__()
         self._follow_redirects = follow_redirects
+        self.max_redirects = REDIRECTS
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """The redirect's target; its body is dropped, since requests would read it without a limit."""

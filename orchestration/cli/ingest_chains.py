@@ -122,7 +122,10 @@ def _provider(url: str, network: str | None, settings: Settings) -> ChainConfig:
     from orchestration.chains import network_of
     from orchestration.settings import EvmProvider
 
-    return EvmChain(network or network_of(url, settings), EvmProvider(rpc=(SecretStr(url),)))
+    network = network or network_of(url, settings)
+    configured = settings.evm.get(network)
+    blooms = configured.blooms if configured else "filled"  # the chain's, whoever is asked
+    return EvmChain(network, EvmProvider(rpc=(SecretStr(url),), blooms=blooms))
 
 
 def _configured(settings: Settings, source: str, network: str | None) -> list[ChainConfig]:

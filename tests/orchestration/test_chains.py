@@ -255,6 +255,19 @@ def test_a_provider_of_another_chain_is_a_failure(home, served):
     assert "serves anvil (chain id 31337), not ethereum" in failure
 
 
+def test_a_chain_whose_blooms_are_empty_is_read_where_the_settings_say_so(home, served, monkeypatch):
+    asked = served.provider.eth_getBlockByNumber
+
+    def without_bloom(tag: str, full: bool) -> dict | None:
+        header = asked(tag, full)
+        return header and header | {"logsBloom": "0x" + 512 * "0"}
+
+    monkeypatch.setattr(served.provider, "eth_getBlockByNumber", without_bloom, raising=False)
+    (failure,) = read(home, provider(served.url)).failures
+    assert 'set blooms = "absent" under [evm.<network>]' in failure
+    assert read(home, provider(served.url, blooms="absent")).failures == ()
+
+
 def test_a_name_that_is_no_name_of_files_reads_nothing(home, served):
     settings = Settings(evm={"../x": EvmProvider(rpc=(SecretStr(served.url),))})
     with pytest.raises(UsageError, match="cannot be the name of a chain"):

@@ -24,6 +24,7 @@ from ingestion.bitcoin.node.connection import BOUNDS, Connection, Login, excerpt
 from ingestion.bitcoin.node.errors import PrunedBlock
 from ingestion.bitcoin.node.messages import Block, Header, Info, NodeState, RpcAnswer, RpcError
 from ingestion.threads import in_order
+from ingestion.transport import redaction
 from ingestion.transport.errors import NodeRefused
 from ingestion.transport.retry import Failure
 from ingestion.transport.session import Bounds, Response
@@ -226,8 +227,10 @@ class Rpc(Node):
 
     def _failure(self, error: RpcError, method: str, height: int) -> Failure:
         if error.code == WARMING_UP:
-            return self._connection.busy(error.message)
-        return _refusal(self.shown, error.message, f"{method} (error {error.code})", height)
+            return self._connection.busy(redaction.printable(error.message))
+        message = redaction.printable(error.message)
+        limited = self._connection.limited(error.code, message)
+        return limited or _refusal(self.shown, message, f"{method} (error {error.code})", height)
 
 
 class Rest(Node):

@@ -10,7 +10,8 @@ import msgspec
 from ingestion.errors import UsageError
 from ingestion.transport import redaction
 from ingestion.transport.errors import NodeRefused, NodeUnreachable
-from ingestion.transport.retry import Failure, Policy
+from ingestion.transport.rate_limits import LIMIT_SECONDS, is_rate_limit
+from ingestion.transport.retry import Failure, Policy, retry_after, throttled
 from ingestion.transport.session import Bounds, Cause, NoResponse, Response, Session
 
 # A block of 4 MB is 20 to 40 MB of JSON; more where the scripts it spends are longer than its own.
@@ -18,6 +19,8 @@ BOUNDS = Bounds(max_bytes=512 * 2**20, silence_seconds=60, total_seconds=600)
 # Seconds to wait, in total, for a node that is starting or busy, and for one that broke off or went silent.
 BUSY_SECONDS, BROKEN_SECONDS = 120, 3
 LONGEST_WAIT_SECONDS = 15
+# An answer that only refuses is shorter.
+REFUSAL_BYTES = 4_096
 
 _REMEDIES = {
     Cause.SILENT: (NodeUnreachable, "try again when it is less busy", BROKEN_SECONDS),
@@ -102,6 +105,13 @@ class Connection:
         reason = f"{self.shown} was not ready within {BUSY_SECONDS} s ({message or 'no reason given'})"
         return Failure(NodeUnreachable, reason, "try again when it has started", BUSY_SECONDS)
 
+    def limited(self, code: int | None, message: str) -> Failure | None:
+        """The failure of a provider that limits requests; None where it refuses for another reason."""
+        if not is_rate_limit(code, message):
+            return None
+        reason = f"{self.shown} answers '{redaction.printable(message)}'"
+        return Failure(NodeUnreachable, reason, "try again later, or use a node of your own", LIMIT_SECONDS)
+
     def _send(self, path: str, body: bytes | None) -> Response | Failure:
         answer = self._session.request(self._url + path, self.shown, body, auth=self._login() if self._login else None)
         if isinstance(answer, NoResponse):
@@ -110,17 +120,27 @@ class Connection:
         if answer.status == 401:
             remedy = "check user and password, or give the .cookie file of the running node"
             return Failure(NodeRefused, f"{self.shown} refuses the credentials (401)", remedy)
+        if failure := self._paused(answer):
+            return failure
         if answer.status == 403:
             return Failure(NodeRefused, f"{self.shown} refuses this machine (403)", "allow it with -rpcallowip")
-        # Older nodes answer 500 where newer ones answer 503: the queue of requests is full.
-        if answer.status == 503 or (answer.status == 500 and answer.content.startswith(b"Work queue")):
-            return self.busy(excerpt(answer))
         return answer
+
+    def _paused(self, answer: Response) -> Failure | None:
+        """The failure of a node or provider that wants to be asked later; None where it says nothing of the kind."""
+        start, headers = answer.content[:REFUSAL_BYTES], {} if answer.status == 200 else answer.headers
+        if answer.status == 429 or retry_after(headers, start):
+            reason = f"{self.shown} answers {answer.status} ({excerpt(answer) or 'no reason given'})"
+            return throttled(NodeUnreachable, reason, headers, start, LIMIT_SECONDS)
+        # Older nodes answer 500 where newer ones answer 503: the queue of requests is full. Gateways answer 502, 504.
+        if answer.status in (502, 503, 504) or (answer.status == 500 and answer.content.startswith(b"Work queue")):
+            return self.busy(excerpt(answer))
+        return None if answer.status == 200 else self.limited(None, excerpt(answer))
 
 
 def excerpt(answer: Response) -> str:
     """The start of an answer as text, for messages."""
-    return answer.content[:200].decode(errors="replace").strip()
+    return redaction.printable(answer.content[:200].decode(errors="replace"))
 
 
 def read_cookie(path: Path) -> tuple[bytes, bytes]:

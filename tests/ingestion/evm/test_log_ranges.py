@@ -1,7 +1,8 @@
 """How many blocks are requested at once, and how answers are checked, on a simulated chain."""
 
+import polars as pl
 import pytest
-from simulated import TOKEN, Spoilt, chain
+from simulated import TOKEN, Spoilt, chain, mint
 
 from ingestion.evm import decode, log_ranges
 from ingestion.evm.errors import AnswerRefused
@@ -110,7 +111,7 @@ def test_logs_of_another_block_are_no_answer_to_a_hash():
 def test_an_empty_answer_is_held_against_the_blooms():
     provider = Spoilt(chain(50, [20, 30]), lambda asked, logs: logs if "blockHash" in asked else [])
     assert read(provider, 0, 49) == [20, 30]
-    assert provider.headers.count(20) == 2  # with the others, and to be asked for by its hash
+    assert provider.headers.count(20) == 1
     assert provider.hashes == [provider.chain.blocks[number].hash for number in (20, 30)]
 
 
@@ -138,9 +139,26 @@ def test_times_come_with_the_logs_or_from_the_headers():
     provider = Spoilt(chain(10, [2, 7]))
     ((_, found),) = log_ranges.read(Node(provider), Span(0, 9, PAIRS), Width())
     assert found.sort("block_number")["block_time"].to_list() == [1_700_000_002, 1_700_000_007]
-    timed = Spoilt(chain(10, [2, 5, 7]), lambda asked, logs: [log | {"blockTimestamp": "0x10"} for log in logs])
+    timed = Spoilt(chain(10, [2, 5, 7]), lambda asked, logs: [log | {"blockTimestamp": at(log)} for log in logs])
     ((_, found),) = log_ranges.read(Node(timed), Span(0, 9, PAIRS), Width())
-    assert found["block_time"].unique().to_list() == [16]
+    assert found["block_time"].to_list() == [1_700_000_002, 1_700_000_005, 1_700_000_007]
+    assert len(timed.ranges) == 1
+
+
+def at(log: dict) -> str:
+    """The time of a log's block."""
+    return hex(1_700_000_000 + int(log["blockNumber"], 16))
+
+
+@pytest.mark.parametrize("wrong", ["0x10", "0x7fffffffffffffff", hex(1_700_000_006)])
+def test_a_time_that_is_not_the_blocks_is_not_believed(wrong):
+    def spoil(asked: dict, logs: list) -> list:
+        return [log | {"blockTimestamp": wrong if log["blockNumber"] == "0x5" else at(log)} for log in logs]
+
+    timed = Spoilt(chain(10, [2, 5, 7]), spoil)
+    found = pl.concat(each for _, each in log_ranges.read(Node(timed), Span(0, 9, PAIRS), Width()))
+    assert found["block_time"].to_list() == [1_700_000_002, 1_700_000_005, 1_700_000_007]
+    assert len(timed.ranges) > 1
 
 
 def test_logs_of_a_block_that_is_not_on_the_chain_are_refused():
@@ -158,3 +176,102 @@ def test_logs_come_in_order_however_many_requests_are_under_way():
     assert lasts[-1] == 399
     assert sum(found.height for _, found in answers) == 400
     assert all(found.schema == decode.LOGS for _, found in answers)
+
+
+def index_of_the_transaction(log: dict) -> dict:
+    return log | {"logIndex": "0x0"}
+
+
+def test_logs_that_are_numbered_anew_in_each_transaction_are_all_kept():
+    made = chain(4, [])
+    made.mine(1_700_000_004, [mint(units) for units in (5, 6, 5)])
+    provider = Spoilt(made, lambda asked, logs: [index_of_the_transaction(log) for log in logs])
+    assert sorted(read(provider, 0, 4)) == [5, 5, 6]
+
+
+def test_logs_that_cannot_be_told_apart_are_refused_by_name():
+    made = chain(4, [])
+    made.mine(1_700_000_004, [mint(units) for units in (5, 6)])
+    one = {"transactionHash": "0x" + 64 * "7"}
+    provider = Spoilt(made, lambda asked, logs: [index_of_the_transaction(log) | one for log in logs])
+    with pytest.raises(NodeRefused, match=r"Block 4 cannot be read.*both have index 0 in transaction 0x7{64} of"):
+        read(provider, 0, 4)
+
+
+class Blooms(Spoilt):
+    """A node whose blooms are all the same bit."""
+
+    bit = "f"
+    requests = 0
+
+    def eth_getBlockByNumber(self, tag, full):
+        header = super().eth_getBlockByNumber(tag, full)
+        return header and header | {"logsBloom": "0x" + 512 * self.bit}
+
+    def ask(self, *given, **named):
+        self.requests += 1
+        return super().ask(*given, **named)
+
+    def ask_many(self, *given, **named):
+        self.requests += 1
+        return super().ask_many(*given, **named)
+
+
+def silent(asked: dict, logs: list) -> list:
+    return logs if "blockHash" in asked else []
+
+
+@pytest.mark.parametrize("spoil", [silent, lambda asked, logs: logs])
+def test_blooms_that_exclude_nothing_cost_few_requests(spoil):
+    provider = Blooms(chain(200, [20, 170]), spoil)
+    assert read(provider, 0, 199, Width(200)) == [20, 170]
+    assert provider.requests <= 10
+
+
+def test_blooms_that_exclude_everything_need_a_setting():
+    provider = Blooms(chain(60, [20, 30]))
+    provider.bit = "0"
+    with pytest.raises(NodeRefused, match=r'excludes: this chain .* set blooms = "absent" under \[evm\.<network>\]'):
+        read(provider, 0, 59)
+    provider.spoil = silent
+    found = [each for _, each in log_ranges.read(Node(provider, has_blooms=False), Span(0, 59, PAIRS), Width())]
+    assert sum(each.height for each in found) == 2
+
+
+LENDER, VAULT = sample.LENDER.address, sample.VAULT.address
+STRESS = tuple(pair for pair in sample.WATCHED.pairs if pair[0] in (LENDER, VAULT))
+
+
+def stressed(blocks: int) -> sample.Chain:
+    """A payment in each block, a liquidation in every 40th, and a change of the vault in every 30th."""
+    made = sample.Chain()
+    for number in range(blocks):
+        logs = [mint(number)]
+        if number % 40 == 0:
+            logs.append(sample.liquidation(LENDER, TOKEN, TOKEN, sample.TRADERS[0], 1, number, sample.LIQUIDATOR))
+        if number % 30 == 0:
+            logs += [sample.internal_balance(VAULT, sample.THIEF, TOKEN, sign * (number + 1)) for sign in (1, -1)]
+        made.mine(1_700_000_000 + number, logs)
+    return made
+
+
+def without_stress(asked: dict, logs: list) -> list:
+    cut = "fromBlock" in asked
+    return [log for log in logs if not cut or log["address"] == TOKEN or int(log["blockNumber"], 16) < 300]
+
+
+def without_one(asked: dict, logs: list) -> list:
+    """Without the second change of each block."""
+    second = {log["blockNumber"]: log for log in logs if log["address"] == VAULT and "fromBlock" in asked}
+    return [log for log in logs if log not in second.values()]
+
+
+@pytest.mark.parametrize("spoil", [silent, without_stress, without_one])
+def test_stress_that_is_left_out_among_payments_is_noticed(spoil):
+    pairs = (*PAIRS, *STRESS)
+    expected, found = (
+        pl.concat(each for _, each in log_ranges.read(Node(node), Span(0, 799, pairs), Width(400)))
+        for node in (sample.Provider(stressed(800)), Spoilt(stressed(800), spoil))
+    )
+    assert found.sort("block_number", "log_index").equals(expected.sort("block_number", "log_index"))
+    assert found.height == 800 + 20 + 2 * 27

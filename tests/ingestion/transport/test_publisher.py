@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from ingestion.errors import FetchFailed, UsageError
 from ingestion.transport.errors import NotPublished
 from ingestion.transport.publisher import BOUNDS, Http
+from ingestion.transport.session import REDIRECTS
 
 PAGE = b"<table>149.3</table>"
 SECRET = "s3cr3t"
@@ -314,6 +315,11 @@ def test_page_that_unpacks_to_too_much_is_refused_at_once(naps: list[float]) -> 
     assert naps == []
 
 
+def test_page_of_40_mb_is_refused_by_the_bound_itself(publisher: Publisher) -> None:
+    publisher.answers = [status(200, gzip.compress(bytes(40_000_000), 1), {"Content-Encoding": "gzip"})]
+    assert "serves more than 16,777,216 bytes: " in str(failure(Http(), publisher.address()))
+
+
 def test_page_that_drips_is_given_up(naps: list[float]) -> None:
     with serving(drip()) as url:
         error = failure(Http(bounds=replace(BOUNDS, total_seconds=0.3), sleep=naps.append), url)
@@ -342,6 +348,7 @@ def test_body_of_a_redirect_is_not_waited_for(publisher: Publisher, http: Http, 
 def test_redirects_without_end_are_a_fetch_failure(publisher: Publisher, http: Http) -> None:
     publisher.answers = [status(302, b"", {"Location": f"/again/?key={SECRET}"})]
     assert "could not be requested (TooManyRedirects)" in str(failure(http, publisher.address()))
+    assert len(publisher.requests) == 1 + REDIRECTS
 
 
 class SafeButRedirecting(HTTPAdapter):

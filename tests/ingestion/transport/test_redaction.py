@@ -64,3 +64,15 @@ def test_what_holds_another_secret_goes_as_a_whole() -> None:
 def test_words_are_cut_only_after_their_secrets() -> None:
     words = "x" * 90 + KEY
     assert redacted(words, secrets(f"http://h/{KEY}"), 100) == "x" * 90 + "…"
+
+
+@pytest.mark.parametrize("words", ["\x1b[31mred\x07", "a\nb", "\u202eabc", "a\x9b2J", "a\x00b\r\tc"])
+def test_what_steers_a_terminal_is_no_word(words: str) -> None:
+    assert redacted(words, [], 100).isprintable()
+
+
+@pytest.mark.parametrize("between", ["", "\x00", "\n"])
+def test_a_key_is_a_secret_whatever_stands_around_it(between: str) -> None:
+    key = f"q1w2  {between}e3r4"
+    shown = redacted(f"bad\x1b{key}\n", [key], 100)
+    assert shown == "bad …"

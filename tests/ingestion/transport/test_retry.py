@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ingestion.errors import FetchFailed
-from ingestion.transport.retry import ALWAYS, MAX_RETRY_AFTER_SECONDS, Failure, Policy, throttled
+from ingestion.transport.retry import ALWAYS, MAX_RETRY_AFTER_SECONDS, Failure, Policy, retry_after, throttled
 
 LASTING = Failure(FetchFailed, "it is broken", "mend it")
 PASSING = LASTING._replace(patience=ALWAYS)
@@ -70,3 +70,36 @@ def test_a_wait_of_just_the_bound_is_waited_for() -> None:
 def test_a_longer_wait_is_left_to_the_user(seconds: int, minutes: int) -> None:
     failure = throttled(FetchFailed, "busy", {"Retry-After": str(seconds)})
     assert failure == Failure(FetchFailed, "busy", f"try again in {minutes} minutes or later, as it asks")
+
+
+def test_failures_of_another_patience_have_their_own_waits_and_attempts(waits: list[float]) -> None:
+    policy = Policy(float, attempts=2, sleep=waits.append)
+    limited, brief = (LASTING._replace(patience=patience) for patience in (100, 2))
+    assert outcome(policy, *9 * [limited], PASSING, brief, "good") == ("good", 12)
+    assert waits == [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 1]
+
+
+def test_a_server_that_asks_for_little_is_asked_less_and_less_often(waits: list[float]) -> None:
+    policy = Policy(float, sleep=waits.append)
+    assert outcome(policy, *4 * [PASSING._replace(retry_after=2.5)], "good") == ("good", 5)
+    assert waits == [2.5, 2.5, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"error": {"code": -32005, "data": {"rate": {"backoff_seconds": 30, "allowed_rps": 1}}}}', 30),
+        (b'{"error":{"data":{"backoff_seconds":1.5}}}', 1.5),
+        (b'{"retry_after": "12"}', 12),
+        (b'{"retryAfter": 12}', 12),
+        (b'{"backoff_seconds": -1}', 0),
+        (b'{"backoff_seconds": 1e400}', 0),
+        (b'{"backoff_seconds": "soon"}', 0),
+        (b'"backoff_seconds": ' + 5000 * b"9", 0),
+        (b"", 0),
+    ],
+)
+def test_a_wait_may_be_asked_for_in_the_body(body: bytes, seconds: float) -> None:
+    assert retry_after({}, body) == seconds
+    assert retry_after({"Retry-After": "soon"}, body) == seconds
+    assert retry_after({"Retry-After": "40"}, body) == 40

@@ -1,15 +1,18 @@
 """The limits of one answer: memory and time."""
 
+import gzip
 import time
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from loopback import OK, Answer, bomb, drip, serving
+from loopback import BOMB_BYTES, DRIP_SECONDS, DRIPS, OK, Answer, bomb, drip, serving
 
 from ingestion.transport.session import REFUSAL_BYTES, Bounds, Cause, NoResponse, Session
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BOUNDS = Bounds(max_bytes=1_000_000, silence_seconds=2, total_seconds=0.3)
 
 
@@ -30,6 +33,14 @@ def test_an_answer_that_unpacks_to_too_much_is_dropped_before_it_fills_the_memor
     assert peak < 10_000_000
 
 
+@pytest.mark.parametrize("coding", ["gzip, gzip", "deflate"])
+def test_however_an_answer_is_packed_its_bytes_have_a_bound(session: Session, coding: str) -> None:
+    body = zlib.compress(bytes(BOMB_BYTES)) if coding == "deflate" else gzip.compress(gzip.compress(bytes(BOMB_BYTES)))
+    head = OK + f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with serving(lambda connection, closing: connection.sendall(head + body)) as url:
+        assert session.request(url, "it") == NoResponse(Cause.TOO_LARGE, "it serves more than 1,000,000 bytes")
+
+
 def test_of_a_refusal_only_the_start_is_read(session: Session) -> None:
     with serving(bomb(b"HTTP/1.1 500 Error\r\n")) as url:
         answer = session.request(url, "it")
@@ -44,8 +55,9 @@ def test_of_a_refusal_only_the_start_is_read(session: Session) -> None:
         drip(OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n"),
         drip(OK + b"X-Word: "),
         drip(b"HTTP/1.1 200 "),
+        lambda connection, closing: [connection.sendall(CONTINUE) or closing.wait(DRIP_SECONDS) for _ in range(DRIPS)],
     ],
-    ids=["body", "chunk", "header", "status"],
+    ids=["body", "chunk", "header", "status", "continue"],
 )
 def test_an_answer_that_drips_is_ended(session: Session, answer: Answer) -> None:
     before = time.monotonic()

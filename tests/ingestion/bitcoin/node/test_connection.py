@@ -11,6 +11,7 @@ from ingestion.bitcoin.node.connection import BOUNDS
 from ingestion.errors import UsageError
 from ingestion.sample.regtest import Chain
 from ingestion.transport.errors import NodeRefused, NodeUnreachable
+from ingestion.transport.rate_limits import LIMIT_SECONDS
 
 
 def test_a_node_is_asked_itself(ask, core, monkeypatch):
@@ -70,6 +71,42 @@ def test_a_node_that_starts_is_waited_for(core, reply):
     core.interrupts = [once("getblockchaininfo", reply) for _ in range(3)]
     by_rpc(core, sleep=waits.append)
     assert waits == [1, 2, 4]
+
+
+LIMITED = [
+    (429, b"slow down"),
+    (402, b'{"error":{"code":-32005,"message":"no","data":{"rate":{"backoff_seconds":9}}}}'),
+    (403, b"You are being rate limited"),
+    error(-32007, "50/second request limit reached"),
+    error(-32029, "Too Many Requests"),
+    (502, b"Bad Gateway"),
+]
+
+
+@pytest.mark.parametrize("reply", LIMITED)
+def test_a_provider_of_nodes_that_limits_requests_is_waited_for(core, reply):
+    waits = []
+    core.interrupts = [once("getblockchaininfo", reply) for _ in range(5)]
+    by_rpc(core, sleep=waits.append)
+    assert waits == ([9, 9, 9, 9, 15] if reply[0] == 402 else [1, 2, 4, 8, 15])
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ((429, b"slow \x1b[31mdown"), r"answers 429 \(slow \[31mdown\): try again later"),
+        (
+            error(-32007, "request \x1blimit reached"),
+            "answers 'request limit reached': try again later, or use a node of",
+        ),
+    ],
+)
+def test_a_limit_that_lasts_ends_in_the_providers_words(core, reply, words):
+    waits = []
+    core.interrupts = [always("", reply)]
+    with pytest.raises(NodeUnreachable, match=words):
+        by_rpc(core, sleep=waits.append)
+    assert LIMIT_SECONDS - 15 < sum(waits) <= LIMIT_SECONDS
 
 
 def test_the_wait_for_a_node_that_starts_ends(ask, core):
