@@ -47,6 +47,16 @@ LOGS = {
 }
 """A log as the node returns it; `block_time` in seconds since 1970, null where the node leaves it out."""
 
+SHAPES = [
+    (TRANSFER, 3, 1),
+    (TRANSFER, 1, 3),
+    (TRANSFER, 4, 0),
+    (LIQUIDATION_CALL, 4, 4),
+    (INTERNAL_BALANCE_CHANGED, 3, 1),
+    (SWAP, 4, 2),
+]
+"""Event, number of topics, and number of words of data of the logs that are known."""
+
 # The upper and lower 64 bits of 10**38, the first number that decimal(38,0) cannot represent
 _LIMIT_HIGH, _LIMIT_LOW = divmod(10**38, 2**64)
 _DIGITS = b"0123456789abcdefABCDEFx"
@@ -148,7 +158,7 @@ def requested(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
         AnswerRefused: there are logs of other contracts or events.
     """
     addresses, events = ([*set(each)] for each in zip(*pairs, strict=True))
-    is_wanted = pl.col("address").is_in(addresses) & _event().is_in(events)
+    is_wanted = pl.col("address").is_in(addresses) & event().is_in(events)
     if not found.select(is_wanted.fill_null(False).all()).item():
         raise AnswerRefused("the answer has logs of contracts or events that were not requested")
     return filter_pairs(found, pairs)
@@ -157,12 +167,22 @@ def requested(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
 def filter_pairs(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
     """The logs of these pairs: eth_getLogs also returns the other combinations of their contracts and events."""
     wanted = pl.DataFrame(pairs, schema={"address": pl.String, "event": pl.String}, orient="row")
-    of_event = found.with_columns(_event().alias("event"))
+    of_event = found.with_columns(event())
     return of_event.join(wanted, on=["address", "event"], how="semi", maintain_order="left").drop("event")
 
 
-def _event() -> pl.Expr:
-    return pl.col("topics").list.get(0, null_on_oob=True).str.to_lowercase()
+def event() -> pl.Expr:
+    """A log's first topic, in lower case; null where it has none."""
+    return pl.col("topics").list.get(0, null_on_oob=True).str.to_lowercase().alias("event")
+
+
+def has_known_shape() -> pl.Expr:
+    """Whether a log has as many topics and digits as `transfers`, `liquidations` or `vault_changes` read, or is an
+    ERC-721 transfer."""
+    topics, digits = pl.col("topics").list.len(), pl.col("data").str.len_bytes() - 2
+    return pl.any_horizontal(
+        (event() == topic) & (topics == count) & (digits == words * DIGITS) for topic, count, words in SHAPES
+    )
 
 
 def number(column: str) -> pl.Expr:
@@ -184,7 +204,7 @@ def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str
         pl.lit(watch_list.chain_id, pl.Int64).alias("chain_id"),
         pl.from_epoch("block_time", "s").dt.date().alias("value_date"),
         pl.lit(is_final).alias("is_final"),
-        _event().alias("event"),
+        event(),
         pl.col("topics").list.len().alias("shape"),
         (pl.col("data").str.len_bytes() - 2).alias("digits"),
     )

@@ -2,12 +2,13 @@
 missing from the blocks too."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
+from ingestion.evm import decode
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import CALLS_A_BATCH, Header, Node, require_header
 from ingestion.evm.rows import TRANSFER, Pair
@@ -74,16 +75,48 @@ def check_bloom(node: Node, header: Header, found: pl.DataFrame) -> None:
     )
 
 
-def unheard(node: Node, found: pl.DataFrame, blocks: range, pairs: Sequence[Pair]) -> Iterator[pl.DataFrame]:
-    """The logs of blocks that seem to have none of an event, requested by hash where a block's bloom allows some.
+def completed(node: Node, found: pl.DataFrame, blocks: range, pairs: Sequence[Pair]) -> pl.DataFrame:
+    """The logs with those of blocks that seem to have none of an event, requested by hash where a bloom allows some.
 
-    Events other than transfers add up to nothing that a node could be asked for, so where few blocks have them, those
-    are requested too.
+    Events other than transfers add up to nothing that a node could be asked for, and a transfer of another shape than
+    any counts for nothing: where few blocks have them, these are requested by hash too, and that answer counts.
 
     Raises:
+        AnswerRefused: two logs cannot be told apart.
         NodeRefused: a block cannot be read, or the node does not have it.
     """
-    doubted = _doubted(found, blocks, pairs)
+    with_event: dict[Pair, list[int]] = defaultdict(list)
+    events = found.select("address", decode.event(), "block_number")
+    for address, topic, number in events.unique().sort("block_number").iter_rows():
+        with_event[address, topic].append(number)
+    again = {(*pair, number) for pair in pairs for number in with_event[pair] if _is_asked_again(pair, with_event)}
+    odd = events.filter(~found.select(decode.has_known_shape()).to_series()).unique()
+    again |= set(odd.iter_rows() if odd.height <= CALLS_A_BATCH else ())
+    doubted = _silences(with_event, blocks, pairs)
+    for *pair, number in again:
+        doubted[number].append((pair[0], pair[1]))
+    rows = pl.DataFrame(sorted(again), schema=events.schema, orient="row")
+    kept = found.with_columns(decode.event()).join(rows, on=rows.columns, how="anti", maintain_order="left")
+    return decode.once(pl.concat([kept.select(found.columns), *_requested(node, dict(sorted(doubted.items())))]))
+
+
+def _is_asked_again(pair: Pair, with_event: Mapping[Pair, list[int]]) -> bool:
+    return pair[1] != TRANSFER and len(with_event[pair]) <= CALLS_A_BATCH
+
+
+def _silences(with_event: Mapping[Pair, list[int]], blocks: range, pairs: Iterable[Pair]) -> dict[int, list[Pair]]:
+    """The events of which blocks have had none for long, by block."""
+    longest = min(MAX_UNVERIFIED_GAP, len(blocks) // 4)
+    silent: dict[int, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        for before, after in pairwise([blocks.start - 1, *with_event[pair], blocks.stop]):
+            for number in range(before + 1, after) if after - before - 1 > longest else ():
+                silent[number].append(pair)
+    return silent
+
+
+def _requested(node: Node, doubted: Mapping[int, list[Pair]]) -> Iterator[pl.DataFrame]:
+    """The logs of blocks whose blooms allow some."""
     batch: list[tuple[Header, list[Pair]]] = []
     for number, header in zip(doubted, node.headers(doubted), strict=True):
         header = require_header(header, node, number)
@@ -94,24 +127,6 @@ def unheard(node: Node, found: pl.DataFrame, blocks: range, pairs: Sequence[Pair
             batch = []
     if batch:
         yield from _by_hash(node, batch)
-
-
-def _doubted(found: pl.DataFrame, blocks: range, pairs: Iterable[Pair]) -> dict[int, list[Pair]]:
-    """The events that each block may have though the answer has none, or too few, by block, lowest first."""
-    longest = min(MAX_UNVERIFIED_GAP, len(blocks) // 4)
-    with_event: dict[Pair, list[int]] = defaultdict(list)
-    event = pl.col("topics").list.first().str.to_lowercase().alias("event")
-    for address, topic, number in found.select("address", event, "block_number").unique().sort("block_number").rows():
-        with_event[address, topic].append(number)
-    doubted: dict[int, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        for before, after in pairwise([blocks.start - 1, *with_event[pair], blocks.stop]):
-            for number in range(before + 1, after) if after - before - 1 > longest else ():
-                doubted[number].append(pair)
-        if pair[1] != TRANSFER and len(with_event[pair]) <= CALLS_A_BATCH:
-            for number in with_event[pair]:
-                doubted[number].append(pair)
-    return dict(sorted(doubted.items()))
 
 
 def _by_hash(node: Node, blocks: list[tuple[Header, list[Pair]]]) -> list[pl.DataFrame]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ingestion.evm import decode, log_checks
+from ingestion.evm import log_checks
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node, require_header
 from ingestion.evm.rows import Pair, Span
@@ -72,8 +72,7 @@ def _read(node: Node, first: int, last: int, pairs: tuple[Pair, ...], width: Wid
     blocks = last + 1 - first
     try:
         found = log_checks.placed(node, node.logs(first, last, pairs))
-        silent = log_checks.unheard(node, found, range(first, last + 1), pairs)
-        found = decode.once(pl.concat([found, *silent]))
+        found = log_checks.completed(node, found, range(first, last + 1), pairs)
     except AnswerRefused as error:
         if blocks == 1:
             yield _of_block(node, first, pairs, error)

@@ -8,11 +8,11 @@ import polars as pl
 
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.ledger import EventLedger
-from ingestion.evm.node import Header, Node, require_header
+from ingestion.evm.node import CALLS_A_BATCH, Header, Node, require_header
 from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, WatchList
 
-# How many of a token's newest receivers, and of its largest ones, are compared.
-SAMPLE = 10
+# How many of a token's newest receivers, and of its largest ones, are compared: together one request.
+SAMPLE = CALLS_A_BATCH // 2
 
 Result = TypeVar("Result")
 
