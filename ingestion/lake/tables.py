@@ -7,6 +7,8 @@
 """
 
 import hashlib
+import os
+import re
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -105,7 +107,7 @@ class Lake:
             is_synced: whether a loss of power may no longer undo it; if not, call `sync` before anything names it.
         """
         path = self.path(source, table, part)
-        durable.replace(path, lambda half: rows.write_parquet(half, compression="zstd"), is_synced)
+        durable.replace(path, lambda half: _write_parquet(rows, half), is_synced)
 
     def sync(self, source: str, parts: Collection[tuple[str, str]]) -> None:
         """Bring parts, as (table, part), to disk together."""
@@ -155,3 +157,13 @@ class Lake:
     def path(self, source: str, table: str, part: str | None = None) -> Path:
         """Where a table in one file, or a part of it, is or would be."""
         return self.root / source / table / f"{part or table}.parquet"
+
+
+def _write_parquet(rows: pl.DataFrame, path: Path) -> None:
+    """Write rows; Polars tells an error of the system in words alone: "No space left on device (os error 28)"."""
+    try:
+        rows.write_parquet(path, compression="zstd")
+    except pl.exceptions.ComputeError as error:
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
+        raise

@@ -14,7 +14,7 @@ from typing import Any
 from ingestion import durable
 from ingestion.refresh import TIMES, RefreshResult
 from orchestration.digests import sha256
-from orchestration.home import Home
+from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import Inputs, versions
 from orchestration.publishing import findings, marts, published, retention, sql_engine
 from orchestration.publishing.marts import Earlier
@@ -104,10 +104,15 @@ def _reading(result: RefreshResult) -> dict[str, Any]:
 
 def _add_docs(home: Home, part: Path, earlier: Earlier | None) -> None:
     """dbt's page, which follows the project alone; a build file that was made by hand has none."""
+    page = part / "docs" / "index.html"
     before = earlier.folder / "docs" / "index.html" if earlier else home.docs_page
-    if before.exists():
-        (part / "docs").mkdir()
-        (published.link if earlier else shutil.copyfile)(before, part / "docs" / "index.html")
+    if not before.exists():
+        return
+    page.parent.mkdir()
+    if earlier:
+        published.link(before, page)
+    else:  # dbt writes into each seed where the project is on this machine
+        page.write_bytes(before.read_bytes().replace(str(DBT_PROJECT).encode(), DBT_PROJECT.name.encode()))
 
 
 def _write_report(home: Home, folder: Path, content: dict) -> None:
