@@ -8,17 +8,19 @@ Files are written once and never changed. A folder in this shape can be replayed
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from ingestion import durable
 from ingestion.errors import ArchiveDamaged
 
 STAMP = "%Y%m%dT%H%M%SZ"
 META_SUFFIX = ".meta.json"
+TOGETHER_BYTES, TOGETHER_FILES = 32 * 1024**2, 500
+"""How much of another archive is brought to disk at once."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Archive:
             note=note,
             is_sample=self.is_sample,
         )
-        self._file(capture, served.content, capture.to_json())
+        self._file([_Filing(capture, served.content, capture.to_json().encode())])
         return capture
 
     def captures(self, source: str, known: frozenset[tuple[str, str]] = frozenset()) -> tuple[list[Capture], list[str]]:
@@ -135,8 +137,12 @@ class Archive:
         where = f"{capture.source}/{capture.resource}/{capture.file}"
         try:
             content = path.read_bytes()
-        except OSError:
+        except FileNotFoundError:
             raise ArchiveDamaged(f"{where} is named by its meta.json but is not there: restore the file.") from None
+        except OSError as error:
+            raise ArchiveDamaged(
+                f"{where} cannot be read ({error.strerror}): get read access, or restore it."
+            ) from None
         if hashlib.sha256(content).hexdigest() != capture.sha256:
             raise ArchiveDamaged(
                 f"{where} does not have the sha256 of its meta.json ({len(content)} bytes, {capture.bytes} expected):"
@@ -151,7 +157,7 @@ class Archive:
 
     def put_note(self, source: str, capture: str, suffix: str, text: str) -> None:
         """Put a small record beside a capture, in place of the one that was there."""
-        _write_atomically(self.root / source / f"{capture}{suffix}", text.encode())
+        durable.write({self.root / source / f"{capture}{suffix}": text.encode()})
 
     def names(self, source: str) -> set[tuple[str, str]]:
         """The captures that are there, as (resource, stamp)."""
@@ -164,34 +170,47 @@ class Archive:
         A capture whose bytes are missing over there is copied by its provenance alone, so that reading it names it. One
         of the sample here, which can be made again, gives way to one of the same second that is not.
         """
+        filings: list[_Filing] = []
         for meta in sorted((other.root / source).glob("*/*" + META_SUFFIX)):
             held = self.root / source / meta.parent.name / meta.name
             try:
                 capture = _read_meta(meta)
                 filed = _read_meta(held) if held.exists() else None
+                if filed is None or (filed.is_sample and not capture.is_sample):
+                    filings.append(_filing(meta, capture))
+                elif filed.sha256 != capture.sha256:
+                    where = f"{source}/{capture.resource}/{capture.file}"
+                    yield f"{where} is filed here with other bytes of the same second: replay in another home."
             except ArchiveDamaged as error:
                 yield str(error)
-                continue
-            if filed is None or (filed.is_sample and not capture.is_sample):
-                data = meta.parent / capture.file
-                self._file(capture, data.read_bytes() if data.is_file() else None, meta.read_text())
-            elif filed.sha256 != capture.sha256:
-                where = f"{source}/{capture.resource}/{capture.file}"
-                yield f"{where} is filed here with other bytes of the same second: replay in another home."
+            if len(filings) == TOGETHER_FILES or sum(len(each.content or b"") for each in filings) >= TOGETHER_BYTES:
+                self._file(filings)
+                filings = []
+        self._file(filings)
 
-    def _file(self, capture: Capture, content: bytes | None, meta: str) -> None:
-        """The bytes first and the provenance last: a capture without its meta.json does not exist."""
-        folder = self.root / capture.source / capture.resource
-        folder.mkdir(parents=True, exist_ok=True)
-        if content is not None:
-            _write_atomically(folder / capture.file, content)
-        _write_atomically(folder / (Path(capture.file).stem + META_SUFFIX), meta.encode())
+    def _file(self, filings: "Sequence[_Filing]") -> None:
+        """All bytes first and the provenance last: a capture without its meta.json does not exist."""
+        folders = [self.root / each.capture.source / each.capture.resource for each in filings]
+        named = list(zip(folders, filings, strict=True))
+        durable.write({folder / each.capture.file: each.content for folder, each in named if each.content is not None})
+        durable.write({folder / (Path(each.capture.file).stem + META_SUFFIX): each.record for folder, each in named})
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
+@dataclass(frozen=True)
+class _Filing:
+    """A capture to be filed: its bytes, None where they are missing, and those of its provenance record."""
+
+    capture: Capture
+    content: bytes | None
+    record: bytes
+
+
+def _filing(meta: Path, capture: Capture) -> _Filing:
+    data = meta.parent / capture.file
+    try:
+        return _Filing(capture, data.read_bytes() if data.is_file() else None, meta.read_bytes())
+    except OSError as error:
+        raise ArchiveDamaged(f"{error.filename} cannot be read ({error.strerror}): get read access to it.") from None
 
 
 def _read_meta(path: Path) -> Capture:

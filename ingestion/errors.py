@@ -13,6 +13,10 @@ class ArchiveDamaged(IngestionError):
     """Bytes or provenance in the archive have changed since they were stored."""
 
 
+class LakeDamaged(IngestionError):
+    """A file of the lake is gone, cannot be read or is not what was written; nothing is changed."""
+
+
 class PageRefused(IngestionError):
     """A page was served but cannot be trusted; no cell of it is stored."""
 

@@ -22,6 +22,7 @@ from dagster import (
 
 from ingestion import calendar, registry
 from ingestion.errors import IngestionError
+from ingestion.printable import printable
 from ingestion.sources import holder_series
 from orchestration import own_seeds, pipeline, rhythms
 from orchestration.errors import BuildFailed, HomeBusy
@@ -77,7 +78,7 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         outcome, failure = Outcome(), None
         listeners = pipeline.Listeners(
             on_source_done=lambda result: context.log.info(f"{result.source}: {result.captures:,} captures read"),
-            on_chain=context.log.info,
+            on_chain=lambda line: context.log.info(printable(line)),
         )
         file_spool(home, context.instance)
         try:
@@ -101,7 +102,7 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         if isinstance(failure, HomeBusy):
             raise RetryRequested(RETRIES, RETRY_SECONDS) from failure
         if failure:
-            raise Failure(str(failure), allow_retries=False)
+            raise Failure(printable(str(failure)), allow_retries=False)
 
     return run
 

@@ -120,6 +120,8 @@ class Project:
         finally:
             # An open connection keeps the build file's write lock in this process.
             DuckDBConnectionManager.close_all_connections()
+        if isinstance(outcome.exception, KeyboardInterrupt):
+            raise outcome.exception
         if outcome.exception:
             raise BuildFailed(f"dbt stopped: {_first_lines(outcome.exception)}")
         if not outcome.success:

@@ -5,6 +5,10 @@ class BuildFailed(Exception):
     """A key, a contract, an identity or dbt itself failed, or rows were lost; nothing is published."""
 
 
+class PublishedDamaged(Exception):
+    """A file of the published folder cannot be read, or is not as it was published."""
+
+
 class HomeBusy(Exception):
     """Another process held one of the home's locks for as long as was waited."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from ingestion import durable
 from ingestion.archive import Archive
 from ingestion.errors import UsageError
 from orchestration.errors import HomeBusy
@@ -217,15 +218,7 @@ class Home:
 
     def write_state(self, name: str, fields: Mapping[str, Any]) -> None:
         """Replace a record among the builds in one step."""
-        path = self.root / "build" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_text(json.dumps(fields, indent=1))
-            os.replace(part, path)
-        except OSError:  # a full disk
-            part.unlink(missing_ok=True)
-            raise
+        durable.write({self.root / "build" / name: json.dumps(fields, indent=1).encode()})
 
     def check_writable(self) -> Path:
         """Raise OSError where the home cannot be written to; returns it, or the folder in which it would be made."""

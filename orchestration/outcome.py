@@ -11,6 +11,7 @@ from typing import Literal
 from ingestion import registry
 from ingestion.bitcoin import ledger as coins
 from ingestion.evm import ledger as account_chains
+from ingestion.printable import printable
 from ingestion.refresh import RefreshResult
 from orchestration import own_seeds
 from orchestration.graph import Graph, NodeOutcome
@@ -85,7 +86,7 @@ def events(outcome: Outcome) -> Iterator[Event]:
     for node in outcome.nodes:
         # One that was skipped for a failure above it was not looked at.
         if (test := graph.tests.get(node.name)) and node.state != "skipped":
-            metadata = {"state": node.state, "message": node.message}
+            metadata = {"state": node.state, "message": printable(node.message)}
             yield Event("check", test.asset, metadata, check=node.name, passed=node.state in ("pass", "warn"))
     if outcome.folder is None:
         return
@@ -124,5 +125,6 @@ def _of_results(results: Sequence[RefreshResult], inputs: Inputs | None) -> Iter
     for table in tables:
         version = inputs.tables.get(table, "")[:16] if inputs else ""
         yield Event(kind, table, metadata, version)
-    said = "\n".join(f"{result.source}: {failure}" for result in results for failure in result.failures)
+    failures = (f"{result.source}: {failure}" for result in results for failure in result.failures)
+    said = printable("\n".join(failures))
     yield Event("check", tables[0], {"failures": said} if said else {}, check=READ, passed=not said)

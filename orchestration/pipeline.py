@@ -151,17 +151,18 @@ def _derive_and_publish(
     before = inputs.read_built(home)
     built = before if before and before.project == taken.project and not request.is_full else None
     changed = [table for table, digest in taken.tables.items() if not built or built.tables.get(table) != digest]
-    latest = published.manifest(home)
-    if not changed and latest and latest["fingerprint"] == taken.fingerprint:
+    latest = None if changed else published.intact_manifest(home)
+    if latest and latest["fingerprint"] == taken.fingerprint:
         outcome.folder, outcome.build_id = published.warehouse(home).parent, latest["build_id"]
         return
     _note_attempt(home, succeeded=False)  # should the process be killed
     # Nothing half new stays: until all of this has succeeded, these tables count as unread.
     if before:
         inputs.write_built(home, before.without(changed) if built else before.of_no_project())
-    if changed:
-        _derive(home, settings, changed if built else None, listeners, outcome)
     outcome.rebuilt = models.affected(changed) if built else list(models.models)
+    if changed:
+        _refuse_rot(taken, {table for key in outcome.rebuilt for table in models.tables_of[key]})
+        _derive(home, settings, changed if built else None, listeners, outcome)
     from orchestration.publishing import publish  # DuckDB takes 0.1 s of CPU to import
 
     previous = published.folder_of(home, built.build_id) if built else None
@@ -206,6 +207,12 @@ def _refuse_loss(home: Home, taken: Inputs) -> None:
             f"{home.root} holds no rows yet: build with --sample, --live or --replay DIR, or publish an empty warehouse"
             " with --allow-empty."
         )
+
+
+def _refuse_rot(taken: Inputs, tables: Collection[str]) -> None:
+    """Raise BuildFailed where the bytes of a file that models read have changed since they were written."""
+    if rotten := inputs.changed_since_written(taken, tables):
+        raise BuildFailed(" ".join(integrity.rotten(name) for name in rotten[:3]))
 
 
 def _note_attempt(home: Home, succeeded: bool, reason: str | None = None, build_id: str | None = None) -> None:

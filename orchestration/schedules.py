@@ -25,6 +25,7 @@ from dagster import (
     op,
 )
 
+from ingestion.printable import printable
 from ingestion.source import PublisherSource
 from orchestration import filing, inputs, rhythms
 from orchestration.graph import Graph
@@ -125,7 +126,7 @@ def check_every_file(context: OpExecutionContext, home: ResourceParam[Home]) -> 
     """Compare every file of the archive with its checksum."""
     check = archive_check.run(home)
     for problem in check.problems:
-        context.log.warning(problem)
+        context.log.warning(printable(problem))
     context.log.info(f"{check.files:,} files, {check.bytes:,} bytes, {len(check.problems)} problems")
 
 

@@ -9,10 +9,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CODE = sorted((ROOT / "ingestion").rglob("*.py")) + sorted((ROOT / "orchestration").rglob("*.py"))
 UNIT_TESTS = sorted((ROOT / "tests/ingestion").rglob("*.py")) + sorted((ROOT / "tests/dbt_project").glob("*.py"))
+DURABLE = "ingestion/durable.py"
 WRITERS = (
-    "ingestion/archive.py",
+    DURABLE,
     "ingestion/bitcoin/files/kept_headers.py",
-    "ingestion/lake/",
+    "ingestion/lake/",  # removes parts that no record names, and what was dropped
     "ingestion/sample/",  # a node's files, into a temporary folder
     "orchestration/home.py",
     "orchestration/instance.py",
@@ -20,6 +21,15 @@ WRITERS = (
     "orchestration/spool.py",  # removes what was filed
     "orchestration/serving/",  # a temporary folder
 )
+UNSYNCED = (
+    "ingestion/bitcoin/files/kept_headers.py",  # read from the node's files again where they do not fit
+    "ingestion/sample/node_files.py",  # into a temporary folder
+    "orchestration/home.py",  # a probe, and settings that a person goes on to edit
+    "orchestration/instance.py",  # written again at each start
+    "orchestration/publishing/",  # into a hidden folder, which is synced whole
+    "orchestration/serving/serve.py",  # into a temporary folder
+)
+"""Who writes files otherwise than through `durable`, and why a loss of power may undo it."""
 ENVIRONMENT = "orchestration/environment.py"
 WRITES = {
     *("mkdir", "write_bytes", "write_text", "write_parquet", "sink_parquet", "write_csv", "touch"),
@@ -55,6 +65,39 @@ def test_only_one_module_reads_the_environment(path):
 @pytest.mark.parametrize("path", [path for path in CODE if not name(path).startswith(WRITERS)], ids=name)
 def test_only_these_rooms_write_files(path):
     assert not WRITES & set(attributes(path))
+
+
+def renames(path: Path) -> Iterator[str]:
+    """Calls that give a file another name: a frame's `rename` takes a mapping, a text's `replace` two texts."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+        called = f"{owner}.{node.func.attr}"
+        is_of_path = node.func.attr in ("rename", "replace", "symlink_to") and len(node.args) == 1
+        takes_text = is_of_path and isinstance(node.args[0], ast.Dict | ast.Constant)
+        if called in ("os.replace", "os.rename", "os.renames", "os.symlink", "shutil.move") or (
+            is_of_path and not takes_text
+        ):
+            yield called
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if name(path) != DURABLE], ids=name)
+def test_only_one_module_renames_files(path):
+    assert [*renames(path)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if not name(path).startswith((DURABLE, *UNSYNCED))], ids=name)
+def test_files_are_written_through_the_module_that_syncs_them(path):
+    written = {"write_bytes", "write_text", "sink_parquet", "write_csv"} & set(attributes(path))
+    assert not written
+    assert "write_parquet" not in set(attributes(path)) or name(path).startswith("ingestion/lake/")
+
+
+def test_a_rename_elsewhere_would_be_seen(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text("part.replace(path)\nos.replace(a, b)\nframe.rename({'a': 'b'})\n'x'.replace('a', 'b')\n")
+    assert [*renames(module)] == ["part.replace", "os.replace"]
 
 
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=name)

@@ -84,7 +84,7 @@ class EventLedger(parts.Ledger[EventRecord]):
     def scan(self, table: str) -> pl.LazyFrame:
         """The finalized rows of a table, read only as far as a query needs."""
         tail = self.names(table, _TAIL)
-        parts = [self._lake.scan(SOURCE, table, part) for part in self.names(table) if part not in tail]
+        parts = [self.scan_part(table, part) for part in self.names(table) if part not in tail]
         return pl.concat([pl.LazyFrame(schema=TABLES[table]), *parts])
 
     def gaps(self, pairs: Iterable[Pair], first_blocks: Mapping[str, int], first: int, last: int) -> list[Span]:

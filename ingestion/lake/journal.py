@@ -89,6 +89,16 @@ def write(lake: Lake, source: str, tables: Mapping[str, pl.DataFrame], check: Ch
     _write_journal(lake, source, after, None)
 
 
+def digests(lake: Lake, source: str) -> dict[str, str]:
+    """SHA-256 of each table as it was last written; none without a journal, or while one is being written."""
+    try:
+        journal = json.loads(lake.read_record(source, JOURNAL) or "{}")
+        known = {} if journal.get("next") else _written(journal.get("now") or {})
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
+    return {table: each.sha256 for table, each in known.items()}
+
+
 def adopt(lake: Lake, source: str, tables: Mapping[str, pl.DataFrame]) -> Check:
     """Write the journal of tables that have none."""
     written = {table: Written(lake.digest(source, table) or "", rows.height) for table, rows in tables.items()}

@@ -8,12 +8,15 @@
 
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
+
+from ingestion import durable
 
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 """Columns and their types."""
@@ -21,7 +24,6 @@ Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 SAMPLE_MARKER = "sample.txt"
 CHAIN_READING = ".reading.json"
 """Ends the name of the record that says how the last reading of a chain went."""
-_HALF = ".part"
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is not a whole table."""
 
@@ -40,13 +42,13 @@ class Lake:
 
     def mark_as_sample(self) -> None:
         """Make an empty lake the bundled sample's."""
-        _replace(self.root / SAMPLE_MARKER, lambda path: path.write_text("This lake holds the bundled sample.\n"))
+        durable.write({self.root / SAMPLE_MARKER: b"This lake holds the bundled sample.\n"})
 
     def drop(self) -> None:
         """Drop everything at once: a killed run leaves the whole lake, or none of it."""
         self.remove_dropped()
         if self.root.exists():
-            os.replace(self.root, self._dropped)
+            durable.move(self.root, self._dropped)
             self.remove_dropped()
 
     def remove_dropped(self) -> None:
@@ -76,17 +78,17 @@ class Lake:
         except UNREADABLE:
             return None
 
-    def digest(self, source: str, table: str) -> str | None:
-        """SHA-256 of a table's file; None where it is gone."""
+    def digest(self, source: str, table: str, part: str | None = None) -> str | None:
+        """SHA-256 of the file of a table or a part; None where it is gone or cannot be read."""
         try:
-            with self.path(source, table, None).open("rb") as file:
+            with self.path(source, table, part).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return None
 
     def replace(self, source: str, table: str, content: bytes) -> None:
         """Replace the table by the bytes of a Parquet file, as `write` does."""
-        _replace(self.path(source, table, None), lambda path: path.write_bytes(content))
+        durable.write({self.path(source, table, None): content})
 
     def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
         """The rows, read only as far as a query needs."""
@@ -96,9 +98,20 @@ class Lake:
         """How many rows a table or a part has, read from the file's footer."""
         return self.scan(source, table, part).select(pl.len()).collect().item()
 
-    def write(self, source: str, table: str, rows: pl.DataFrame, part: str | None = None) -> None:
-        """Replace the table or the part; a reader sees the old rows or the new ones, never half of either."""
-        _replace(self.path(source, table, part), lambda path: rows.write_parquet(path, compression="zstd"))
+    def write(
+        self, source: str, table: str, rows: pl.DataFrame, part: str | None = None, is_synced: bool = True
+    ) -> None:
+        """Replace the table or the part; a reader sees the old rows or the new ones, never half of either.
+
+        Args:
+            is_synced: whether a loss of power may no longer undo it; if not, call `sync` before anything names it.
+        """
+        path = self.path(source, table, part)
+        durable.replace(path, lambda half: _write_parquet(rows, half), is_synced)
+
+    def sync(self, source: str, parts: Collection[tuple[str, str]]) -> None:
+        """Bring parts, as (table, part), to disk together."""
+        durable.sync(self.path(source, table, part) for table, part in parts)
 
     def parts(self, source: str, table: str) -> list[str]:
         """Names of the table's parts."""
@@ -108,15 +121,13 @@ class Lake:
         """Remove a part."""
         self.path(source, table, part).unlink(missing_ok=True)
 
-    def remove_half_written(self, source: str, table: str, is_own: Callable[[str], bool]) -> None:
-        """Remove what a killed run left of parts that it was writing, of those whose name `is_own` accepts."""
-        for path in (self.root / source / table).glob(f"*{_HALF}"):
-            if is_own(path.stem):
-                path.unlink(missing_ok=True)
+    def remove_left_over(self, source: str, table: str) -> None:
+        """Remove what a killed run was writing of the table."""
+        durable.remove_left_over(self.root / source / table)
 
     def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
-        _replace(self.root / source / name, lambda path: path.write_text(text))
+        durable.write({self.root / source / name: text.encode()})
 
     def read_record(self, source: str, name: str) -> str | None:
         """A record's text, whatever bytes it has by now; None where there is none."""
@@ -132,7 +143,7 @@ class Lake:
             before.unlink(missing_ok=True)
         else:
             with suppress(FileNotFoundError):
-                os.replace(before, after)
+                durable.move(before, after)
 
     def records(self, source: str) -> list[str]:
         """Names of the records beside a source's tables, without those that say how a reading went."""
@@ -148,9 +159,11 @@ class Lake:
         return self.root / source / table / f"{part or table}.parquet"
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `path`, then put the whole file in its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(_HALF)
-    write(half)
-    os.replace(half, path)
+def _write_parquet(rows: pl.DataFrame, path: Path) -> None:
+    """Write rows; Polars tells an error of the system in words alone: "No space left on device (os error 28)"."""
+    try:
+        rows.write_parquet(path, compression="zstd")
+    except pl.exceptions.ComputeError as error:
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
+        raise

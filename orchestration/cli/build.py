@@ -69,14 +69,13 @@ def build(
 
 def _say_headlines(home: Home) -> None:
     """The question's answer in two small tables, with dates and completeness."""
-    import duckdb
-
     from orchestration.answers.answers import shown_in
     from orchestration.publishing import published
+    from orchestration.publishing.connection import connect
 
     if (published.manifest(home) or {})["is_sample"]:
         click.echo("\nThe bundled sample, reconstructed: the six weeks around the crash of 3-4 November 2025.")
-    with duckdb.connect(str(published.warehouse(home)), read_only=True) as con:
+    with connect(home) as con:
         for answer in shown_in("build"):
             result = con.sql(answer.sql)
             columns, rows = result.columns, result.fetchall()

@@ -21,12 +21,10 @@ def claims(claim: str | None, form: str, root: Path | None) -> None:
     flowhouse claims A36
     flowhouse claims --format csv
     """
-    import duckdb
-
     from orchestration.answers.answers import answers
-    from orchestration.publishing import published
+    from orchestration.publishing.connection import connect
 
-    with duckdb.connect(str(published.warehouse(open_home(root, must_exist=True))), read_only=True) as con:
+    with connect(open_home(root, must_exist=True)) as con:
         checks, ledger = answers()["claim_checks"].sql, answers()["claims_ledger"].sql
         result = con.sql(checks, params=[claim]) if claim else con.sql(ledger)
         columns, rows = result.columns, result.fetchall()

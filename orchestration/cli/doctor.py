@@ -13,7 +13,7 @@ from orchestration.home import now
 
 @click.command()
 @click.option("--live", is_flag=True, help="Fetch a page from each publisher and say what it has.")
-@click.option("--archive", is_flag=True, help="Compare every archived file with its sha256; status shows the result.")
+@click.option("--archive", is_flag=True, help="Compare every file of archive and lake with its sha256.")
 @click.option("--evm", is_flag=True, help="Check the provider of an account chain: FLOWHOUSE_EVM_RPC_URL.")
 @node_options
 @home_option

@@ -74,11 +74,13 @@ def open_home(root: Path | None, as_of: datetime | None = None, must_exist: bool
         must_exist: for commands that only read, so that a mistyped name makes no home.
 
     Raises:
-        UsageError: there is no such home, or it is not a folder, or its path has a comma.
+        UsageError: there is no such home, or it is not a folder, or its path has a comma or '?'.
     """
     home = Home(root or environment.home_root(), as_of)
     if "," in str(home.root):  # ends an entry of DuckDB's file_search_path, which knows no quotes
         raise UsageError(f"{home.root} has a comma in its path, which DuckDB cannot read from: name another home.")
+    if "?" in str(home.root):  # begins the options of an address, and DuckDB puts its log beside the part before
+        raise UsageError(f"{home.root} has a '?' in its path, which DuckDB cannot write to: name another home.")
     if home.root.exists() and not home.root.is_dir():
         raise UsageError(f"{home.root} is not a folder: name another home with --home.")
     if must_exist and not home.root.is_dir():

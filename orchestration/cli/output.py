@@ -1,31 +1,87 @@
-"""Rows as tables for people, or as CSV or JSON for programs."""
+"""Rows as tables for people, or as CSV or JSON for programs; no text of others steers a terminal."""
 
 import csv
 import json
-import re
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import islice
+from typing import IO, Any, cast
 
 import click
 
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that control a terminal: texts come from publishers."""
+from ingestion.printable import printable
+
 UNBOUNDED = 10_000
 
 Row = tuple[object, ...]
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Row], form: str = "table") -> None:
-    """Rows as a table for people, or as CSV or JSON for programs."""
+class Printable:
+    """A stream of texts of which none steers a terminal.
+
+    Attributes:
+        stream: the stream below, for what is made here: colours, and rows for programs.
+    """
+
+    def __init__(self, stream: IO[str]):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, with what would steer a terminal replaced."""
+        return self.stream.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def printable_output() -> Iterator[None]:
+    """Let whatever is printed meanwhile, by whomever, steer no terminal."""
+    with redirect_stdout(cast(IO[str], Printable(sys.stdout))), redirect_stderr(cast(IO[str], Printable(sys.stderr))):
+        yield
+
+
+def unfiltered_output() -> IO[str]:
+    """Standard output for texts that are `printable` already."""
+    return sys.stdout.stream if isinstance(sys.stdout, Printable) else sys.stdout
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Row], form: str = "table", shown: int | None = None) -> None:
+    """Rows as a table for people, or as CSV or JSON for programs, which hold a few rows at a time.
+
+    Args:
+        shown: how many rows a table has at most; None for all.
+    """
     if form == "csv":
-        plain = ([f"{value:f}" if isinstance(value, Decimal) else value for value in row] for row in rows)
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *plain])
+        _print_csv(columns, rows)
     elif form == "json":
-        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=to_json))
+        _print_json(columns, rows)
     else:
-        print_table(columns, rows)
+        found = list(islice(rows, None if shown is None else shown + 1))
+        if columns:
+            print_table(columns, found[:shown])
+        if shown is not None and len(found) > shown:
+            click.echo(f"These are the first {shown:,} of more rows: --format csv or json has all.", err=True)
+
+
+def _print_csv(columns: Sequence[str], rows: Iterable[Row]) -> None:
+    # A file has the bytes as they are; a terminal is not steered.
+    writer = csv.writer(sys.stdout if sys.stdout.isatty() else unfiltered_output(), lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([f"{value:f}" if isinstance(value, Decimal) else value for value in row] for row in rows)
+
+
+def _print_json(columns: Sequence[str], rows: Iterable[Row]) -> None:
+    before = "["
+    for row in rows:
+        text = json.dumps(dict(zip(columns, row, strict=True)), indent=1, default=to_json)
+        sys.stdout.write(f"{before}\n{textwrap.indent(text, ' ')}")
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -36,7 +92,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Row]) -> None:
     from rich.table import Table
 
     # In a pipe or a file lines may be long, so that they can be cut and searched.
-    console = Console(width=None if sys.stdout.isatty() else 400, markup=False, emoji=False, highlight=False)
+    output = unfiltered_output()
+    width = None if sys.stdout.isatty() else 400
+    console = Console(file=output, width=width, markup=False, emoji=False, highlight=False)
+    columns = [*map(printable, columns)]
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(_to_text, row))
@@ -64,7 +123,7 @@ def _to_text(value: object) -> str:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, float | Decimal):
         return f"{value:,.2f}" if abs(value) >= 1 else f"{float(value):.6g}"
-    return f"{value:,}" if isinstance(value, int) else UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
 def to_json(value: object) -> object:

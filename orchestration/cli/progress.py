@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingestion.printable import printable
 from orchestration.cli.exit_codes import DONE, SOURCE_FAILED
+from orchestration.cli.output import unfiltered_output
 
 if TYPE_CHECKING:
     from ingestion.refresh import RefreshResult
@@ -52,6 +54,7 @@ def chain_progress(quiet: bool, counted: str = "coins spent") -> Iterator["OnBlo
     if quiet or not sys.stdout.isatty():
         yield None
         return
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -60,7 +63,7 @@ def chain_progress(quiet: bool, counted: str = "coins spent") -> Iterator["OnBlo
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, transient=True) as bar:
+    with Progress(*columns, console=Console(file=unfiltered_output()), transient=True) as bar:
         task = bar.add_task("reading the chain", total=None)
         yield lambda done, total, count: bar.update(
             task, completed=done, total=total, description=f"{count:,} {counted}"
@@ -76,13 +79,16 @@ def build_progress(quiet: bool) -> Iterator["Listeners"]:
         yield Listeners(on_source_done=lambda result: click.echo(result_line(result)), on_chain=click.echo)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(), transient=True) as bar:
+    with Progress(*columns, console=Console(file=unfiltered_output()), transient=True) as bar:
         task = bar.add_task("reading sources, preparing dbt", total=None)
         yield Listeners(
-            on_source_done=lambda result: bar.console.print(result_line(result), highlight=False),
+            on_source_done=lambda result: bar.console.print(
+                printable(result_line(result)), highlight=False, markup=False
+            ),
             on_node_done=lambda name, number, of: bar.update(task, completed=number, total=of, description=name),
-            on_chain=lambda line: bar.update(task, description=line),
+            on_chain=lambda line: bar.update(task, description=escape(printable(line))),
         )

@@ -1,34 +1,59 @@
 """`flowhouse sql`."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ingestion.errors import UsageError
 from orchestration.cli.options import format_option, home_option, open_home
-from orchestration.cli.output import print_rows
+from orchestration.cli.output import Row, print_rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN_ROWS = 1_000
+"""Rows of a table; a format for programs has all."""
+FETCHED_ROWS = 5_000
 
 
 @click.command()
 @click.argument("query")
+@click.option("--unsafe", is_flag=True, help="Let QUERY use files, the network and extensions too.")
 @format_option
 @home_option
-def sql(query: str, form: str, root: Path | None) -> None:
-    """Run QUERY on the published warehouse, read-only.
+def sql(query: str, unsafe: bool, form: str, root: Path | None) -> None:
+    """Run QUERY on the published warehouse, read-only and confined to it.
 
     \b
     flowhouse sql "select * from etf_market_flows_weekly order by week_start_date desc limit 5"
     flowhouse sql "from etf_flows_daily_as_of('2025-11-20 02:15')" --format csv
+    flowhouse sql --unsafe "copy funds to 'funds.csv'"
+
+    A table has the first 1,000 rows; --format csv and json have all of them, and take one statement.
     """
     import duckdb
 
-    from orchestration.publishing import published
+    from orchestration.publishing.connection import connect
 
-    with duckdb.connect(str(published.warehouse(open_home(root, must_exist=True))), read_only=True) as con:
-        con.execute("use marts")
+    with connect(open_home(root, must_exist=True), is_confined=not unsafe) as con:
         try:
-            result = con.sql(query)
-            columns, rows = ([], []) if result is None else (result.columns, result.fetchall())
+            statements = con.extract_statements(query)
+            if not statements:
+                raise UsageError("There is no statement in the query: write one, such as `from etf_flows_daily`.")
+            if len(statements) > 1 and form != "table":
+                raise UsageError(f"{len(statements)} statements make no one {form}: give them one by one.")
+            for statement in statements:
+                con.execute(statement)
+                columns = [str(column[0]) for column in con.description or ()]
+                print_rows(columns, _rows(con), form, SHOWN_ROWS)
         except duckdb.Error as error:
-            raise UsageError(f"The query does not run: {' '.join(str(error).split())}") from None
-    print_rows(columns, rows, form)
+            hint = " (--unsafe lets it)" if isinstance(error, duckdb.PermissionException) and not unsafe else ""
+            raise UsageError(f"The query does not run{hint}: {error}") from None
+
+
+def _rows(con: "duckdb.DuckDBPyConnection") -> Iterator[Row]:
+    """The rows of the last statement, a few at a time: an answer may be larger than memory."""
+    while rows := con.fetchmany(FETCHED_ROWS) if con.description else []:
+        yield from rows

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ingestion.printable import printable
 from ingestion.transport import redaction
 from orchestration.settings import Settings
 
@@ -57,8 +58,8 @@ def send(url: str, title: str, body: str) -> bool:
 
 
 def redacted(settings: Settings, text: str) -> str:
-    """A text without any secret of the settings."""
-    return redaction.redacted(text, _secrets(settings), LENGTH)
+    """A text without any secret of the settings, which steers no terminal."""
+    return redaction.redacted(printable(text), _secrets(settings), LENGTH)
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""The weekly check of the archive: every file is there, as it was when it was stored, and told where it came from."""
+"""The weekly check of archive and lake: every file is there, as it was when it was stored, and told whence it came."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,10 @@ from pathlib import Path
 from ingestion import registry
 from ingestion.archive import META_SUFFIX, Archive
 from ingestion.errors import ArchiveDamaged
+from ingestion.lake import journal, parts
 from ingestion.lake.observations import read_log_if_readable
+from ingestion.lake.tables import Lake
+from orchestration.health import integrity
 from orchestration.home import Home, now
 
 RECORD = "archive_check.json"
@@ -26,16 +29,18 @@ class ArchiveCheck:
         files: captures whose bytes were compared with their sha256.
         bytes: their size together.
         problems: a sentence each.
+        lake_files: files of the lake that were compared likewise.
     """
 
     at: datetime
     files: int
     bytes: int
     problems: tuple[str, ...]
+    lake_files: int = 0
 
 
 def run(home: Home, at: datetime | None = None) -> ArchiveCheck:
-    """Compare every file of the archive with its provenance, and store what was found; needs no lock.
+    """Compare every file of archive and lake with its digest, and store what was found; needs no lock.
 
     Args:
         at: the time of the check, UTC without zone; now where it is None.
@@ -55,7 +60,8 @@ def run(home: Home, at: datetime | None = None) -> ArchiveCheck:
         named = {root / source / capture.resource / capture.file for capture in (*real, *sample)}
         problems += _strays(root / source, named)
     problems += _unfiled(home)
-    check = ArchiveCheck(at, files, size, tuple(problems))
+    lake_files, rotten = _lake_files(home.lake)
+    check = ArchiveCheck(at, files, size, (*problems, *rotten), lake_files)
     home.write_state(RECORD, asdict(check) | {"at": at.isoformat()})
     return check
 
@@ -67,8 +73,27 @@ def last(home: Home) -> ArchiveCheck | None:
         return None
     with suppress(KeyError, TypeError, ValueError):
         at, problems = datetime.fromisoformat(fields["at"]), tuple(map(str, fields["problems"]))
-        return ArchiveCheck(at, int(fields["files"]), int(fields["bytes"]), problems)
+        return ArchiveCheck(at, int(fields["files"]), int(fields["bytes"]), problems, int(fields.get("lake_files", 0)))
     return None
+
+
+def _lake_files(lake: Lake) -> tuple[int, list[str]]:
+    """How many files of the lake were compared, and a sentence for each that is not what was written."""
+    files, rotten = 0, list[str]()
+    for source in sorted(path.name for path in lake.root.glob("*") if path.is_dir()):
+        for name, digest in _written(lake, source).items():
+            files += 1
+            # A writer at work meanwhile has noted another digest, or no longer names the file.
+            if lake.digest(source, *name) != digest and lake.digest(source, *name) != _written(lake, source).get(name):
+                table, part = name
+                rotten.append(integrity.rotten(f"{source}/{table}/{part or table}.parquet"))
+    return files, rotten
+
+
+def _written(lake: Lake, source: str) -> dict[tuple[str, str | None], str]:
+    """SHA-256 of each file as it was written, by table and part."""
+    tables = {(table, None): digest for table, digest in journal.digests(lake, source).items()}
+    return {**tables, **parts.digests(lake, source)}
 
 
 def _strays(folder: Path, named: set[Path]) -> Iterator[str]:

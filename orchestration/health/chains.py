@@ -9,6 +9,7 @@ import polars as pl
 
 from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
+from ingestion.errors import LakeDamaged
 from ingestion.evm import ledger as events
 from ingestion.lake.tables import UNREADABLE, Lake
 from ingestion.refresh import RefreshResult
@@ -159,7 +160,7 @@ def _coin_blocks(lake: Lake, network: str) -> Blocks | None:
             return None
         days = coins.blocks_daily(lake, record).select(pl.min("first_height"), pl.max("value_date"))
         return Blocks(record.transport, *_first_and_last(days, record.tip_height), record.finalized_height)
-    except (*UNREADABLE, ValueError, TypeError):  # named among the losses
+    except (*UNREADABLE, LakeDamaged):  # named among the losses
         return None
 
 
@@ -171,7 +172,7 @@ def _event_blocks(lake: Lake, network: str) -> Blocks | None:
             return None
         first, last, newest = coverage.select(pl.min("from_block"), pl.max("to_block"), pl.max("to_value_date")).row(0)
         return Blocks("rpc", first, last, newest, record.final_number)
-    except (*UNREADABLE, ValueError, TypeError):
+    except (*UNREADABLE, LakeDamaged):
         return None
 
 

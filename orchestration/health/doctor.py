@@ -15,6 +15,7 @@ from ingestion.source import newest_day
 from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
 from orchestration import own_seeds, seeds
+from orchestration.errors import PublishedDamaged
 from orchestration.health import archive_check
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import versions
@@ -51,16 +52,22 @@ def machine(home: Home) -> Iterator[HealthCheck]:
         )
     yield HealthCheck(DBT_PROJECT.is_dir(), f"dbt project at {DBT_PROJECT}")
     yield HealthCheck(True, ", ".join(f"{name} {number}" for name, number in versions().items()))
-    manifest = published.manifest(home)
-    yield HealthCheck(True, f"published: {manifest['build_id'] if manifest else 'nothing yet, run `flowhouse build`'}")
+    try:
+        manifest = published.manifest(home)
+    except PublishedDamaged as error:
+        yield HealthCheck(False, str(error))
+    else:
+        build_id = manifest["build_id"] if manifest else "nothing yet, run `flowhouse build`"
+        yield HealthCheck(True, f"published: {build_id}")
 
 
 def archive(home: Home) -> Iterator[HealthCheck]:
-    """Compares every file of the archive with its provenance; what is found is stored for `status`."""
+    """Compares every file of archive and lake with its digest; what is found is stored for `status`."""
     check = archive_check.run(home)
     yield from (HealthCheck(False, problem) for problem in check.problems)
     sentence = f"{check.files:,} archived files, {check.bytes / 1024**2:,.1f} MiB, are as they were stored"
     yield HealthCheck(True, sentence)
+    yield HealthCheck(True, f"{check.lake_files:,} files of the lake were compared with what was written")
 
 
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:

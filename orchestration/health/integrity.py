@@ -11,6 +11,7 @@ from ingestion.lake import journal, parts
 from ingestion.lake.tables import UNREADABLE, Lake
 from ingestion.refresh import READING, last_readings
 from ingestion.sources import holder_series
+from orchestration.errors import PublishedDamaged
 from orchestration.home import Home
 from orchestration.publishing import published
 
@@ -36,6 +37,13 @@ def losses(home: Home) -> list[tuple[str, str]]:
     return [*found, *_emptied(home, {source.split("/")[0] for source, _ in found})]
 
 
+def rotten(name: str) -> str:
+    """A sentence for a file of the lake, `source/table/file`, whose bytes have changed since it was written."""
+    source, _, file = name.split("/")
+    todo = parts.remedy(source, f"{parts.key_of(file.removesuffix('.parquet'))}.json") if source in CHAINS else BUILD
+    return f"lake/{name} is not what was written: {todo}"
+
+
 def _tables(lake: Lake) -> Iterator[tuple[str, str]]:
     for source in registry.sources():
         for damage in captures.check_tables(lake, source).damages:
@@ -57,7 +65,7 @@ def _chains(lake: Lake) -> Iterator[tuple[str, str]]:
             chain = f"{source}/{_network(source, name)}"
             known.add(chain)
             for damage in _record_damages(lake, source, name):
-                yield chain, f"{damage}: {_read_again(source, name)}"
+                yield chain, f"{damage}: {parts.remedy(source, name)}"
     for reading in last_readings(lake):
         if "/" in reading.source and reading.source not in known and (reading.captures or reading.added):
             yield reading.source, f"the lake's record of {reading.source} is gone, though it was read: read it again."
@@ -77,11 +85,8 @@ def _record_damages(lake: Lake, source: str, name: str) -> Iterator[str]:
 
 def _named_parts(lake: Lake, source: str, record: str) -> list[tuple[str, str]] | None:
     """Table and name of the parts that a record names; None where it cannot be read."""
-    try:
-        found = parts.Record.of(json.loads(lake.read_record(source, record) or "")).parts
-        return [(table, part) for table, names in found.items() for part in names]
-    except (ValueError, TypeError, AttributeError):
-        return None
+    found = parts.records(lake, source).get(record)
+    return None if found is None else [(table, part) for table, names in found.parts.items() for part in names]
 
 
 def _height(lake: Lake, source: str, table: str, part: str | None = None) -> int | None:
@@ -90,11 +95,6 @@ def _height(lake: Lake, source: str, table: str, part: str | None = None) -> int
         return lake.height(source, table, part)
     except UNREADABLE:
         return None
-
-
-def _read_again(source: str, record: str) -> str:
-    command = f"flowhouse ingest {source}"
-    return f"remove lake/{source}/{record}, then `{command}` reads the chain again, or restore both from a backup."
 
 
 def _network(source: str, record: str) -> str:
@@ -116,7 +116,7 @@ def _emptied(home: Home, named: set[str]) -> Iterator[tuple[str, str]]:
 
 def _was_of_another_kind(home: Home) -> bool:
     """Whether the last build was of the bundled sample and the lake is not, or the other way round."""
-    with suppress(ValueError, OSError):
+    with suppress(PublishedDamaged, OSError):
         manifest = published.manifest(home)
         return manifest is not None and manifest["is_sample"] != home.is_sample
     return False

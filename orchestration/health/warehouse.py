@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from orchestration.errors import PublishedDamaged
 from orchestration.health import archive_check
 from orchestration.health.archive_check import ArchiveCheck
 from orchestration.home import Home
@@ -83,8 +84,8 @@ def _manifest(home: Home, last: dict[str, Any]) -> tuple[dict[str, Any], list[st
     """What the published folder says, and a sentence for each thing that is missing there."""
     try:
         folder, manifest = published.latest(home), published.manifest(home)
-    except (OSError, ValueError):
-        return {}, [f"{home.published.name}/latest/{published.MANIFEST} cannot be read: run `flowhouse build --full`."]
+    except (OSError, PublishedDamaged) as error:
+        return {}, [str(error)]
     if folder is None or manifest is None:
         was_there = last.get("build_id") or (home.published / "latest").is_symlink()
         gone = f"{home.published.name}/{last.get('build_id') or 'latest'} is gone: run `flowhouse build --full`."

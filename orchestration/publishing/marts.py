@@ -1,6 +1,5 @@
 """The marts of a published folder: written from the build file, or carried over from the folder published before."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.digests import sha256
+from orchestration.errors import BuildFailed
 from orchestration.inputs import versions
 from orchestration.publishing import published
 
@@ -34,13 +35,11 @@ def intact(folder: Path | None) -> Earlier | None:
     warehouse for writing.
     """
     try:
-        manifest = json.loads(((folder or Path()) / published.MANIFEST).read_text())
-        expected = {published.WAREHOUSE: manifest["warehouse"]["sha256"]}
-        expected |= {_parquet(name): mart["sha256"] for name, mart in manifest["marts"].items()}
-        is_intact = all(sha256((folder or Path()) / name) == digest for name, digest in expected.items())
-    except (OSError, ValueError, KeyError):
+        manifest = json.loads(((folder or Path()) / published.MANIFEST).read_bytes())
+        is_intact = not published.damages(folder or Path(), manifest)
+        return Earlier(folder, manifest) if folder and is_intact and manifest["versions"] == versions() else None
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    return Earlier(folder, manifest) if folder and is_intact and manifest["versions"] == versions() else None
 
 
 def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Earlier | None) -> dict[str, dict]:
@@ -54,7 +53,18 @@ def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Ear
 
     Returns:
         rows and sha256 (of its Parquet file) of each mart, by name.
+
+    Raises:
+        BuildFailed: a file cannot be written.
     """
+    try:
+        return _write(build_file, folder, changed, earlier)
+    except duckdb.IOException as error:
+        reason = str(error).splitlines()[0]
+        raise BuildFailed(f"the marts cannot be written ({reason}): make room, or get access to the home.") from None
+
+
+def _write(build_file: Path, folder: Path, changed: Collection[str], earlier: Earlier | None) -> dict[str, dict]:
     (folder / "parquet").mkdir(parents=True)
     warehouse = folder / published.WAREHOUSE
     with duckdb.connect() as con:
@@ -76,9 +86,9 @@ def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Ear
         marts = {}
         con.begin()
         for name in rows:
-            file = folder / _parquet(name)
+            file = folder / published.parquet(name)
             if earlier and name not in stale:
-                published.link(earlier.folder / _parquet(name), file)
+                published.link(earlier.folder / published.parquet(name), file)
                 marts[name] = before[name]
             else:
                 con.execute(f"insert into warehouse.marts.{name} select * from build.marts.{name} order by all")
@@ -87,12 +97,6 @@ def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Ear
         con.commit()
         con.execute("detach warehouse")
     return marts
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _create_schema(con: duckdb.DuckDBPyConnection) -> None:
@@ -125,10 +129,6 @@ def _marts(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _rows(con: duckdb.DuckDBPyConnection, name: str) -> int:
     return con.sql(f"select count(*) from build.marts.{name}").fetchall()[0][0]
-
-
-def _parquet(name: str) -> str:
-    return f"parquet/{name}.parquet"
 
 
 def _column(con: duckdb.DuckDBPyConnection, query: str) -> list[str]:

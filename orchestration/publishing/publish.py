@@ -11,8 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ingestion import durable
 from ingestion.refresh import TIMES, RefreshResult
-from orchestration.home import Home
+from orchestration.digests import sha256
+from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import Inputs, versions
 from orchestration.publishing import findings, marts, published, retention, sql_engine
 from orchestration.publishing.marts import Earlier
@@ -41,14 +43,40 @@ def publish(
 
     Returns:
         The published folder.
+
+    Raises:
+        BuildFailed, OSError: a file cannot be written; what was published stays as it is.
     """
     build_id = f"{built_at:%Y%m%dT%H%M%SZ}-{inputs.fingerprint[:8]}"
-    home.published.mkdir(parents=True, exist_ok=True)
-    for leftover in home.published.glob(".*.part"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    part = home.published / f".{build_id}.part"
+    durable.make_folder(home.published)
+    durable.remove_left_over(home.published)
+    part = durable.hidden(home.published / build_id)
     earlier = None if changed is None else marts.intact(previous)
-    written = marts.write(home.build_file, part, changed or (), earlier)
+    try:
+        _write(home, inputs, part, build_id, built_at, changed or (), earlier)
+        durable.sync_tree(part)
+    except BaseException:  # on a full disk it would keep the room
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    if home.as_of:
+        return published.place_as_of(part, home.published / "as_of" / home.name, build_id)
+    folder = published.replace_folder(part, home.published / build_id)  # one of this very second
+    published.point_latest(home.published, build_id)
+    retention.remove_old(home.published, built_at, settings)
+    return folder
+
+
+def _write(
+    home: Home,
+    inputs: Inputs,
+    part: Path,
+    build_id: str,
+    built_at: datetime,
+    changed: Collection[str],
+    earlier: Earlier | None,
+) -> None:
+    """Write all files of a published folder."""
+    written = marts.write(home.build_file, part, changed, earlier)
     _add_docs(home, part, earlier)
     warehouse = part / published.WAREHOUSE
     content = {
@@ -61,18 +89,12 @@ def publish(
         "sources": [_reading(reading) for reading in inputs.readings],
         "failed_sources": [reading.source for reading in inputs.readings if reading.standing_failures],
         "findings": findings.in_warehouse(warehouse),
-        "warehouse": {"bytes": warehouse.stat().st_size, "sha256": marts.sha256(warehouse)},
+        "warehouse": {"bytes": warehouse.stat().st_size, "sha256": sha256(warehouse)},
         "marts": written,
     }
     (part / published.MANIFEST).write_text(json.dumps(content, indent=1))
     _write_report(home, part, content)
     sql_engine.add_page(home, part)
-    if home.as_of:
-        return published.replace_folder(part, home.published / "as_of" / home.name)
-    folder = published.replace_folder(part, home.published / build_id)  # one of this very second
-    published.point_latest(home.published, build_id)
-    retention.remove_old(home.published, built_at, settings)
-    return folder
 
 
 def _reading(result: RefreshResult) -> dict[str, Any]:
@@ -82,10 +104,15 @@ def _reading(result: RefreshResult) -> dict[str, Any]:
 
 def _add_docs(home: Home, part: Path, earlier: Earlier | None) -> None:
     """dbt's page, which follows the project alone; a build file that was made by hand has none."""
+    page = part / "docs" / "index.html"
     before = earlier.folder / "docs" / "index.html" if earlier else home.docs_page
-    if before.exists():
-        (part / "docs").mkdir()
-        (published.link if earlier else shutil.copyfile)(before, part / "docs" / "index.html")
+    if not before.exists():
+        return
+    page.parent.mkdir()
+    if earlier:
+        published.link(before, page)
+    else:  # dbt writes into each seed where the project is on this machine
+        page.write_bytes(before.read_bytes().replace(str(DBT_PROJECT).encode(), DBT_PROJECT.name.encode()))
 
 
 def _write_report(home: Home, folder: Path, content: dict) -> None:

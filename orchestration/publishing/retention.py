@@ -20,7 +20,7 @@ READERS_OPEN_WITHIN = timedelta(minutes=10)
 
 def remove_old(published: Path, built_at: datetime, settings: Publish) -> None:
     """Remove what need not stay of a folder's builds, the newest of which was built at `built_at`."""
-    folders = sorted((path.parent for path in published.glob(f"*T*Z-*/{MANIFEST}")), reverse=True)
+    folders = sorted((path.parent for path in published.glob(f"[0-9]*T*Z-*/{MANIFEST}")), reverse=True)
     counted: set[tuple[int, int]] = set()
     hours: set[datetime] = set()
     room = settings.keep_gib * 1024**3

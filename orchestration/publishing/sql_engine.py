@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from ingestion import durable
 from ingestion.errors import FetchFailed, PageRefused, UsageError
 from orchestration.home import Home
 from orchestration.publishing import published, sql_page
@@ -41,10 +41,7 @@ def download_engine(home: Home) -> Path:
     """
     file = engine_file(home)
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(sql_page.engine_script(_package(*DUCKDB), _package(*ARROW)))
-        os.replace(part, file)
+        durable.write({file: sql_page.engine_script(_package(*DUCKDB), _package(*ARROW)).encode()})
     return file
 
 
@@ -54,9 +51,9 @@ def add_page(home: Home, folder: Path) -> Path | None:
         return None
     published.link(engine_file(home), folder / sql_page.ENGINE)
     manifest = json.loads((folder / MANIFEST).read_text())
-    part = folder / f".{PAGE}.part"
-    part.write_text(sql_page.page((folder / WAREHOUSE).read_bytes(), manifest))
-    return part.replace(folder / PAGE)
+    page = folder / PAGE
+    durable.write({page: sql_page.page((folder / WAREHOUSE).read_bytes(), manifest).encode()})
+    return page
 
 
 def where(folder: Path) -> str:

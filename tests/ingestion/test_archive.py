@@ -118,12 +118,12 @@ def test_a_record_that_cannot_be_read_is_not_overwritten(tmp_path):
     assert stored(tmp_path) == before
 
 
-@pytest.mark.parametrize("ending", [".html.part", ".meta.json.part"])
+@pytest.mark.parametrize("ending", [".html", ".meta.json"])
 def test_what_was_filed_by_half_does_not_exist(tmp_path, monkeypatch, ending):
     replace = os.replace
 
     def break_off(part, path):
-        if str(part).endswith(ending):
+        if str(path).endswith(ending):
             raise KeyboardInterrupt
         replace(part, path)
 

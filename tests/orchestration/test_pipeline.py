@@ -242,3 +242,40 @@ def test_a_build_as_of_a_time_is_another_build(home):
     pipeline.publish_changes(as_of, pipeline.Request(Held()), Settings(), pipeline.Listeners(), outcome)
     assert outcome.is_new
     assert not build(home).is_new
+
+
+def flip_bits(path: Path) -> None:
+    """As rot does it: other bytes, of the same size, at the same time."""
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("table", ["bitcoin/coin_flow", "evm/transfers", "farside/flows"])
+def test_bytes_that_changed_since_they_were_written_are_never_built_on(home, table):
+    before = published.latest(home)
+    rotten = max((home.lake.root / table).glob("*.parquet"), key=lambda path: path.stat().st_size)
+    flip_bits(rotten)
+    with pytest.raises(BuildFailed, match=rf"lake/{table}/{rotten.name} is not what was written: \S+ `?\S+"):
+        build(home, is_full=True)
+    assert published.latest(home) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [("warehouse.duckdb", "cut short"), ("manifest.json", "cut short"), ("parquet/funds.parquet", "gone")],
+)
+def test_a_published_file_that_is_damaged_is_not_nothing_new(home, file, how):
+    folder = published.latest(home)
+    assert folder
+    before = dict(marts(folder))
+    content = (folder / file).read_bytes()
+    (folder / file).unlink()
+    if how == "cut short":
+        (folder / file).write_bytes(content[: len(content) // 2])
+    outcome = build(home)
+    assert outcome.is_new
+    assert published.intact_manifest(home)
+    assert dict(marts(published.warehouse(home).parent)) == before
+    assert not build(home).is_new

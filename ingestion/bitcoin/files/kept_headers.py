@@ -8,13 +8,13 @@ not fit is read anew, so that nothing here can change a result.
 
 import hashlib
 import json
-import os
 import struct
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ingestion import durable
 from ingestion.bitcoin.files.block_files import BlockFiles, BlockRecord
 from ingestion.bitcoin.files.data_folder import named_errors
 from ingestion.bitcoin.hashing import sha256d
@@ -49,11 +49,8 @@ class KeptHeaders:
     def _keep(self, path: Path, identity: dict[str, Any], records: list[BlockRecord]) -> None:
         rows = b"".join(_ROW.pack(record.offset, record.size, record.header) for record in records)
         line = json.dumps(identity | {"sha256": hashlib.sha256(rows).hexdigest()}).encode()
-        half = path.with_suffix(".part")
         with suppress(OSError):  # a home without room costs time, not the run
-            self._folder.mkdir(parents=True, exist_ok=True)
-            half.write_bytes(line + b"\n" + rows)
-            os.replace(half, path)
+            durable.replace(path, lambda half: half.write_bytes(line + b"\n" + rows), is_synced=False)
 
 
 def _identity(files: BlockFiles, number: int) -> dict[str, Any]:

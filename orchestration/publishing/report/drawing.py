@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+
+from ingestion import durable
 
 RENDERER = Path(__file__).with_name("rendering.py")
 
@@ -63,9 +64,6 @@ def _kept(folder: Path, key: str) -> Chart | None:
 
 
 def _keep(folder: Path, key: str, chart: Chart) -> Chart:
-    """Write a chart, whole or not at all; an image without its text, left by a killed run, is not read."""
-    for suffix, content in (("png", chart.png), ("svg", chart.svg.encode())):
-        part = folder / f"{key}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / f"{key}.{suffix}")
+    """Write a chart, each of its files whole or not at all; one without the other, of a killed run, is not read."""
+    durable.write({folder / f"{key}.png": chart.png, folder / f"{key}.svg": chart.svg.encode()})
     return chart

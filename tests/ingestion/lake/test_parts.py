@@ -1,10 +1,14 @@
 """Parts and their record: what counts, what does not, and what a killed run leaves behind."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+
 import polars as pl
 import pytest
 
-from ingestion.errors import UsageError
-from ingestion.lake.parts import Ledger, Record, counted_parts, key_of, read, read_record
+from ingestion.errors import LakeDamaged, UsageError
+from ingestion.lake.parts import Ledger, Record, counted_parts, digests, key_of, read, read_record
 from ingestion.lake.tables import Lake
 
 SCHEMA = {"n": pl.Int64}
@@ -146,9 +150,11 @@ def test_what_another_key_is_writing_is_left_alone(lake):
     assert counted(lake, "one-more") == [1, 2]
 
 
-def test_what_was_written_by_half_is_removed_by_the_next_writer_of_its_key(lake):
+def test_what_a_killed_run_was_writing_is_removed_by_the_next_writer(lake):
     opened(lake).write("cells", "", rows(1))
-    halves = [lake.root / "made" / "cells" / f"{part}.part" for part in ("one-2024-01.9", "one-more.9")]
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    halves = [lake.root / "made" / "cells" / f".one-2024-01.9.parquet.{process}.part" for process in (gone.pid, 1)]
     for half in halves:
         half.write_bytes(b"PAR1")
     opened(lake)
@@ -163,3 +169,56 @@ def test_the_parts_that_count_are_those_of_all_keys(lake):
         ledger.replace("cells", "", rows(2))
     lake.write_record("made", "one.reading.json", "{}")
     assert counted_parts(lake, "made", "cells") == ["one-more.1", "one.1"]
+
+
+def flip_a_bit(path, at=40):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 4
+    path.write_bytes(content)
+
+
+USES: dict[str, Callable[[Ledger[Record]], object]] = {
+    "read": lambda ledger: ledger.read("cells"),
+    "merge": lambda ledger: ledger.merge("cells", "", rows(7), arrange=lambda rows: rows, max_rows=2000),
+    "scan": lambda ledger: ledger.scan_part("cells", "one.1"),
+}
+
+
+@pytest.mark.parametrize("how", ["is gone", "is not what was written"])
+@pytest.mark.parametrize("use", USES)
+def test_a_part_that_is_not_as_it_was_written_is_never_made_into_another(lake, use, how):
+    first = opened(lake)
+    first.write("cells", "", rows(*range(1000)))
+    first.commit()
+    path = lake.path("made", "cells", "one.1")
+    flip_a_bit(path) if how != "is gone" else path.unlink()
+    before = lake.read_record("made", "one.json")
+    ledger = opened(lake)
+    with pytest.raises(LakeDamaged, match=rf"made/cells/one\.1\.parquet {how}.*: remove lake/made/one\.json, then"):
+        USES[use](ledger)
+    assert lake.read_record("made", "one.json") == before
+
+
+def test_a_record_of_before_digests_gets_them_with_the_next_commit(lake):
+    ledger = opened(lake)
+    ledger.write("cells", "", rows(1))
+    ledger.record.digests.clear()
+    lake.write_record("made", "one.json", '{"generation": 1, "parts": {"cells": {"one.1": 1}}}')
+    again = opened(lake)
+    assert again.read("cells").equals(rows(1))
+    again.commit()
+    assert digests(lake, "made") == {("cells", "one.1"): lake.digest("made", "cells", "one.1")}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"parts": 3}', '{"parts": {"cells": [1]}}'])
+def test_a_record_that_cannot_be_read_is_named_and_never_counts_as_none(lake, text):
+    ledger = opened(lake)
+    ledger.write("cells", "", rows(1))
+    ledger.commit()
+    lake.write_record("made", "one.json", text)
+    with pytest.raises(LakeDamaged, match=r"made/one\.json cannot be read: remove lake/made/one\.json, then"):
+        opened(lake)
+    other = opened(lake, "other")
+    other.write("cells", "", rows(2))
+    other.commit()
+    assert on_disk(lake) == [1, 2]

@@ -6,6 +6,7 @@ import shutil
 import polars as pl
 import pytest
 
+from ingestion.lake import snapshot
 from ingestion.lake.tables import Lake
 
 SCHEMA = {"name": pl.String, "value": pl.Float64}
@@ -122,3 +123,23 @@ def test_what_a_killed_run_left_of_a_dropped_lake_is_removed(tmp_path, sample_la
     assert [path.name for path in tmp_path.iterdir()] == [".lake.dropped"]
     sample_lake.remove_dropped()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_full_disk_is_an_error_of_the_system_that_names_the_file(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise pl.exceptions.ComputeError("underlying IO error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", refuse)
+    with pytest.raises(OSError, match=r"No space left on device.*cells\.parquet"):
+        Lake(tmp_path).write("made", "cells", ROWS)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_with_signs_of_a_pattern_has_its_own_files(tmp_path):
+    for number, name in enumerate(("w*", "wx", "w[1]", "w1")):
+        lake = Lake(tmp_path / name / "lake")
+        lake.write("made", "cells", pl.DataFrame({"n": [number] * (number + 1)}))
+        snapshot.take(lake, [("made", "cells")], tmp_path / name / "inputs")
+    for number, name in enumerate(("w*", "wx", "w[1]", "w1")):
+        assert Lake(tmp_path / name / "lake").height("made", "cells") == number + 1
+        assert snapshot.rows(tmp_path / name / "inputs" / "made" / "cells" / "cells.parquet") == number + 1

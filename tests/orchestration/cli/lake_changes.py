@@ -1,5 +1,6 @@
 """Rows of raw tables changed as their writers would, without damage to what the lake says of itself."""
 
+import json
 from collections.abc import Callable
 from typing import Literal
 
@@ -47,6 +48,16 @@ def _change(home: Home, table: str, which: Which, changed: Callable[[pl.DataFram
         journal.write(home.lake, source, {name: changed(rows)}, record)
     else:
         home.lake.write(source, name, changed(rows), part)
+        _note_digest(home, source, name, part)
+
+
+def _note_digest(home: Home, source: str, table: str, part: str | None) -> None:
+    """Let the record that names a part know its new digest."""
+    for name in home.lake.records(source):
+        fields = json.loads(home.lake.read_record(source, name) or "{}")
+        if f"{table}/{part}" in fields.get("digests", {}):
+            fields["digests"][f"{table}/{part}"] = home.lake.digest(source, table, part)
+            home.lake.write_record(source, name, json.dumps(fields))
 
 
 def _files(home: Home, table: str) -> list[tuple[str | None, pl.DataFrame]]:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from ingestion import registry
 from ingestion.source import UploadSource
 from orchestration.cli import install_sql_page
+from orchestration.cli.ending import sentence
 from orchestration.cli.main import main
 from orchestration.health import status
 from orchestration.home import Home
@@ -163,11 +164,25 @@ def test_wrong_usage_exits_2_in_one_sentence(tmp_path, flowhouse, arguments, sen
     assert "Traceback" not in result.output
 
 
-def test_a_home_that_duckdb_cannot_read_from_is_wrong_usage(tmp_path, flowhouse):
-    result = flowhouse("build", "--home", tmp_path / "a,b")
+@pytest.mark.parametrize(("name", "says"), [("a,b", "has a comma in its path"), ("a?b", "has a '?' in its path")])
+def test_a_home_that_duckdb_cannot_read_from_is_wrong_usage(tmp_path, flowhouse, name, says):
+    result = flowhouse("build", "--home", tmp_path / name)
     assert result.exit_code == 2
-    assert "has a comma in its path" in result.output
-    assert not (tmp_path / "a,b").exists()
+    assert says in result.output
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "x.json cannot be written (No space left on device): make room"),
+        (errno.EACCES, "x.json cannot be read or written (Permission denied): get access to it"),
+        (errno.EIO, "x.json cannot be read or written (Input/output error): check the disk"),
+        (errno.ENOENT, "x.json cannot be read or written (No such file or directory): check that it is there"),
+    ],
+)
+def test_an_error_of_the_system_says_what_which_file_and_what_to_do(number, says):
+    assert sentence(OSError(number, os.strerror(number), "x.json")).startswith(says)
 
 
 def test_a_full_disk_is_named(tmp_path, flowhouse, monkeypatch):

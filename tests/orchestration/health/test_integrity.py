@@ -217,3 +217,17 @@ def test_a_result_that_cannot_be_read_counts_as_no_check(tmp_path, content):
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / archive_check.RECORD).write_text(content)
     assert archive_check.last(home) is None
+
+
+def test_the_check_reads_back_every_file_of_the_lake_and_names_a_flipped_bit(home):
+    journaled = {f"{source.name}/{table}" for source in registry.sources() for table in (source.table, "captures")}
+    names = [*named_parts(home), *(f"{table}/{table.split('/')[1]}.parquet" for table in journaled)]
+    assert archive_check.run(home, AT).lake_files == len(names) + len(["nyse/sessions"])
+    assert archive_check.run(home, AT).problems == ()
+    for name in names:
+        path = home.lake.root / name
+        content = path.read_bytes()
+        path.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
+        (problem,) = archive_check.run(home, AT).problems
+        assert problem.startswith(f"lake/{name} is not what was written: r")
+        path.write_bytes(content)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.home import Home
+from orchestration.home import DBT_PROJECT, Home
 
 CHROMIUM = shutil.which("chromium")
 MODEL = "#!/model/model.flowhouse.etf_flows_daily"
@@ -41,6 +41,7 @@ def test_every_mart_is_in_the_page_with_its_types_and_no_path_of_this_machine(sa
     assert '"name": "etf_flows_weekly"' in page
     assert "DECIMAL(38,8)" in page
     assert str(Home(sample_home).root) not in page
+    assert str(DBT_PROJECT) not in page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
