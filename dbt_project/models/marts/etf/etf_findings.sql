@@ -101,6 +101,26 @@ outside_sessions as (
         and observations.value is not null
         and sessions.session_date is null
     group by observations.source, observations.asset, observations.ticker, observations.value_date
+),
+
+implausible_counts as (
+    select
+        finding as kind,
+        'issuer' as source,
+        asset,
+        ticker,
+        as_of_date as value_date,
+        case
+            when finding = 'unknown_split'
+                then 'NAV and count moved by inverse ratios, as by a split that no seed row names; the flow is null'
+            when finding = 'copied_row'
+                then 'the NAV is that of the two sessions before, as in a row copied from them; count and NAV are null'
+            when finding = 'implausible_nav'
+                then 'the NAV moves as no price did; the flow is null, and the NAV where it does not last'
+            else 'the count moves as no other source confirms; the flow is null, and the count where it does not last'
+        end as detail
+    from {{ ref('int_etf__share_counts') }}
+    where finding is not null
 )
 
 select * from unknown_funds
@@ -114,3 +134,5 @@ union all
 select * from filings_off
 union all
 select * from outside_sessions
+union all
+select * from implausible_counts
