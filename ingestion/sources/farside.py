@@ -6,7 +6,7 @@ Exercised on recorded pages of btc, btc_all and eth_all; not on eth, sol or any 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -48,7 +48,7 @@ class Cell(NamedTuple):
     text: str
 
 
-def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
     """The page as it is now; it changes through the day, so it is fetched every time.
 
     Raises:
