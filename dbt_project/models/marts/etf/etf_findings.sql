@@ -20,6 +20,7 @@ unknown_funds as (
     group by flows.source, flows.asset, flows.ticker
 ),
 
+-- A 0.0 on such a day is a placeholder: a fund's column stands there before its first flow.
 unlisted_funds as (
     select
         'unlisted_fund' as kind,
@@ -31,31 +32,53 @@ unlisted_funds as (
     from flows
     inner join {{ ref('funds') }} as funds on flows.ticker = funds.ticker and flows.asset = funds.asset
     where
-        flows.trade_date < funds.first_flow_date
-        or flows.trade_date > funds.last_flow_date
-        or funds.first_flow_date is null
+        flows.net_flow_usd <> 0
+        and (
+            flows.trade_date < funds.first_flow_date
+            or flows.trade_date > funds.last_flow_date
+            or funds.first_flow_date is null
+        )
     group by flows.source, flows.asset, flows.ticker
 ),
 
 -- The slowest cell ever reported took 279 hours; ten sessions are longer.
-never_reported as (
+blanks as (
     select
-        'never_reported' as kind,
         flows.source,
         flows.asset,
         flows.ticker,
-        flows.trade_date as value_date,
-        'still blank ten sessions later; sums of this day lack it' as detail
+        flows.trade_date,
+        max(case when flows.is_reported then 1 else 0 end) over (
+            partition by flows.source, flows.asset, flows.ticker
+        ) = 1 as is_ever_reported,
+        flows.is_reported,
+        dense_rank() over (partition by flows.source order by flows.trade_date desc) as sessions_ago
     from flows
-    inner join (
-        select
-            source,
-            trade_date,
-            dense_rank() over (partition by source order by trade_date desc) as sessions_ago
-        from flows
-        group by source, trade_date
-    ) as ages on flows.source = ages.source and flows.trade_date = ages.trade_date
-    where not flows.is_reported and ages.sessions_ago > 10
+),
+
+never_reported as (
+    select
+        'never_reported' as kind,
+        source,
+        asset,
+        ticker,
+        trade_date as value_date,
+        'still blank ten sessions later; sums of this day lack it' as detail
+    from blanks
+    where not is_reported and is_ever_reported and sessions_ago > 10
+),
+
+missing_funds as (
+    select
+        'missing_fund' as kind,
+        source,
+        asset,
+        ticker,
+        min(trade_date) as value_date,
+        'the seed lists it and the source has no figure of it; every day of its asset lacks it' as detail
+    from blanks
+    where not is_ever_reported and sessions_ago > 10
+    group by source, asset, ticker
 ),
 
 -- Two roundings to US$ 0.1 m may differ by 0.06 m.
@@ -128,6 +151,8 @@ union all
 select * from unlisted_funds
 union all
 select * from never_reported
+union all
+select * from missing_funds
 union all
 select * from source_differences
 union all
