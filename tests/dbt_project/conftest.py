@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.home import DBT_PROJECT, Home
 
-MODELS = ("int_etf__share_counts", "etf_flows_daily")
+MODELS = ("int_etf__share_counts", "etf_flows_daily", "etf_revisions")
 
 COLUMNS = {
     "marts.etf_observations": "source varchar, asset varchar, ticker varchar, value_date date, metric varchar,"
