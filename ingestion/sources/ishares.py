@@ -39,7 +39,7 @@ BLANKS = ("", "--")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAY = re.compile(r"([A-Z][a-z]{2}) ([0-9]{1,2}), ([0-9]{4})")
 NUMBER = re.compile(r"-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(E[+-]?[0-9]{1,2})?")
-TITLE = re.compile("iShares .*(Trust|ETF|Fund).*")
+TITLE = re.compile("iShares .*(Trust|ETF|Fund)")
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage] -- lxml has no public name for it
 SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -125,14 +125,11 @@ def _check_fund(resource: str, fund: str, days: Mapping[date, FundDay]) -> None:
 
 
 def _title(workbook: Element) -> str:
-    """The first text outside the sheet of days that names a fund of iShares."""
-    for sheet in workbook.iter(f"{SS}Worksheet"):
-        if sheet.get(f"{SS}Name") != SHEET:
-            for data in sheet.iter(f"{SS}Data"):
-                text = " ".join("".join(data.itertext()).split())
-                if TITLE.fullmatch(text):
-                    return text
-    return ""
+    """The name of a fund outside the sheet of days, one of ours before any other; empty where there is none."""
+    sheets = (sheet for sheet in workbook.iter(f"{SS}Worksheet") if sheet.get(f"{SS}Name") != SHEET)
+    texts = (" ".join("".join(data.itertext()).split()) for sheet in sheets for data in sheet.iter(f"{SS}Data"))
+    titles = [text for text in texts if TITLE.fullmatch(text)]
+    return next((title for title in titles if title.startswith((*NAMES.values(),))), (*titles, "")[0])
 
 
 def _workbook(content: bytes) -> Element:

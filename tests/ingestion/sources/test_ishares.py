@@ -226,8 +226,6 @@ def named(fund, *rows):
     [
         ("iShares Bitcoin Trust ETF", "ETHA"),
         ("iShares Ethereum Trust ETF", "IBIT"),
-        ("iShares Staked Ethereum Trust ETF", "ETHA"),
-        ("iShares Gold Trust", "IBIT"),
     ],
 )
 def test_a_workbook_that_names_another_fund_is_refused(fund, resource):
