@@ -126,7 +126,8 @@ def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http:
     log = read_log(lake, source.name).filter(pl.col("verdict") == "read")
     failures: list[str] = []
     for resource in source.resources:
-        archived = frozenset(log.filter(pl.col("resource") == resource)["url"])
+        read = log.filter(pl.col("resource") == resource).sort("fetched_at", "sha256")
+        archived = dict(read.select("url", "sha256").iter_rows())
         try:
             for served in source.fetch(http, resource, archived, day):
                 archive.put(source.name, resource, served, source.ext)

@@ -149,11 +149,12 @@ class PublisherSource(Source[Row]):
 
     Attributes:
         resources: what can be fetched; each is a folder of the archive.
-        fetch: takes a client, a resource, the addresses that were read successfully before, and today in UTC.
+        fetch: takes a client, a resource, the addresses that were read successfully before, each with the sha256 of
+            what was read last, and today in UTC.
     """
 
     resources: Sequence[str]
-    fetch: Callable[[Fetcher, str, frozenset[str], date], Iterator[Served]]
+    fetch: Callable[[Fetcher, str, Mapping[str, str], date], Iterator[Served]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,19 @@
     {{- return("(epoch(" ~ at ~ ") - epoch(cast(" ~ date ~ " as timestamp))) / 3600.0") -}}
 {% endmacro %}
 
+{# Hours from one timestamp to another. #}
+{% macro hours_between(first, last) %}
+    {{- return(adapter.dispatch('hours_between', 'flowhouse')(first, last)) -}}
+{% endmacro %}
+
+{% macro default__hours_between(first, last) %}
+    {{- return("(unix_timestamp(" ~ last ~ ") - unix_timestamp(" ~ first ~ ")) / 3600.0") -}}
+{% endmacro %}
+
+{% macro duckdb__hours_between(first, last) %}
+    {{- return("(epoch(" ~ last ~ ") - epoch(" ~ first ~ ")) / 3600.0") -}}
+{% endmacro %}
+
 {# The Monday of a date's week. #}
 {% macro week_start(date) %}{{ return("cast(date_trunc('week', " ~ date ~ ") as date)") }}{% endmacro %}
 

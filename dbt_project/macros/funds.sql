@@ -130,6 +130,7 @@ holdings as (
         as_of_date,
         shares_outstanding,
         nav_usd,
+        anchor_date,
         anchor_native_per_share * power(
             1 - fee_bps / 10000.0, {{ days_between('anchor_date', 'as_of_date') }} / 365.0
         ) as native_per_share,
@@ -144,16 +145,7 @@ holdings as (
 {% macro etf_flows_daily_sql(relations, ts=none) %}
 with {{ holdings_ctes(relations, ts) }},
 
-closes as (
-    select
-        asset,
-        value_date,
-        value as close_usd
-    from (
-        {{ newest_cells(relations.prices, 'source, asset, venue, value_date, metric', ts) }}
-    ) as price_cells
-    where metric = 'close_usd' and venue = '{{ var("valuation_venue") }}'
-),
+{{ share_counts_ctes(relations, ts) }},
 
 -- A source's days end with the last session that had opened when the source last changed.
 spans as (
@@ -215,54 +207,39 @@ published as (
     where metric = 'net_flow_usd' and ticker <> 'TOTAL'
 ),
 
--- One row per session, so that a missing count leaves the flows on both sides of it unknown.
-counts as (
+-- Counts stamped by settlement show the trades of a session on the next one (T+1).
+share_changes as (
     select
         listed.asset,
         listed.ticker,
         listed.trade_date,
-        listed.share_date_convention,
-        holdings.nav_usd,
-        holdings.native_per_share,
-        holdings.shares_outstanding,
-        coalesce(splits.ratio, 1) as split_ratio,
-        coalesce(lead(splits.ratio) over by_day, 1) as split_ratio_after,
-        lag(holdings.shares_outstanding) over by_day as shares_before,
-        lead(holdings.shares_outstanding) over by_day as shares_after,
+        share_counts.nav_usd,
+        share_counts.native_per_share,
+        case
+            when listed.share_date_convention = 'settlement_date' then lead(share_counts.shares_created) over by_day
+            when listed.share_date_convention = 'trade_date' then share_counts.shares_created
+        end as shares_created,
         greatest(
-            holdings.first_observed_at,
+            share_counts.first_observed_at,
             case
-                when listed.share_date_convention = 'settlement_date' then lead(holdings.first_observed_at) over by_day
-                else lag(holdings.first_observed_at) over by_day
+                when listed.share_date_convention = 'settlement_date'
+                    then lead(share_counts.first_observed_at) over by_day
+                else lag(share_counts.first_observed_at) over by_day
             end
         ) as first_observed_at,
         greatest(
-            holdings.last_changed_at,
+            share_counts.last_changed_at,
             case
-                when listed.share_date_convention = 'settlement_date' then lead(holdings.last_changed_at) over by_day
-                else lag(holdings.last_changed_at) over by_day
+                when listed.share_date_convention = 'settlement_date'
+                    then lead(share_counts.last_changed_at) over by_day
+                else lag(share_counts.last_changed_at) over by_day
             end
         ) as last_changed_at
     from listed
-    left join holdings on listed.ticker = holdings.ticker and listed.trade_date = holdings.as_of_date
-    left join {{ relations.events }} as splits
-        on
-            listed.ticker = splits.ticker
-            and listed.trade_date = splits.event_date
-            and splits.kind in ('split', 'reverse_split')
+    left join share_counts
+        on listed.ticker = share_counts.ticker and listed.trade_date = share_counts.session_date
     where listed.source = 'issuer'
     window by_day as (partition by listed.ticker order by listed.trade_date)
-),
-
--- Counts stamped by settlement show the trades of a session on the next one (T+1). A split creates no shares.
-share_changes as (
-    select
-        *,
-        case
-            when share_date_convention = 'settlement_date' then shares_after / split_ratio_after - shares_outstanding
-            when share_date_convention = 'trade_date' then shares_outstanding - shares_before * split_ratio
-        end as shares_created
-    from counts
 ),
 
 derived as (
@@ -329,7 +306,7 @@ valued as (
         reported.first_observed_at,
         reported.last_changed_at,
         reported.shares_native,
-        reported.net_flow_usd / holdings.nav_usd * holdings.native_per_share as nav_native,
+        reported.net_flow_usd / share_counts.nav_usd * share_counts.native_per_share as nav_native,
         reported.net_flow_usd / closes.close_usd as price_native
     from fund_days
     left join reported
@@ -338,7 +315,8 @@ valued as (
             and fund_days.asset = reported.asset
             and fund_days.ticker = reported.ticker
             and fund_days.trade_date = reported.trade_date
-    left join holdings on fund_days.ticker = holdings.ticker and fund_days.trade_date = holdings.as_of_date
+    left join share_counts
+        on fund_days.ticker = share_counts.ticker and fund_days.trade_date = share_counts.session_date
     left join closes on fund_days.asset = closes.asset and fund_days.trade_date = closes.value_date
 )
 

@@ -7,12 +7,13 @@ name of the file.
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from ingestion.errors import PageRefused
+from ingestion.formats import bounds
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
@@ -38,20 +39,29 @@ def parse(content: bytes, columns: Sequence[str]) -> list[Line]:
     Raises:
         PageRefused: not UTF-8, another header than `columns`, a line with more or fewer fields, or no line.
     """
+    if bounds.is_too_large(content):
+        raise refused(f"it has {len(content):,} bytes, which no file of days has")
     try:
         text = content.decode("utf-8-sig")
-        lines = [[field.strip() for field in line] for line in csv.reader(io.StringIO(text, newline=""))]
+        lines = [*_lines(csv.reader(io.StringIO(text, newline="")), columns)]
     except (UnicodeDecodeError, csv.Error):
         raise refused("it is not a CSV in UTF-8") from None
-    header, *lines = [line for line in lines if any(line)] or [[]]
-    if header != [*columns]:
-        raise refused(f"its first line is {','.join(header)[:80]!r}, expected {','.join(columns)!r}")
     if not lines:
         raise refused("it has no day")
-    for day, *texts in lines:
+    return lines
+
+
+def _lines(fields: Iterable[list[str]], columns: Sequence[str]) -> Iterator[Line]:
+    """The lines below the header, one by one: a file of junk is refused at its first line."""
+    stripped = ([field.strip() for field in line] for line in fields)
+    filled = (line for line in stripped if any(line))
+    header = next(filled, [])
+    if header != [*columns]:
+        raise refused(f"its first line is {','.join(header)[:80]!r}, expected {','.join(columns)!r}")
+    for day, *texts in filled:
         if len(texts) != len(columns) - 1:
-            raise refused(f"the line of {day[:40]!r} has {len(texts) + 1} fields, expected {len(columns)}")
-    return [Line(day, tuple(texts)) for day, *texts in lines]
+            raise refused(f"the line of {bounds.shown(day)} has {len(texts) + 1} fields, expected {len(columns)}")
+        yield Line(day, tuple(texts))
 
 
 def figures(lines: Iterable[Line], columns: Sequence[str]) -> dict[date, Figures]:
@@ -79,10 +89,10 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text if DAY.fullmatch(text) else "")
     except ValueError:
-        raise refused(f"expected a day like 2025-11-04, got {text[:40]!r}") from None
+        raise refused(f"expected a day like 2025-11-04, got {bounds.shown(text)}") from None
 
 
 def _number(text: str, where: str) -> Decimal:
     if not NUMBER.fullmatch(text):
-        raise refused(f"{where} is {text[:40]!r}, expected a number of at least 0")
+        raise refused(f"{where} is {bounds.shown(text)}, expected a number of at least 0")
     return Decimal(text)

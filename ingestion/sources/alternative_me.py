@@ -8,7 +8,7 @@ Exercised: on recorded bytes of the whole history; not live.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.formats import bounds
 from ingestion.source import Cadence, Fetcher, PublisherSource, cell_schema
 
 KEY = {"value_date": pl.Date(), "metric": pl.String()}
@@ -30,7 +31,7 @@ class Entry(NamedTuple):
     timestamp: str
 
 
-def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
     """The whole history as it is now, from one address.
 
     Raises:
@@ -45,6 +46,8 @@ def parse(content: bytes) -> list[Entry]:
     Raises:
         PageRefused: not JSON, an error in its metadata, no entry, or an entry without one of its three fields.
     """
+    if bounds.is_too_large(content):
+        raise _refused(f"{len(content):,} bytes, which no history of days has")
     try:
         # numbers stay text, as served and unrounded
         page: dict[str, Any] = json.loads(content, parse_int=str, parse_float=str)
@@ -52,7 +55,7 @@ def parse(content: bytes) -> list[Entry]:
     except (ValueError, RecursionError, LookupError, TypeError):
         raise _refused("something other than JSON with data and metadata") from None
     if error:
-        raise _refused(f"the error {error!r}")
+        raise _refused(f"the error {bounds.shown(str(error))}")
     if not entries or not isinstance(entries, list):
         raise _refused("no entry")
     return [_entry(entry) for entry in cast(list[object], entries)]
@@ -63,13 +66,15 @@ def frame(rows: list[Entry], resource: str) -> pl.DataFrame:
 
     Raises:
         PageRefused: a value that is not a whole number from 0 to 100, a timestamp other than 00:00 UTC, or a day served
-            twice with different figures.
+            twice with different figures or out of order.
     """
     days: dict[date, Entry] = {}
     for row in rows:
         value_date = _day(row.timestamp)
         if days.setdefault(value_date, row) != row:
             raise _refused(f"{value_date} twice with different figures")
+    if not bounds.are_in_order([_day(row.timestamp) for row in rows]):
+        raise _refused("days that run neither up nor down")
     cells: list[tuple[date, str, str, float | None]] = []
     for value_date, row in days.items():
         cells.append((value_date, "index_value", row.value, _value(row.value, value_date)))
@@ -87,7 +92,7 @@ def _entry(served: object) -> Entry:
 
 def _day(timestamp: str) -> date:
     if not re.fullmatch("[0-9]{1,10}", timestamp):
-        raise _refused(f"the timestamp {timestamp!r}")
+        raise _refused(f"the timestamp {bounds.shown(timestamp)}")
     at = datetime(1970, 1, 1) + timedelta(seconds=int(timestamp))
     if at.time() != datetime.min.time():
         raise _refused(f"an entry at {at} UTC, expected 00:00")
@@ -96,7 +101,7 @@ def _day(timestamp: str) -> date:
 
 def _value(text: str, value_date: date) -> float:
     if not re.fullmatch("[0-9]{1,3}", text) or int(text) > 100:
-        raise _refused(f"the value {text!r} on {value_date}, expected a whole number from 0 to 100")
+        raise _refused(f"the value {bounds.shown(text)} on {value_date}, expected a whole number from 0 to 100")
     return float(text)
 
 

@@ -7,13 +7,13 @@ Exercised: on made bytes only, after the interface's own description and source 
 recorded bytes, and not live.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 import polars as pl
 
 from ingestion.archive import Served
-from ingestion.formats import daily_csv, holder_supply
+from ingestion.formats import bounds, daily_csv, holder_supply
 from ingestion.formats.daily_csv import Line
 from ingestion.source import Cadence, Fetcher, PublisherSource
 
@@ -25,7 +25,7 @@ SATS = 100_000_000
 URL = f"https://bitview.space/api/series/bulk?series={','.join(COLUMNS)}&index=day1&end=-1&format=csv"
 
 
-def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
     """The whole history as it is now, from one address.
 
     Raises:
@@ -51,12 +51,16 @@ def frame(rows: list[Line], resource: str) -> pl.DataFrame:
 
     Raises:
         PageRefused: a date or number that does not parse, satoshi that are not whole, a day twice with different
-            numbers, or long-term supply below short-term supply after 2013.
+            numbers or out of order, or long-term supply below short-term supply after 2013.
     """
     days = daily_csv.figures(rows, COLUMNS)
+    if not bounds.are_in_order([*days]):
+        raise daily_csv.refused("its days run neither up nor down")
     for day, (texts, numbers) in days.items():
         if any(number != number.to_integral_value() for number in numbers):
-            raise daily_csv.refused(f"the supply on {day} is {' and '.join(texts)}, expected whole satoshi")
+            raise daily_csv.refused(
+                f"the supply on {day} is {bounds.shown(' and '.join(texts))}, expected whole satoshi"
+            )
     return holder_supply.cells(SERIES, days, SATS)
 
 

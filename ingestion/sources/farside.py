@@ -6,7 +6,7 @@ Exercised on recorded pages of btc, btc_all and eth_all; not on eth, sol or any 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from lxml import html
 from ingestion import fund_facts
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.formats import flow_table
+from ingestion.formats import bounds, flow_table
 from ingestion.formats.flow_table import TOTAL
 from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, Rules, cell_schema
 
@@ -39,8 +39,6 @@ TICKER = re.compile(r"[A-Z][A-Z0-9]{2,5}")
 # Bounded, so that no text makes an infinite number.
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3}){1,6}|\d{1,18})(\.\d{1,18})?", re.ASCII)
 MILLION = 1_000_000
-MAX_BYTES = 8_000_000
-"""Of a page: the longest real one has 0.5 million, and 40 million of junk took 32 s and 1.8 GB to parse."""
 
 
 class Cell(NamedTuple):
@@ -51,7 +49,7 @@ class Cell(NamedTuple):
     text: str
 
 
-def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
     """The page as it is now; it changes through the day, so it is fetched every time.
 
     Raises:
@@ -135,7 +133,7 @@ def usd_m(text: str) -> Decimal | None:
 
 def _table(content: bytes) -> list[list[str]]:
     """Texts of the cells of the page's one flow table, header rows included."""
-    if len(content) > MAX_BYTES:
+    if bounds.is_too_large(content):
         raise PageRefused(f"the page has {len(content):,} bytes, far more than any before: look at it in a browser.")
     page = html.fromstring(b"<html>" + content)
     tables = page.xpath("//table[contains(concat(' ', @class, ' '), ' etf ')]")

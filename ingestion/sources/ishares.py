@@ -2,12 +2,12 @@
 
 What: the fund workbook behind "Download" on a product page: SpreadsheetML 2003, sheet "Historical", one row per day.
 Limits: an "as of" share count is settlement-dated (T+1), so its day is not the trade date; a workbook has the whole
-history, in its newest version only. The sheet does not name its fund: only the address does.
+history, in its newest version only. The sheet does not name its fund; the one before it does, and its first days tell.
 Exercised: on recorded bytes of IBIT and on made workbooks; never live, and ETHA not on recorded bytes either.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from lxml import etree
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.formats import bounds
 from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, Rules, cell_schema
 
 KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
@@ -28,6 +29,9 @@ URL = (
 )
 PORTFOLIO_IDS = {"IBIT": "333011", "ETHA": "337614"}
 ASSETS = {"IBIT": "BTC", "ETHA": "ETH"}
+NAMES = {"IBIT": "iShares Bitcoin Trust", "ETHA": "iShares Ethereum Trust"}
+INCEPTIONS = {"IBIT": date(2024, 1, 5), "ETHA": date(2024, 6, 24)}
+"""The first day that a fund has a NAV, as its registration says and the seed `facts_funds`."""
 
 SHEET = "Historical"
 COLUMNS = ("As Of", "NAV per Share", "Shares Outstanding")
@@ -35,23 +39,29 @@ BLANKS = ("", "--")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAY = re.compile(r"([A-Z][a-z]{2}) ([0-9]{1,2}), ([0-9]{4})")
 NUMBER = re.compile(r"-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(E[+-]?[0-9]{1,2})?")
+TITLE = re.compile("iShares .*(Trust|ETF|Fund)")
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage] -- lxml has no public name for it
 SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 HTML = re.compile(rb"<!doctype html|<html[\s/>]", re.IGNORECASE)
 BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)")
-STYLES = re.compile(rb"<ss:Styles>.*?</ss:Styles>", re.DOTALL)
+STYLES = (b"<ss:Styles>", b"</ss:Styles>")
 
 
 class FundDay(NamedTuple):
-    """One day of the sheet, as served: "Dec 31, 2025", "49.524144", "1360680000"; blank is "" or "--"."""
+    """One day of the sheet, as served: "Dec 31, 2025", "49.524144", "1360680000"; blank is "" or "--".
+
+    Attributes:
+        fund: the name that the workbook gives its fund; empty where it gives none.
+    """
 
     as_of: str
     nav_per_share: str
     shares_outstanding: str
+    fund: str = ""
 
 
-def fetch(http: Fetcher, resource: str, archived: frozenset[str], day: date) -> Iterator[Served]:
+def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
     """The fund's workbook as it is now, from one address.
 
     Raises:
@@ -66,14 +76,16 @@ def parse(content: bytes) -> list[FundDay]:
     Raises:
         PageRefused: not a whole workbook, or without that sheet, one of its columns, or any day.
     """
-    rows = [_cells(row) for row in _sheet(_workbook(content)).iter(f"{SS}Row")]
+    workbook = _workbook(content)
+    rows = [_cells(row) for row in _sheet(workbook).iter(f"{SS}Row")]
     header = next((at for at, cells in enumerate(rows) if set(COLUMNS) & set(cells.values())), len(rows))
     places = [_column(rows[header] if header < len(rows) else {}, name) for name in COLUMNS]
     days = [FundDay(*(cells.get(place, "") for place in places)) for cells in rows[header + 1 :]]
     days = [day for day in days if any(text not in BLANKS for text in day)]
     if not days:
         raise _refused(f'no day below the header of sheet "{SHEET}"')
-    return days
+    fund = _title(workbook)
+    return [day._replace(fund=fund) for day in days]
 
 
 def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
@@ -81,13 +93,16 @@ def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
 
     Raises:
         PageRefused: a date or number that does not parse, a NAV not above zero, a share count below zero
-            or not whole, or a day served twice with different figures.
+            or not whole, a day served twice with different figures or out of order, or another fund's workbook.
     """
     days: dict[date, FundDay] = {}
     for row in rows:
         value_date = _day(row.as_of)
         if days.setdefault(value_date, row)[1:] != row[1:]:
             raise _refused(f"{row.as_of} twice with different figures")
+    if not bounds.are_in_order([_day(row.as_of) for row in rows]):
+        raise _refused("days that run neither up nor down")
+    _check_fund(resource, rows[0].fund, days)
     cells: list[tuple[str, str, date, str, str | None, float | None]] = []
     for value_date, row in days.items():
         key = (ASSETS[resource], resource, value_date)
@@ -98,6 +113,25 @@ def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
     return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
 
 
+def _check_fund(resource: str, fund: str, days: Mapping[date, FundDay]) -> None:
+    """Refuses another fund's workbook: by its name, or by three days or more before the fund had any."""
+    if fund and not fund.startswith(NAMES[resource]):
+        raise _refused(f"a workbook of {bounds.shown(fund)} as that of {resource}")
+    early = [day for day, row in days.items() if day < INCEPTIONS[resource] and row.shares_outstanding not in BLANKS]
+    if len(early) >= 3:
+        raise _refused(
+            f"{len(early)} days before {resource} began on {INCEPTIONS[resource]}, so another fund's workbook"
+        )
+
+
+def _title(workbook: Element) -> str:
+    """The name of a fund outside the sheet of days, one of ours before any other; empty where there is none."""
+    sheets = (sheet for sheet in workbook.iter(f"{SS}Worksheet") if sheet.get(f"{SS}Name") != SHEET)
+    texts = (" ".join("".join(data.itertext()).split()) for sheet in sheets for data in sheet.iter(f"{SS}Data"))
+    titles = [text for text in texts if TITLE.fullmatch(text)]
+    return next((title for title in titles if title.startswith((*NAMES.values(),))), (*titles, "")[0])
+
+
 def _workbook(content: bytes) -> Element:
     """The workbook's root, from bytes that are not quite XML.
 
@@ -105,20 +139,29 @@ def _workbook(content: bytes) -> Element:
     cut off inside a number, and did (45540 for 455400000). Named entities count as bare ampersands, so there is nothing
     to expand. Styles are dropped, since they are not read and iShares has closed <ss:Style> with </Style>.
     """
+    if bounds.is_too_large(content):
+        raise _refused(f"{len(content):,} bytes, which no workbook of one fund has")
     if HTML.search(content, 0, 1000):
         raise PageRefused(
             "iShares answered HTML, expected a workbook: look at the archived page, and find the workbook's"
             " present address on the product page."
         )
-    content = STYLES.sub(b"", BARE_AMPERSAND.sub(b"&amp;", content))
+    content = BARE_AMPERSAND.sub(b"&amp;", _without_styles(content))
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
-        raise _refused(f"bytes that are not a whole workbook ({error.msg})") from None
+        raise _refused(f"bytes that are not a whole workbook ({(error.msg or '')[:200]})") from None
     if root.getroottree().docinfo.doctype:
         raise _refused("a document type, which no workbook has")
     return root
+
+
+def _without_styles(content: bytes) -> bytes:
+    begin, end = STYLES
+    before, _, rest = content.partition(begin)
+    _, found, after = rest.partition(end)
+    return before + after if found else content
 
 
 def _sheet(workbook: Element) -> Element:
@@ -142,7 +185,7 @@ def _cells(row: Element) -> dict[int, str]:
 
 def _whole(text: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", text):
-        raise _refused(f"a cell placed at {text!r}")
+        raise _refused(f"a cell placed at {bounds.shown(text)}")
     return int(text)
 
 
@@ -159,15 +202,16 @@ def _day(text: str) -> date:
     with suppress(ValueError):  # no such month, or no such day
         if match:
             return date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2]))
-    raise _refused(f"{text!r}, expected a day like 'Dec 31, 2025'")
+    raise _refused(f"{bounds.shown(text)}, expected a day like 'Dec 31, 2025'")
 
 
 def _cell(text: str, as_of: str, is_sound: Callable[[Decimal], bool], expected: str) -> tuple[str | None, float | None]:
     if text in BLANKS:
         return None, None
-    number = Decimal(text.replace(",", "")) if NUMBER.fullmatch(text) else None
+    is_number = len(text) <= bounds.MAX_NUMBER_LENGTH and NUMBER.fullmatch(text)
+    number = Decimal(text.replace(",", "")) if is_number else None
     if number is None or not is_sound(number):
-        raise _refused(f"{text!r} on {as_of}, expected {expected}")
+        raise _refused(f"{bounds.shown(text)} on {as_of}, expected {expected}")
     return text, float(number)
 
 

@@ -77,7 +77,7 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
         for resource in source.resources:
             name = f"{source.name}/{resource}"
             try:
-                served = next(iter(source.fetch(http, resource, frozenset(), day)))
+                served = next(iter(source.fetch(http, resource, {}, day)))
                 cells = source.read(served.content, resource)
                 yield HealthCheck(True, f"{name}: {cells.height:,} figures up to {newest_day(cells)}")
             except StopIteration:

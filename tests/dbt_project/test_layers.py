@@ -51,6 +51,10 @@ CONTRACT = {
         "asset trade_date source",
         "first_total_usd final_total_usd is_sign_flipped first_observed_at completed_at hours_to_complete is_censored",
     ),
+    "etf_revisions": (
+        "source asset ticker value_date metric observed_at",
+        "kind previous_value value hours_since_first previous_archive_sha256 archive_sha256",
+    ),
     "etf_source_differences": (
         "ticker trade_date source_a source_b",
         "net_flow_a_usd net_flow_b_usd difference_usd",

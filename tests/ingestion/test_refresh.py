@@ -451,13 +451,13 @@ def test_a_resource_that_fails_is_named_and_the_others_are_filed(home):
 
 
 def test_what_was_read_well_is_held_and_not_asked_for_again(home):
-    home.put(page(("a", "1")), url="p1")
+    first = home.put(page(("a", "1")), url="p1")
     home.put(b"challenge", minute=1, url="p2")
-    home.put(page(("b", "1")), resource="q", url="q1")
+    second = home.put(page(("b", "1")), resource="q", url="q1")
     source, asked = live({"p": ["p1", "p2"], "q": ["q1"]})
     home.read(source)
     assert fetch_live(source, home.archive, home.lake, Publisher(p2=page(("a", "2"))), MONDAY) == []
-    assert asked == [("p", frozenset({"p1"}), MONDAY), ("q", frozenset({"q1"}), MONDAY)]
+    assert asked == [("p", {"p1": first.sha256}, MONDAY), ("q", {"q1": second.sha256}, MONDAY)]
 
 
 def test_an_answer_that_cannot_be_filed_is_named(home):

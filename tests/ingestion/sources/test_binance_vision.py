@@ -57,7 +57,8 @@ class Publisher:
         return Served(url, content, datetime(2025, 1, 5))
 
     def fetched(self, day, held=()):
-        return [served.url for served in binance_vision.fetch(self, "BTCUSDT_1d", frozenset(held), day)]
+        held = held if isinstance(held, dict) else dict.fromkeys(held, "")
+        return [served.url for served in binance_vision.fetch(self, "BTCUSDT_1d", held, day)]
 
 
 def months(first, last):
@@ -250,3 +251,121 @@ def test_days_of_a_leap_february():
     assert publisher.fetched(date(2024, 3, 1), held) == []
     days = [date(2024, 2, 1) + timedelta(n) for n in range(29)]
     assert publisher.asked == [f"{MONTHLY}2024-02.zip", *(f"{DAILY}{day}.zip" for day in days)]
+
+
+def test_a_header_row_in_any_case_is_a_header():
+    for header in (HEADER.upper(), HEADER.title(), HEADER.replace(",", ", ")):
+        assert cells(header, bar()).equals(cells(bar()))
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"),
+    [
+        ("ETHUSDT-1d-2025-01.csv", "BTCUSDT_1d"),
+        ("BTCUSDT-1d-2025-01.csv", "ETHUSDT_1d"),
+        ("BTCUSDT-1h-2025-01.csv", "BTCUSDT_1d"),
+        ("BTCUSDT-1d-2025-02.csv", "BTCUSDT_1d"),
+        ("BTCUSDT-1d-2024-12.csv", "BTCUSDT_1d"),
+        ("BTCUSDT-1d-2025-01-02.csv", "BTCUSDT_1d"),
+    ],
+)
+def test_a_file_of_another_symbol_or_period_is_refused_by_its_name(name, resource):
+    with pytest.raises(PageRefused, match=name):
+        binance_vision.frame(binance_vision.parse(zipped(bar(), names=(name,))), resource)
+
+
+@pytest.mark.parametrize("name", ["BTCUSDT-1d-2025-01.csv", "BTCUSDT-1d-2025-01-01.csv", "data.csv"])
+def test_a_file_of_the_symbol_and_period_of_its_name_is_read(name):
+    assert binance_vision.frame(binance_vision.parse(zipped(bar(), names=(name,))), "BTCUSDT_1d").height == 5
+
+
+def test_days_that_run_neither_up_nor_down_are_refused():
+    first, second, third = (bar(NEW_YEAR + timedelta(n)) for n in range(3))
+    assert cells(third, second, first).height == 15
+    with pytest.raises(PageRefused, match="neither up nor down"):
+        cells(first, third, second)
+
+
+def test_a_price_of_5000_digits_is_refused_in_a_short_sentence():
+    with pytest.raises(PageRefused, match="expected a number") as refusal:
+        cells(bar(volume="9" * 5000))
+    assert len(str(refusal.value)) < 300
+
+
+def test_a_zip_of_40_mb_is_refused_unread():
+    with pytest.raises(PageRefused, match="more than 1000000 bytes"):
+        binance_vision.parse(zipped(bar()) + b"\0" * 40_000_000)
+
+
+# The archive holds all months up to the end of 2024, and it is 4 January 2025 or later.
+
+HELD = {f"{MONTHLY}{month}.zip": "" for month in months("2023-06", "2024-11")}
+DECEMBER = f"{MONTHLY}2024-12.zip"
+
+
+def of_december(*days):
+    return zipped(*(bar(date(2024, 12, day)) for day in days), names=("BTCUSDT-1d-2024-12.csv",))
+
+
+def test_a_month_that_lacks_days_comes_with_the_files_of_those_days():
+    served = {DECEMBER: of_december(*(day for day in range(1, 32) if day not in (7, 9)))}
+    served |= {f"{DAILY}2024-12-0{day}.zip": zipped(bar(date(2024, 12, day))) for day in (7, 8)}
+    assert Publisher(served).fetched(date(2025, 1, 1), HELD) == [f"{DAILY}2024-12-07.zip", DECEMBER]
+
+
+def test_a_month_is_not_filed_before_the_days_that_it_lacks():
+    served = {DECEMBER: of_december(*range(1, 31)), f"{DAILY}2024-12-31.zip": FetchFailed("Down: try again later.")}
+    with pytest.raises(FetchFailed, match="Down"):
+        Publisher(served).fetched(date(2025, 1, 1), HELD)
+
+
+def stated(content):
+    return f"{hashlib.sha256(content).hexdigest()}  made.zip".encode()
+
+
+def test_a_file_that_binance_replaced_is_fetched_again():
+    old, new = of_december(*range(1, 32)), of_december(*range(1, 32)) + b" "
+    held = HELD | {DECEMBER: hashlib.sha256(old).hexdigest()}
+    assert Publisher({DECEMBER: new, f"{DECEMBER}.CHECKSUM": stated(old)}).fetched(date(2025, 1, 1), held) == []
+    assert Publisher({DECEMBER: new, f"{DECEMBER}.CHECKSUM": stated(new)}).fetched(date(2025, 1, 1), held) == [DECEMBER]
+    wrong_for_good = Publisher({DECEMBER: old, f"{DECEMBER}.CHECKSUM": stated(b"")})
+    assert wrong_for_good.fetched(date(2025, 1, 1), held) == []
+
+
+def test_every_month_is_compared_within_as_many_days_as_there_are_months_and_the_recent_ones_daily():
+    held = dict.fromkeys(HELD, "0") | {DECEMBER: "0"}
+    asked = []
+    for day in range(1, 20):
+        publisher = Publisher({})
+        publisher.fetched(date(2025, 1, day), held)
+        compared = [url for url in publisher.asked if "/monthly/" in url]
+        assert [url[-20:-13] for url in compared[:3]] == ["2024-10", "2024-11", "2024-12"]
+        assert len(compared) == 4
+        asked += compared
+    assert len(set(asked)) == len(held)
+
+
+@pytest.mark.parametrize(("day", "is_taken"), [(date(2025, 1, 7), False), (date(2025, 1, 8), True)])
+def test_a_checksum_that_is_wrong_for_a_week_does_not_keep_a_file_back(day, is_taken):
+    content = of_december(*range(1, 32))
+    publisher = Publisher({DECEMBER: content, f"{DECEMBER}.CHECKSUM": stated(b"another")})
+    held = HELD | {f"{DAILY}2025-01-0{n}.zip": "" for n in range(1, 8)}
+    held |= {f"{DAILY}{date(2024, 12, 1) + timedelta(n)}.zip": "" for n in range(31)}
+    fetched = []
+    with pytest.raises(PageRefused, match=r"2024-12\.zip does not have the sha256") as refusal:
+        fetched.extend(served.url for served in binance_vision.fetch(publisher, "BTCUSDT_1d", held, day))
+    assert (fetched == [DECEMBER]) == ("the file is read" in str(refusal.value)) == is_taken
+    assert publisher.asked.count(DECEMBER) == 2
+
+
+def test_a_file_with_another_name_than_asked_for_is_not_filed_and_keeps_no_other_back():
+    held = HELD | {DECEMBER: ""}
+    served = {
+        f"{DAILY}2025-01-0{n}.zip": zipped(bar(), names=(f"BTCUSDT-1d-2025-01-0{m}.csv",)) for n, m in ((1, 2), (2, 2))
+    }
+    fetched = []
+    with pytest.raises(PageRefused, match=r"2025-01-01\.zip has the file BTCUSDT-1d-2025-01-02\.csv"):
+        fetched.extend(
+            each.url for each in binance_vision.fetch(Publisher(served), "BTCUSDT_1d", held, date(2025, 1, 3))
+        )
+    assert fetched == [f"{DAILY}2025-01-02.zip"]

@@ -1,4 +1,7 @@
+import csv
+import time
 from datetime import date, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -209,3 +212,69 @@ def test_fetch_asks_for_the_fund_even_when_held(resource, portfolio_id):
     first = [served.url for served in ishares.fetch(Publisher(), resource, frozenset(), date(2024, 1, 9))]
     assert f"&portfolioId={portfolio_id}&" in first[0]
     assert [served.url for served in ishares.fetch(Publisher(), resource, frozenset(first), date(2024, 1, 10))] == first
+
+
+def named(fund, *rows):
+    """A workbook whose first sheet names its fund."""
+    return workbook(
+        sheets=sheet((fund,), ("iShares Delaware Trust Sponsor LLC",), name="Key Facts") + sheet(HEADER, *rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fund", "resource"),
+    [
+        ("iShares Bitcoin Trust ETF", "ETHA"),
+        ("iShares Ethereum Trust ETF", "IBIT"),
+    ],
+)
+def test_a_workbook_that_names_another_fund_is_refused(fund, resource):
+    with pytest.raises(PageRefused, match=f"a workbook of '{fund}' as that of {resource}"):
+        cells(named(fund, MONDAY), resource)
+
+
+@pytest.mark.parametrize(
+    ("fund", "resource"), [("iShares Bitcoin Trust", "IBIT"), ("iShares Ethereum Trust ETF", "ETHA")]
+)
+def test_a_workbook_that_names_its_fund_is_read(fund, resource):
+    assert cells(named(fund, MONDAY), resource).height == 2
+
+
+def test_three_days_before_a_fund_began_are_another_funds():
+    days = [(f"Jun {day}, 2024", "25.5", "--", "400000") for day in (20, 21, 24)]
+    assert cells(workbook(*days), "ETHA").height == 6
+    with pytest.raises(PageRefused, match="3 days before ETHA began on 2024-06-24"):
+        cells(workbook(("Jun 18, 2024", "25.5", "--", "400000"), *days), "ETHA")
+
+
+def test_inceptions_are_those_of_the_seed():
+    seed = Path(__file__).parents[3] / "dbt_project" / "seeds" / "facts_funds.csv"
+    dates = {row["ticker"]: row["inception_date"] for row in csv.DictReader(seed.read_text().splitlines())}
+    assert {ticker: dates[ticker] for ticker in ishares.INCEPTIONS} == {
+        ticker: day.isoformat() for ticker, day in ishares.INCEPTIONS.items()
+    }
+
+
+def test_days_that_run_neither_up_nor_down_are_refused():
+    first, second, third = ((f"Feb 0{day}, 2024", "25.5", "--", "7") for day in (5, 6, 7))
+    assert cells(workbook(first, second, third)).height == cells(workbook(third, second, first)).height == 6
+    with pytest.raises(PageRefused, match="neither up nor down"):
+        cells(workbook(first, third, second))
+
+
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_number_of_5000_digits_is_refused_in_a_short_sentence(place):
+    texts = [*FRIDAY]
+    texts[place] = "9" * 5000
+    with pytest.raises(PageRefused, match="expected a") as refusal:
+        cells(workbook(texts))
+    assert len(str(refusal.value)) < 300
+
+
+@pytest.mark.parametrize("junk", [b"<ss:Styles>", b"&", b"<a>", b"x", b"\n", b"<ss:Row/>"])
+def test_40_mb_of_junk_cost_little(junk):
+    started = time.process_time()
+    for size in (40_000_000, 4_900_000):
+        with pytest.raises(PageRefused):
+            ishares.parse(junk * (size // len(junk)))
+    assert time.process_time() - started < 10

@@ -12,8 +12,8 @@ from orchestration.answers.answers import AnswerMalformed, answers, parse, shown
 
 ANSWERS = pytest.mark.parametrize("answer", answers().values(), ids=lambda answer: answer.name)
 HEAD = "-- question: Who?\n-- grain: One row per week.\n-- shown: build 20, example 10\n"
-EMPTY_ON_THE_SAMPLE = {"reporting_latency", "changed_verdicts"}
-"""No session of the sample was watched while it was reported, and no verdict may change here."""
+EMPTY_ON_THE_SAMPLE = {"reporting_latency", "changed_verdicts", "revisions"}
+"""No session of the sample was watched while it was reported; no verdict may change here, and no figure did."""
 
 
 @pytest.fixture

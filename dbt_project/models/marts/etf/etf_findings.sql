@@ -20,6 +20,7 @@ unknown_funds as (
     group by flows.source, flows.asset, flows.ticker
 ),
 
+-- A 0.0 on such a day is a placeholder: a fund's column stands there before its first flow.
 unlisted_funds as (
     select
         'unlisted_fund' as kind,
@@ -31,31 +32,53 @@ unlisted_funds as (
     from flows
     inner join {{ ref('funds') }} as funds on flows.ticker = funds.ticker and flows.asset = funds.asset
     where
-        flows.trade_date < funds.first_flow_date
-        or flows.trade_date > funds.last_flow_date
-        or funds.first_flow_date is null
+        flows.net_flow_usd <> 0
+        and (
+            flows.trade_date < funds.first_flow_date
+            or flows.trade_date > funds.last_flow_date
+            or funds.first_flow_date is null
+        )
     group by flows.source, flows.asset, flows.ticker
 ),
 
 -- The slowest cell ever reported took 279 hours; ten sessions are longer.
-never_reported as (
+blanks as (
     select
-        'never_reported' as kind,
         flows.source,
         flows.asset,
         flows.ticker,
-        flows.trade_date as value_date,
-        'still blank ten sessions later; sums of this day lack it' as detail
+        flows.trade_date,
+        max(case when flows.is_reported then 1 else 0 end) over (
+            partition by flows.source, flows.asset, flows.ticker
+        ) = 1 as is_ever_reported,
+        flows.is_reported,
+        dense_rank() over (partition by flows.source order by flows.trade_date desc) as sessions_ago
     from flows
-    inner join (
-        select
-            source,
-            trade_date,
-            dense_rank() over (partition by source order by trade_date desc) as sessions_ago
-        from flows
-        group by source, trade_date
-    ) as ages on flows.source = ages.source and flows.trade_date = ages.trade_date
-    where not flows.is_reported and ages.sessions_ago > 10
+),
+
+never_reported as (
+    select
+        'never_reported' as kind,
+        source,
+        asset,
+        ticker,
+        trade_date as value_date,
+        'still blank ten sessions later; sums of this day lack it' as detail
+    from blanks
+    where not is_reported and is_ever_reported and sessions_ago > 10
+),
+
+missing_funds as (
+    select
+        'missing_fund' as kind,
+        source,
+        asset,
+        ticker,
+        min(trade_date) as value_date,
+        'the seed lists it and the source has no figure of it; every day of its asset lacks it' as detail
+    from blanks
+    where not is_ever_reported and sessions_ago > 10
+    group by source, asset, ticker
 ),
 
 -- Two roundings to US$ 0.1 m may differ by 0.06 m.
@@ -103,6 +126,26 @@ outside_sessions as (
     group by observations.source, observations.asset, observations.ticker, observations.value_date
 ),
 
+implausible_counts as (
+    select
+        finding as kind,
+        'issuer' as source,
+        asset,
+        ticker,
+        as_of_date as value_date,
+        case
+            when finding = 'unknown_split'
+                then 'NAV and count moved by inverse ratios, as by a split that no seed row names; the flow is null'
+            when finding = 'copied_row'
+                then 'the NAV is that of the two sessions before, as in a row copied from them; count and NAV are null'
+            when finding = 'implausible_nav'
+                then 'the NAV moves as no price did; the flow is null, and the NAV where it does not last'
+            else 'the count moves as no other source confirms; the flow is null, and the count where it does not last'
+        end as detail
+    from {{ ref('int_etf__share_counts') }}
+    where finding is not null
+),
+
 -- A figure may change more than once, and a total be off by another sum.
 said_of_pages as (
     select
@@ -126,10 +169,14 @@ select * from unlisted_funds
 union all
 select * from never_reported
 union all
+select * from missing_funds
+union all
 select * from source_differences
 union all
 select * from filings_off
 union all
 select * from outside_sessions
+union all
+select * from implausible_counts
 union all
 select * from said_of_pages

@@ -1,11 +1,3 @@
-{%- set relations = {
-    'observations': ref('etf_observations'),
-    'filings': ref('etf_filings'),
-    'funds': ref('funds'),
-} -%}
-
-with {{ holdings_ctes(relations, none) }}
-
 select
     asset,
     ticker,
@@ -15,4 +7,4 @@ select
     nav_usd,
     native_per_share,
     {{ native('shares_outstanding * native_per_share') }} as native_held
-from holdings
+from {{ ref('int_etf__share_counts') }}
