@@ -8,7 +8,7 @@ again in their order.
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -23,7 +23,7 @@ from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused, UsageE
 from ingestion.judgement import known as knowledge
 from ingestion.judgement.issuer_counts import confirmed
 from ingestion.judgement.judge import PENDING, Held, Judge, Judgement, Left, Overruled, Page, Read, judge_in_order
-from ingestion.judgement.known import KNOWN, Cells, Key, Known
+from ingestion.judgement.known import KNOWN, Key, Known
 from ingestion.lake.observations import (
     CAPTURE_SCHEMA,
     CAPTURES,
@@ -35,7 +35,7 @@ from ingestion.lake.observations import (
     read_log_if_readable,
 )
 from ingestion.lake.tables import Lake
-from ingestion.source import Finding, Sessions, Source, newest_day
+from ingestion.source import Finding, Rules, Sessions, Source, newest_day
 
 JUDGED = "judged.json"
 """A record beside a source's tables: the digest of rules, facts and decisions that its pages were judged by."""
@@ -111,7 +111,8 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
         found, log = court.judge_all(new, log), log.clear()
     outcomes, known = found
     stored = before.clear() if is_again else before
-    rows = pl.concat([stored, observe(stored, _pages(outcomes), source.key)])
+    closes = court.closes if source.rules and source.rules.reports_after_close else None
+    rows = pl.concat([stored, observe(stored, _pages(outcomes), source.key, closes)])
     log = pl.concat([log, _log(outcomes)]).sort("fetched_at", "sha256", "resource")
     tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
     if source.rules:
@@ -178,6 +179,7 @@ class Court:
 
     Attributes:
         judged_by: the digest of rules, facts and decisions; empty where there are none.
+        closes: when the session of each day closes: value_date, closes_at.
     """
 
     def __init__(self, source: Source[Any], archive: Archive, lake: Lake, now: datetime, decided: Sequence[Decision]):
@@ -188,6 +190,7 @@ class Court:
             (Key(*figure[:4]), figure[4]) for each in decided if each.kind == "accept" for figure in each.figures
         }
         sessions = read_sessions(lake, now.date())
+        self.closes = sessions.select("closes_at", value_date="session_date")
         self._days: list[date] = sessions["session_date"].to_list()
         self._opens: list[datetime] = sessions["opens_at"].to_list()
         self._closes: list[datetime] = sessions["closes_at"].to_list()
@@ -252,8 +255,8 @@ class Court:
 
     def _after(self, outcome: Outcome, judgement: Judgement | None) -> Outcome:
         match judgement:
-            case Read(cells, findings):
-                read = _only(outcome.cells, cells)
+            case Read(repeats, findings):
+                read = _without(outcome.cells, repeats)
                 return replace(outcome, cells=read, findings=(*outcome.findings, *findings))
             case Held(reason, changes):
                 agreeing, told = confirmed(self.lake, changes)
@@ -264,9 +267,12 @@ class Court:
         return outcome
 
     def _page(self, outcome: Outcome) -> Page:
-        cells = knowledge.cells_of(outcome.cells) if outcome.cells is not None else {}
-        after = self.source.rules.settled_after if self.source.rules else 0
-        return Page(outcome.name, cells, self._sessions(outcome.capture.fetched_at).settled_until(after))
+        """What a capture says that can contradict anything: what is printed before the close is no report."""
+        sessions, rules = self._sessions(outcome.capture.fetched_at), self.source.rules or Rules()
+        cells = {} if outcome.cells is None else knowledge.cells_of(outcome.cells)
+        if rules.reports_after_close:
+            cells = {key: value for key, value in cells.items() if key.value_date <= sessions.closed_until}
+        return Page(outcome.name, cells, sessions.settled_until(rules.settled_after))
 
     def _known(self) -> Known:
         return knowledge.from_table(self.lake.read(self.source.name, KNOWN, knowledge.SCHEMA))
@@ -315,12 +321,12 @@ def _digest(source: Source[Any], decided: Sequence[Decision]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _only(cells: pl.DataFrame | None, kept: Cells) -> pl.DataFrame | None:
-    """A page's frame without the cells that are not kept."""
-    if cells is None or cells.height == len(kept):
+def _without(cells: pl.DataFrame | None, repeats: Collection[Key]) -> pl.DataFrame | None:
+    """A page's frame without some cells."""
+    if cells is None or not repeats:
         return cells
-    keys = pl.DataFrame([*kept], schema=dict(list(knowledge.SCHEMA.items())[:4]), orient="row")
-    return cells.join(keys, on=keys.columns, how="semi")
+    keys = pl.DataFrame([*repeats], schema={name: knowledge.SCHEMA[name] for name in Key._fields}, orient="row")
+    return cells.join(keys, on=keys.columns, how="anti")
 
 
 def _pages(outcomes: Iterable[Outcome]) -> list[tuple[Capture, pl.DataFrame]]:

@@ -85,12 +85,16 @@ class Rules:
         settled_after: that number.
         only_settled: whether figures that are not settled may change at will. If not, nonzero ones of any age may not:
             of 3,738 real pages of flows every figure that ever changed had been 0.0.
+        reports_after_close: whether a figure that is printed before its session has closed is no report yet: all 49
+            ever seen on pages of flows were 0.0, and half were taken back. It counts from the first capture after the
+            close that still shows it.
         most_nonzero: how many figures other than zero may change or go blank.
         most: how many figures may, settled zeros among them.
     """
 
     settled_after: int = 3
     only_settled: bool = False
+    reports_after_close: bool = False
     most_nonzero: int = 1
     most: int = 3
 

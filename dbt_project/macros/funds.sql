@@ -83,8 +83,20 @@
 
 {# CTEs cells and holdings: a fund's share count and NAV by as-of date, with the coins behind a share. #}
 {% macro holdings_ctes(relations, ts) %}
+reports as (
+    select
+        source,
+        asset,
+        ticker,
+        value_date,
+        metric,
+        observed_at,
+        case when is_report then value end as value
+    from {{ relations.observations }}
+),
+
 cells as (
-    {{ newest_cells(relations.observations, 'source, asset, ticker, value_date, metric', ts) }}
+    {{ newest_cells('reports', 'source, asset, ticker, value_date, metric', ts) }}
 ),
 
 counted as (

@@ -38,9 +38,6 @@ Row = Mapping[str, float | None]
 def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Finding]]:
     """The cells of a page that can be trusted, and what is off on it.
 
-    A fund's figure that is printed before its session has closed is no report: all 49 ever seen were 0.0, and half were
-    taken back. It counts as blank, until a capture after the close shows it. The total is what was printed.
-
     Args:
         cells: asset, ticker, value_date, metric, raw_text, value (US$), in the order of the page; of one asset.
         sessions: those that had opened when it was served.
@@ -68,9 +65,7 @@ def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Fin
     cells = cells.filter(
         ~pl.col("value_date").is_in(left_out) & ~((pl.col("ticker") == TOTAL) & pl.col("value_date").is_in(wrong))
     )
-    is_report = (pl.col("value_date") <= sessions.closed_until) | (pl.col("ticker") == TOTAL)
-    reported = [pl.when(is_report).then(pl.col(name)).alias(name) for name in ("raw_text", "value")]
-    return cells.with_columns(reported), findings
+    return cells, findings
 
 
 def _check_days(days: list[date]) -> None:

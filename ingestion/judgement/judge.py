@@ -71,9 +71,9 @@ class Left:
 
 @dataclass(frozen=True)
 class Read:
-    """A page that is read: its cells without those that repeat a renamed fund's, and what is off."""
+    """A page that is read, but for the cells that repeat those of a renamed fund; and what is off on it."""
 
-    cells: Cells
+    repeats: Collection[Key] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -152,15 +152,15 @@ class Judge:
         Raises:
             Overruled: captures that were read before must be left out, and all judged again.
         """
-        capture, page = next_page.capture, next_page.cells
-        self._decide(capture, page)
-        page, findings = without_repeats(page, self.known)
+        capture = next_page.capture
+        self._decide(capture, next_page.cells)
+        page, findings = without_repeats(next_page.cells, self.known)
         changes = [each for each in self.changes(page) if (each.key, each.after) not in self.accepted]
         reason = self._why_held(page, changes)
         if reason is None:
             knowledge.learn(self.known, page, capture, next_page.settled_until)
             self._pending.pop(_resource(capture), None)
-            return Read(page, (*findings, *map(_finding, changes)))
+            return Read(next_page.cells.keys() - page.keys(), (*findings, *map(_finding, changes)))
         if capture in self.was_read:
             causes = {self.known[each.key].set_by for each in changes} & {*self.late}
             if causes:

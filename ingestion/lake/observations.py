@@ -67,7 +67,12 @@ def newest_state(observations: pl.DataFrame, key: Iterable[str]) -> pl.DataFrame
     return observations.sort("observed_at").unique([*key], keep="last", maintain_order=True)
 
 
-def observe(stored: pl.DataFrame, pages: Iterable[tuple[Capture, pl.DataFrame]], key: Iterable[str]) -> pl.DataFrame:
+def observe(
+    stored: pl.DataFrame,
+    pages: Iterable[tuple[Capture, pl.DataFrame]],
+    key: Iterable[str],
+    closes: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """The observations that `pages` add to `stored`: one row per change of a cell, at the time it was first seen.
 
     The state of a cell nobody has seen is blank, so a blank cell adds no row until it held something; then it adds
@@ -79,6 +84,8 @@ def observe(stored: pl.DataFrame, pages: Iterable[tuple[Capture, pl.DataFrame]],
         stored: earlier observations, of `observation_schema(key)`.
         pages: captures with their frames: key columns, raw_text, value.
         key: the columns that name a cell.
+        closes: `value_date` and `closes_at`, where a figure is seen anew by the first capture after the close of its day
+            that still shows it: before, it is no report.
     """
     key = list(key)
     columns = stored.columns
@@ -106,4 +113,8 @@ def observe(stored: pl.DataFrame, pages: Iterable[tuple[Capture, pl.DataFrame]],
     differs = pl.col("value").ne_missing(value_before) | (
         pl.col("value").is_null() & pl.col("raw_text").ne_missing(text_before)
     )
+    if closes is not None:
+        states = states.join(closes, on="value_date", how="left", maintain_order="left")
+        is_early = pl.col("value").is_not_null() & (pl.col("observed_at") < pl.col("closes_at"))
+        differs |= ~is_early & pl.col("value").is_not_null() & is_early.shift(1).over(key)
     return states.filter("is_new", differs).select(columns).sort("observed_at", *key)

@@ -211,5 +211,5 @@ SOURCE = PublisherSource(
     parse=parse,
     frame=frame,
     vet=flow_table.vet,
-    rules=Rules(),
+    rules=Rules(reports_after_close=True),
 )

@@ -143,12 +143,3 @@ def test_more_than_three_wrong_totals_refuse_the_page():
     wrong = {day: row(n, TOTAL=77.0) for n, day in enumerate(DAYS[:3])}
     assert len(kinds(GOOD | wrong)[0]) == 3
     assert "on 4 days, 2025-11-03 among them" in refusal(GOOD | wrong | {DAYS[3]: row(3, TOTAL=77.0)})
-
-
-def test_what_funds_are_printed_with_before_the_close_is_blank():
-    kept, _ = flow_table.vet(cells(GOOD), Sessions(DAYS, DAYS[3]))
-    newest = kept.filter(value_date=DAYS[4])
-    assert newest.height == 4
-    assert newest["value"].null_count() == newest["raw_text"].null_count() == 3
-    assert newest.filter(ticker="TOTAL")["value"].null_count() == 0
-    assert kept.filter(value_date=DAYS[3])["value"].null_count() == 0

@@ -286,18 +286,29 @@ def test_one_changed_figure_is_read_and_told(home):
     assert home.findings == [("figure_changed", "IBIT", day)]
 
 
-def test_a_figure_printed_before_its_session_has_closed_is_no_report(home):
+@pytest.mark.parametrize("is_by_bits", [False, True])
+def test_a_figure_printed_before_the_close_is_seen_anew_after_it(home, is_by_bits):
+    """As an observation of its own, from the first capture that still shows it; before, it contradicts nothing."""
     day = DAYS[10]
     noon, night = datetime.combine(day, datetime.min.time()) + timedelta(hours=17), evening(day)
     early = seen(TABLE, day)
-    early.cells |= {(day, fund): "0.0" for fund in early.funds}
-    home.put(early, noon)
-    home.read()
-    assert {on for on, ticker in home.figures if ticker != "TOTAL"} == {*DAYS[:10]}
-    home.put_evening(day)
-    home.read()
-    rows = home.lake.read("farside", "flows", {}).filter(pl.col("value_date") == day, pl.col("ticker") != "TOTAL")
-    assert rows["observed_at"].unique().to_list() == [night]
+    early.cells |= {(day, fund): "0.0" for fund in early.funds} | {(day, "IBIT"): "12.5", (day, "FBTC"): "7.5"}
+    after = early.copy()
+    after.cells |= {(day, "FBTC"): "1.5", (day, "GBTC"): None, (day, "BTC"): "3.5"}
+    for table, at in ((early, noon), (after, night), (after, night + timedelta(hours=1))):
+        home.put(table, at)
+        if is_by_bits:
+            home.read()
+    assert home.read().failures == ()
+    rows = home.lake.read("farside", "flows", {}).filter(pl.col("value_date") == day).sort("observed_at")
+    shown = {
+        ticker: [(at, value) for at, value in part.select("observed_at", "raw_text").iter_rows()]
+        for (ticker,), part in rows.group_by("ticker")
+    }
+    assert shown["IBIT"] == [(noon, "12.5"), (night, "12.5")]
+    assert shown["FBTC"] == [(noon, "7.5"), (night, "1.5")]
+    assert shown["GBTC"] == [(noon, "0.0"), (night, None)]
+    assert shown["ARKB"] == [(noon, "0.0"), (night, "0.0")]
 
 
 def test_a_capture_whose_bytes_are_damaged_stands_until_it_is_restored(home):

@@ -9,8 +9,17 @@ with cells as (
         lag(value) over (
             partition by source, asset, ticker, value_date order by observed_at
         ) as value_before
-    from {{ ref('etf_observations') }}
-    where metric = 'net_flow_usd'
+    from (
+        select
+            source,
+            asset,
+            ticker,
+            value_date,
+            observed_at,
+            case when is_report then value end as value
+        from {{ ref('etf_observations') }}
+        where metric = 'net_flow_usd'
+    ) as reports
 ),
 
 listed as (

@@ -5,10 +5,9 @@ with sessions as (
 -- A figure printed before its session's close is a placeholder, and no report yet.
 cells as (
     select
-        observations.*,
-        coalesce(observations.value is not null and observations.observed_at < sessions.closes_at, false) as is_early
-    from {{ ref('etf_observations') }} as observations
-    left join sessions on observations.value_date = sessions.session_date
+        *,
+        value is not null and not is_report as is_early
+    from {{ ref('etf_observations') }}
 ),
 
 changes as (
