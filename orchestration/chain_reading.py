@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -144,7 +144,9 @@ def _read_bitcoin(home: Home, settings: Settings, chain: BitcoinChain, tally: Ta
         return
     with closing(node):
         if files is not None and _misses_many(home, chain, node):
+            is_empty = _held_height(home, chain) is None
             _read_files_first(home, chain, files, node, tally, progress)
+            chain = replace(chain, must_begin=chain.must_begin and not is_empty)
         _read_node(home, chain, node, tally, progress)
 
 
@@ -169,7 +171,7 @@ def _read_files_first(
     """
     height = _held_height(home, chain)
     try:
-        folder = _folder(home, chain, files, node.hash_at)
+        folder = _folder(home, chain, files, node)
         if height is None or folder.tip_height > height:
             _read_files(home, chain, folder, tally, progress)
     except (IngestionError, OSError) as error:
@@ -178,10 +180,8 @@ def _read_files_first(
         tally.failures.append(sentence(error))
 
 
-def _folder(
-    home: Home, chain: BitcoinChain, files: NodeFiles, hash_at: Callable[[int], str | None] | None = None
-) -> FileChain:
-    return node_config.folder(files, home.block_headers(chain.source, chain.network), hash_at)
+def _folder(home: Home, chain: BitcoinChain, files: NodeFiles, running: Node | None = None) -> FileChain:
+    return node_config.folder(files, home.block_headers(chain.source, chain.network), running)
 
 
 def _read_files(home: Home, chain: BitcoinChain, folder: FileChain, tally: Tally, progress: Progress | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,20 +98,28 @@ def _cookie(network: str, section: BitcoinNode) -> Path | None:
     return next((path for path in beside if path.is_file()), None)
 
 
-def folder(
-    location: NodeFiles, kept: Path | None = None, hash_at: Callable[[int], str | None] | None = None
-) -> FileChain:
+def folder(location: NodeFiles, kept: Path | None = None, running: Node | None = None) -> FileChain:
     """The node's files, with all headers read.
 
     Args:
         kept: folder of the headers of former runs.
-        hash_at: the node's block hash at a height, where it can be asked which blocks are valid.
+        running: the node itself, where it can be asked which blocks are valid, and for headers that the files lack.
     """
+    from ingestion.bitcoin.files.block_index import Header
     from ingestion.bitcoin.files.chain import FileChain
     from ingestion.bitcoin.files.kept_headers import KeptHeaders
 
-    kept_headers = KeptHeaders(kept) if kept else None
-    return FileChain(location.datadir, NETWORKS[location.network], hash_at=hash_at, kept=kept_headers)
+    def ask_headers() -> Iterator[Header]:
+        for each in running.headers(0, running.tip()[0]) if running else ():
+            yield Header(bytes.fromhex(each.block_hash)[::-1], bytes.fromhex(each.parent)[::-1], each.time)
+
+    return FileChain(
+        location.datadir,
+        NETWORKS[location.network],
+        hash_at=running.hash_at if running else None,
+        kept=KeptHeaders(kept) if kept else None,
+        ask_headers=ask_headers,
+    )
 
 
 def node(location: RpcNode | RestNode, settings: Settings) -> Node:

@@ -147,3 +147,20 @@ def test_a_pruned_node_begins_with_a_snapshot(flowhouse, ingest, chain, tmp_path
     result = flowhouse("doctor", *datadir, "--home", tmp_path / "home")
     assert result.exit_code == 0, result.output
     assert "ok    it keeps the blocks from height 30 on" in result.output
+
+
+def test_a_pruned_nodes_headers_may_come_from_the_node_itself(ingest, chain, core, tmp_path):
+    blocks = tmp_path / "node" / "blocks"
+    write_files(blocks, [chain.blocks[:30], chain.blocks[30:]])
+    for name in ("blk00000.dat", "rev00000.dat"):
+        (blocks / name).unlink()
+    at = chain.fork(40)
+    (tmp_path / "utxo.dat").write_bytes(written(at.tip.hash, at.unspent))
+    snapshot = ("--datadir", tmp_path / "node", "--network", "regtest", "--snapshot", tmp_path / "utxo.dat")
+    result = ingest(*snapshot)
+    assert result.exit_code == 1
+    assert "does not hold the genesis block" in result.output
+    result = ingest(*snapshot, "--rpc", core.url)
+    assert result.exit_code == 0, result.output
+    assert held(tmp_path) == chain.tip.hash[::-1].hex()
+    assert "getblock()" not in core.asked

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,15 @@ class Place(NamedTuple):
     number: int
     offset: int
     size: int
+
+
+class Header(NamedTuple):
+    """What links a block: its hash and its parent's, as hashed, its time, and the bits of its work (0: unknown)."""
+
+    block_hash: bytes
+    parent: bytes
+    time: int
+    bits: int = 0
 
 
 class BlockIndex:
@@ -48,12 +57,14 @@ class BlockIndex:
         files: BlockFiles,
         progress: Callable[[int, int], None] | None = None,
         kept: KeptHeaders | None = None,
+        ask_headers: Callable[[], Iterable[Header]] | None = None,
     ):
         """Read all headers.
 
         Args:
             progress: called with (block files read, block files) after each.
             kept: headers of former runs.
+            ask_headers: the headers of the node's chain, from the node itself, for where the files do not have them.
 
         Raises:
             WrongNetwork: a file is of another network.
@@ -81,7 +92,7 @@ class BlockIndex:
         for row, places in self._copies.items():
             for number in {place.number for place in places} - {self.numbers[row]}:
                 self._rows_of[number].append(row)
-        self._connect()
+        self._connect(ask_headers)
         seen: set[bytes] = set()
         self._forked = {parent for parent in self.parents if parent in seen or seen.add(parent)}
 
@@ -140,35 +151,37 @@ class BlockIndex:
         self._ends[number] = record.offset + record.size
         known = self._row.get(record.block_hash)
         if known is None:
-            self._add(record.header, record.block_hash, place)
+            self._add(_parsed(record.header, record.block_hash), place)
         else:
             self._copies.setdefault(known, []).append(place)
 
-    def _add(self, header: bytes, block_hash: bytes, place: Place) -> None:
-        self._row[block_hash] = len(self.hashes)
-        self.hashes.append(block_hash)
-        self.parents.append(header[4:36])
+    def _add(self, header: Header, place: Place) -> None:
+        self._row[header.block_hash] = len(self.hashes)
+        self.hashes.append(header.block_hash)
+        self.parents.append(header.parent)
         self.numbers.append(place.number)
         self.offsets.append(place.offset)
         self.sizes.append(place.size)
-        self.times.append(int.from_bytes(header[68:72], "little"))
-        self._bits.append(int.from_bytes(header[72:76], "little"))
+        self.times.append(header.time)
+        self._bits.append(header.bits)
 
-    def _connect(self) -> None:
-        """Link the blocks; where one lacks an ancestor, with the headers of the node's own index between them."""
+    def _connect(self, ask_headers: Callable[[], Iterable[Header]] | None) -> None:
+        """Link the blocks; where one lacks an ancestor, with the headers between them that the node has."""
         genesis = bytes.fromhex(self.files.network.genesis)[::-1]
         self.heights, self.works = self._link(genesis)
-        if genesis not in self._row or UNLINKED in self.heights or ABOVE_GAP in self.heights:
-            for header in node_index.headers(self.files.folder / "index"):
-                block_hash = sha256d(header)
-                if block_hash not in self._row:
-                    self._add(header, block_hash, Place(NOWHERE, 0, 0))
+        in_index = (_parsed(raw, sha256d(raw)) for raw in node_index.headers(self.files.folder / "index"))
+        for headers in (in_index, ask_headers() if ask_headers else ()):
+            if genesis in self._row and UNLINKED not in self.heights and ABOVE_GAP not in self.heights:
+                break
+            for header in headers:
+                if header.block_hash not in self._row:
+                    self._add(header, Place(NOWHERE, 0, 0))
             self.heights, self.works = self._link(genesis)
         if genesis not in self._row:
             raise MissingBlocks(
                 f"{self.files.block_file(0)} does not hold the genesis block of {self.files.network.name} (height 0):"
                 " pass the data folder of a node that has not pruned its blocks, or the whole folder of one that has,"
-                " with blocks/index, and begin with --snapshot."
+                " with blocks/index, or its address beside it, and begin with --snapshot."
             )
 
     def _link(self, genesis: bytes) -> "tuple[array[int], list[int]]":
@@ -194,3 +207,8 @@ class BlockIndex:
                     height, total = height + 1, total + work(self._bits[child])
                 heights[child], works[child] = height, total
         return heights, works
+
+
+def _parsed(header: bytes, block_hash: bytes) -> Header:
+    time, bits = (int.from_bytes(header[at : at + 4], "little") for at in (68, 72))
+    return Header(block_hash, header[4:36], time, bits)

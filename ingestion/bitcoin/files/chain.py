@@ -1,7 +1,7 @@
 """The best chain in a node's own files, read while the node may be running."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ingestion.bitcoin.chain_view import SECONDS_A_DAY
 from ingestion.bitcoin.errors import MissingBlocks
 from ingestion.bitcoin.files import tip, undo_matching
 from ingestion.bitcoin.files.block_files import BlockFiles
-from ingestion.bitcoin.files.block_index import ABOVE_GAP, NOWHERE, UNLINKED, BlockIndex
+from ingestion.bitcoin.files.block_index import ABOVE_GAP, NOWHERE, UNLINKED, BlockIndex, Header
 from ingestion.bitcoin.files.kept_headers import KeptHeaders
 from ingestion.bitcoin.files.undo_matching import ByteRange, Matches
 from ingestion.bitcoin.networks import Network
@@ -41,6 +41,7 @@ class FileChain:
         progress: Callable[[int, int], None] | None = None,
         hash_at: tip.HashAt | None = None,
         kept: KeptHeaders | None = None,
+        ask_headers: Callable[[], Iterable[Header]] | None = None,
     ):
         """Find the files below `datadir` and read all headers.
 
@@ -50,10 +51,11 @@ class FileChain:
             progress: called with (block files read, block files) after each.
             hash_at: the node's block hash at a height, None above its tip; where it is asked which blocks are valid.
             kept: headers of former runs.
+            ask_headers: see `BlockIndex`.
         """
         self.network = network
         self._files = BlockFiles(datadir, network)
-        self._index = BlockIndex(self._files, progress, kept)
+        self._index = BlockIndex(self._files, progress, kept, ask_headers)
         self._matches: dict[int, Matches] = {}
         self._undo_numbers: dict[int, int] = {}
         self._chain = array("q")

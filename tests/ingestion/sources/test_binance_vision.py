@@ -1,6 +1,8 @@
 import hashlib
+import random
 import tracemalloc
 import zipfile
+from collections import Counter
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
@@ -369,3 +371,47 @@ def test_a_file_with_another_name_than_asked_for_is_not_filed_and_keeps_no_other
             each.url for each in binance_vision.fetch(Publisher(served), "BTCUSDT_1d", held, date(2025, 1, 3))
         )
     assert fetched == [f"{DAILY}2025-01-02.zip"]
+
+
+def mutated_line(draw, line):
+    """One of its first six fields changed as by hand."""
+    fields, at = line.split(","), draw.randrange(6)
+    text = fields[at]
+    place = draw.randrange(len(text))
+    wrong = (text[:place] + text[place + 1 :], text[:place] + text[place] + text[place:], "", "-" + text, "9" * 5000)
+    fields[at] = draw.choice([*wrong, text.replace(".", ","), str(float(text) * 1000)])
+    return ",".join(fields)
+
+
+def test_zips_with_one_thing_wrong_are_refused_right_or_within_the_days_range():
+    """What a file cannot tell: another volume, and an opening or closing price within the day's range."""
+    draw, outcomes = random.Random(12), Counter()
+    lines = [bar(date(2025, 1, day), prices="20.5,30.25,10.125,25.75") for day in range(1, 32)]
+    right = cells(*lines)
+    for _ in range(500):
+        served, at = [*lines], draw.randrange(31)
+        kind = draw.choice(["field", "field", "field", "gone", "exchanged", "twice", "month", "symbol"])
+        name = {"month": "BTCUSDT-1d-2025-02.csv", "symbol": "ETHUSDT-1d-2025-01.csv"}.get(
+            kind, "BTCUSDT-1d-2025-01.csv"
+        )
+        if kind == "field":
+            served[at] = mutated_line(draw, served[at])
+        elif kind == "gone":
+            del served[at]
+        elif kind == "exchanged":
+            served[at - 1], served[at] = served[at], served[at - 1]
+        elif kind == "twice":
+            served.insert(at, bar(date(2025, 1, at + 1), prices="20.5,30.25,10.125,26"))
+        try:
+            found = binance_vision.SOURCE.read(zipped(*served, names=(name,)), "BTCUSDT_1d")
+        except PageRefused:
+            outcomes["refused"] += 1
+            continue
+        changed = found.join(right, on=["value_date", "metric"]).filter(pl.col("value") != pl.col("value_right"))
+        outcomes["unseen" if changed.height else "right"] += 1
+        prices = changed.filter(pl.col("metric").is_in(["open_usd", "close_usd"]))
+        assert prices["value"].is_between(10.125, 30.25).all()
+        assert kind in ("field", "gone")
+    print(dict(outcomes))
+    assert outcomes["refused"] > 300
+    assert outcomes["unseen"] < 100
