@@ -84,7 +84,7 @@ def observe(
         stored: earlier observations, of `observation_schema(key)`.
         pages: captures with their frames: key columns, raw_text, value.
         key: the columns that name a cell.
-        closes: `value_date` and `closes_at`, where a figure is seen anew by the first capture after the close of its day
+        closes: `value_date` and `closes_at`, where a figure is seen anew by the first capture after its day's close
             that still shows it: before, it is no report.
     """
     key = list(key)
