@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 FINISHED = ("LogSeedResult", "LogModelResult", "LogTestResult")
-QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level-file", "none")
+# An error is raised with its words; of one that a signal ends, dbt would print a traceback.
+QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
 
 OnNodeDone = Callable[[str, int, int], None]
 """Called with each finished node: its name, its number and the number of nodes."""

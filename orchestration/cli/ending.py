@@ -1,5 +1,6 @@
 """How a command ends: errors and signals in one sentence, a closed pipe in none; `--debug` shows the traceback."""
 
+import atexit
 import errno
 import os
 import select
@@ -28,6 +29,8 @@ TO_DO = {
     **dict.fromkeys(BROKEN, "check the disk, and restore the home from a backup."),
     errno.EMFILE: "raise the number of files that a process may open (`ulimit -n`).",
 }
+GRACE_SECONDS = 10
+"""For what a signal broke off to be put away: DuckDB sometimes waits for ever for a query that was."""
 INTERRUPTED = "ended by a signal: what was stored stays, and the next run goes on from there."
 
 
@@ -85,19 +88,28 @@ def _signals() -> Iterator[Sequence[int]]:
         yield seen
         return
 
+    def end_at_once(number: int) -> None:
+        os.write(2, b"flowhouse: ended at once; what was stored stays.\n")
+        os._exit(128 + number)
+
     def end(number: int, frame: FrameType | None) -> None:
         if seen:
-            os.write(2, b"flowhouse: ended at once.\n")
-            os._exit(128 + number)
+            end_at_once(number)
         seen.append(number)
+        timer.append(threading.Timer(GRACE_SECONDS, end_at_once, [number]))
+        timer[0].daemon = True
+        timer[0].start()
         raise KeyboardInterrupt
 
+    timer: list[threading.Timer] = []
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield seen
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        for each in timer:
+            each.cancel()
 
 
 def _is_output_closed() -> bool:
@@ -120,6 +132,7 @@ def program(command: Commands) -> NoReturn:
     except SystemExit as ended:
         if ended.code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
             sys.stdout.flush()
+            atexit._run_exitfuncs()  # of multiprocessing, whose tracker would else complain of semaphores
             os._exit(int(ended.code or 0))
         raise
     sys.exit(0)
