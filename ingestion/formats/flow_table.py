@@ -12,9 +12,9 @@ import polars as pl
 
 from ingestion import fund_facts
 from ingestion.errors import PageRefused
+from ingestion.lake.observations import TOTAL
 from ingestion.source import Finding, Sessions
 
-TOTAL = "TOTAL"
 WRONG_TOTAL, DAY_LEFT_OUT = "wrong_total", "day_left_out"
 MAX_FLOW_USD = 5_000_000_000
 """Of a fund on a day; the largest ever printed is 1,119.9 m."""

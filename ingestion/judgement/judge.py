@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from ingestion import fund_facts
-from ingestion.formats.flow_table import TOTAL
 from ingestion.judgement import known as knowledge
 from ingestion.judgement.known import Cells, Key, Known
 from ingestion.judgement.renames import without_repeats
+from ingestion.lake.observations import TOTAL
 from ingestion.source import Finding, Rules
 
 PENDING = 3

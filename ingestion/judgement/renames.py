@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 
-from ingestion.formats.flow_table import TOTAL
 from ingestion.judgement.known import Cells, Key, Known
+from ingestion.lake.observations import TOTAL
 from ingestion.source import Finding
 
 Columns = dict[str, dict[tuple[date, str], Key]]

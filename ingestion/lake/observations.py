@@ -9,6 +9,9 @@ from ingestion.archive import Capture
 from ingestion.lake.tables import UNREADABLE, Lake, Schema
 
 CAPTURES, FINDINGS = "captures", "findings"
+TOTAL = "TOTAL"
+"""Stands in a ticker's place for the sum that a publisher prints: a running one, so that it is never early."""
+
 Verdict = Literal["read", "refused", "damaged", "held", "late", "rejected"]
 """What became of a capture: read; not to be trusted as a page, or not as it was stored; held back for what it would
 change, or since it came late and would have others held back; or left out by somebody's decision."""
@@ -84,8 +87,8 @@ def observe(
         stored: earlier observations, of `observation_schema(key)`.
         pages: captures with their frames: key columns, raw_text, value.
         key: the columns that name a cell.
-        closes: `value_date` and `closes_at`, where a figure is seen anew by the first capture after its day's close
-            that still shows it: before, it is no report.
+        closes: `value_date` and `closes_at`, where a fund's figure is seen anew by the first capture after the close of
+            its day that still shows it: before, it is no report.
     """
     key = list(key)
     columns = stored.columns
@@ -115,6 +118,7 @@ def observe(
     )
     if closes is not None:
         states = states.join(closes, on="value_date", how="left", maintain_order="left")
-        is_early = pl.col("value").is_not_null() & (pl.col("observed_at") < pl.col("closes_at"))
+        is_report = pl.col("value").is_null() | (pl.col("ticker") == TOTAL)
+        is_early = ~is_report & (pl.col("observed_at") < pl.col("closes_at"))
         differs |= ~is_early & pl.col("value").is_not_null() & is_early.shift(1).over(key)
     return states.filter("is_new", differs).select(columns).sort("observed_at", *key)

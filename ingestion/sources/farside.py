@@ -18,7 +18,7 @@ from ingestion import fund_facts
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
 from ingestion.formats import bounds, flow_table
-from ingestion.formats.flow_table import TOTAL
+from ingestion.lake.observations import TOTAL
 from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, Rules, cell_schema
 
 # The short pages come last: if a long one lags behind, the short one's figures stay the newest state.

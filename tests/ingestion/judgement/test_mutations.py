@@ -14,6 +14,7 @@ from ingestion.formats import flow_table
 from ingestion.judgement import known as knowledge
 from ingestion.judgement.judge import Judge, Page, Read
 from ingestion.judgement.known import Key
+from ingestion.lake.observations import TOTAL
 from ingestion.source import Rules, Sessions
 from ingestion.sources import farside
 
@@ -73,7 +74,7 @@ def changes(before: Judge, after: Judge) -> list[Key]:
     return [
         key
         for key, cell in before.known.items()
-        if key.ticker != flow_table.TOTAL and cell.value and after.known[key].value != cell.value
+        if key.ticker != TOTAL and cell.value and after.known[key].value != cell.value
     ]
 
 
