@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'etf_reporting_latency'}}}) }}
 
--- A page whose funds do not add up to its total is refused when read, so a difference is an error in this project.
+-- Where the funds of a page do not add up to its total, either is left out when it is read, so a difference is an error
+-- in this project.
 select
     latency.asset,
     latency.trade_date,

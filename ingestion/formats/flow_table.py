@@ -36,7 +36,7 @@ Row = Mapping[str, float | None]
 
 
 def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Finding]]:
-    """The cells of a page that can be trusted, and what is off on it.
+    """The cells of a page that can be trusted, and what is off on it: a total that is wrong is blank.
 
     Args:
         cells: asset, ticker, value_date, metric, raw_text, value (US$), in the order of the page; of one asset.
@@ -62,10 +62,9 @@ def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Fin
         )
     left_out = [each.value_date for each in findings if each.kind == DAY_LEFT_OUT]
     wrong = [each.value_date for each in findings]
-    cells = cells.filter(
-        ~pl.col("value_date").is_in(left_out) & ~((pl.col("ticker") == TOTAL) & pl.col("value_date").is_in(wrong))
-    )
-    return cells, findings
+    is_wrong = (pl.col("ticker") == TOTAL) & pl.col("value_date").is_in(wrong)
+    blanked = (pl.when(~is_wrong).then(pl.col(name)).alias(name) for name in ("raw_text", "value"))
+    return cells.filter(~pl.col("value_date").is_in(left_out)).with_columns(blanked), findings
 
 
 def _check_days(days: list[date]) -> None:

@@ -98,14 +98,20 @@ def test_three_figures_before_a_funds_first_day_are_another_funds(figures):
 
 def kinds(rows, sessions=LATER):
     kept, findings = flow_table.vet(cells(rows), sessions)
-    shown = {day: kept.filter(value_date=day)["ticker"].to_list() for day in DAYS}
+    shown = {day: kept.filter(pl.col("value").is_not_null(), value_date=day)["ticker"].to_list() for day in DAYS}
     return [(each.kind, each.value_date) for each in findings], shown
+
+
+def kept_total(rows, day):
+    kept, _ = flow_table.vet(cells(rows), LATER)
+    return kept.filter(ticker="TOTAL", value_date=day).select("raw_text", "value").rows()
 
 
 def test_a_total_of_zero_is_left_out_and_the_funds_are_kept():
     found, shown = kinds(GOOD | {DAYS[2]: row(2, TOTAL=0.0)})
     assert found == [("wrong_total", DAYS[2])]
     assert shown[DAYS[2]] == ["IBIT", "FBTC", "GBTC"]
+    assert kept_total(GOOD | {DAYS[2]: row(2, TOTAL=0.0)}, DAYS[2]) == [(None, None)]
 
 
 NEW = Sessions([*OPENED, *DAYS], DAYS[-1])

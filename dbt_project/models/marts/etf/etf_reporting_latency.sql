@@ -50,7 +50,8 @@ events as (
                 else 0
             end
         ) as funds_added,
-        max(case when cells.ticker = 'TOTAL' then cells.value end) as printed_total_usd
+        max(case when cells.ticker = 'TOTAL' then cells.value end) as printed_total_usd,
+        max(case when cells.ticker = 'TOTAL' then 1 else 0 end) as totals_changed
     from cells
     left join listed
         on cells.asset = listed.asset and cells.ticker = listed.ticker and cells.trade_date = listed.trade_date
@@ -62,7 +63,7 @@ counted as (
         events.*,
         expected.funds_expected,
         sum(events.funds_added) over so_far as funds_reported,
-        count(events.printed_total_usd) over so_far as totals_printed
+        sum(events.totals_changed) over so_far as totals_printed
     from events
     inner join (select distinct asset, trade_date, funds_expected from listed) as expected
         on events.asset = expected.asset and events.trade_date = expected.trade_date
@@ -73,7 +74,7 @@ counted as (
     )
 ),
 
--- A printed total applies until the next one.
+-- A printed total applies until the next one, or until it is taken back or found wrong.
 states as (
     select
         *,
