@@ -68,7 +68,7 @@ class Page:
     sha256: str
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """What can be known about funds: sessions begun and to come, reviewed facts, and captures in any order."""
 

@@ -44,6 +44,11 @@ def histories(world: World, until: datetime) -> dict[str, dict[Key, list[Change]
     return {source: {key: list_ for key, list_ in cells.items() if list_} for source, cells in found.items()}
 
 
+def public_date(filing: dict) -> date:
+    """The day from which a filing counts: assumed 45 days after its quarter where nobody looked it up."""
+    return filing["filed_date"] or filing["quarter_end_date"] + timedelta(days=45)
+
+
 def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
@@ -112,8 +117,7 @@ class Oracle:
         filings = {}
         for filing in self.world.filings:
             quarter = filing["quarter_end_date"]
-            public = filing["filed_date"] or quarter + timedelta(days=45)
-            if filing["ticker"] == fund.ticker and public <= self.until.date():
+            if filing["ticker"] == fund.ticker and public_date(filing) <= self.until.date():
                 filings[quarter] = filing["filed_native"] / filing["shares_outstanding"]
         if not filings:
             return None

@@ -21,7 +21,7 @@ RAW_TABLE = re.compile(r"read_parquet\('([^']+)/\*\.parquet'\)")
 """A raw table, `source/table`, as a compiled model reads it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Node:
     """A seed or a model; the columns of a seed and of a mart have types, and a mart's key is not null and unique."""
 
