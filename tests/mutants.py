@@ -1,7 +1,7 @@
-"""Change the named files in one place after the other, and list the changes that no test notices.
+"""Change the named files in one place after the other, and list the changes that their tests do not notice.
 
 Run by `make test-mutants`, in a copy of the project: mutmut writes beside what it changes. The tests of a file are
-those in the folder that mirrors its own; further ones can be named.
+test_<its name>.py or those of the folder that mirrors its own; further ones can be named.
 """
 
 import argparse
