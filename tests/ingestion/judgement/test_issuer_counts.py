@@ -48,6 +48,11 @@ def test_a_flow_is_confirmed_within_two_roundings(lake):
     assert confirmed(lake(FIGURES), changes) == (2, 5)
 
 
+def test_a_flow_of_zero_is_a_flow(lake):
+    fewer = {(MONDAY, "shares_outstanding"): 998_800.0}
+    assert confirmed(lake(FIGURES | fewer), [change(0.0)]) == (1, 1)
+
+
 @pytest.mark.parametrize("lacking", FIGURES)
 @pytest.mark.parametrize("is_blank", [True, False])
 def test_nothing_is_told_of_a_day_of_which_a_figure_is_not_known(lake, lacking, is_blank):
@@ -62,8 +67,10 @@ def test_blanks_days_without_a_session_and_other_figures_are_no_flows(lake, othe
     assert confirmed(lake(FIGURES), [other, change(5e6)]) == (1, 1)
 
 
-def test_without_counts_or_sessions_nothing_is_told(lake, tmp_path):
+@pytest.mark.parametrize(("source", "table"), [COUNTS, (calendar.SOURCE, calendar.TABLE)])
+def test_of_tables_that_are_not_there_or_cannot_be_read_nothing_is_told(lake, tmp_path, source, table):
+    path = lake(FIGURES).root / source / table / f"{table}.parquet"
+    path.write_bytes(b"no table")
     assert confirmed(Lake(tmp_path), [change(5e6)]) == (0, 0)
-    full = lake(FIGURES)
-    (tmp_path / calendar.SOURCE / calendar.TABLE / f"{calendar.TABLE}.parquet").write_bytes(b"no table")
-    assert confirmed(full, [change(5e6)]) == (0, 0)
+    path.unlink()
+    assert confirmed(Lake(tmp_path), [change(5e6)]) == (0, 0)

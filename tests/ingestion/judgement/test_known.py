@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from ingestion.judgement.known import Cell, Key, from_table, learn, rest_on, to_table
+from ingestion.judgement.known import Cell, Key, cells_of, from_table, learn, rest_on, to_table
 
 DAY = date(2025, 11, 3)
 IBIT, FBTC = (Key("BTC", ticker, DAY, "net_flow_usd") for ticker in ("IBIT", "FBTC"))
@@ -51,3 +51,8 @@ def test_a_table_keeps_what_is_known_in_the_order_of_its_keys():
     known = {IBIT: Cell(5.0, True, "btc/1", False), FBTC: Cell(None, False, "btc/2", True)}
     assert from_table(to_table(known)) == known
     assert [*from_table(to_table(known))] == [FBTC, IBIT]
+
+
+def test_the_cells_of_a_page_are_its_values_by_key():
+    page = to_table({IBIT: Cell(5.0, True, "btc/1", False), FBTC: Cell(None, False, "btc/2", True)})
+    assert cells_of(page) == {FBTC: None, IBIT: 5.0}

@@ -33,12 +33,13 @@ def kept(page, before):
 
 
 def test_a_column_that_repeats_one_that_is_gone_counts_once_and_is_told_once():
-    page = cells(NEWX=(5.0, 0.0, 7.0, 8.0))
+    page = cells(AAAX=(1.0,), NEWX=(5.0, 0.0, 7.0, 8.0))
     shown, findings = kept(page, known(OLDX=(5.0, 0.0, 7.0)))
-    assert shown == {"NEWX": [(3, 8.0)]}
+    assert shown == {"AAAX": [(0, 1.0)], "NEWX": [(3, 8.0)]}
     assert findings == [("renamed_fund", "NEWX", DAYS[0])]
-    again = known(OLDX=(5.0, 0.0, 7.0)) | {key: Cell(8.0, False, "eth/2", False) for key in cells(NEWX=(8.0,))}
-    assert kept(page, again)[1] == []
+    newest = Key("ETH", "NEWX", DAYS[3], "net_flow_usd")
+    again = known(OLDX=(5.0, 0.0, 7.0)) | {newest: Cell(8.0, False, "eth/2", False)}
+    assert kept(page, again) == (shown, [])
 
 
 def test_the_finding_names_the_former_fund_and_what_to_do():
@@ -88,9 +89,10 @@ def test_a_blank_contradicts_nothing():
     assert shown == {"NEWX": [(1, None)]}
 
 
-def test_a_fund_with_figures_of_its_own_on_those_days_is_not_the_one_that_is_gone():
-    page, before = cells(NEWX=(5.0, 5.0)), known(OLDX=(5.0, 5.0), NEWX=(5.0, None))
-    assert kept(page, before)[0] == {"NEWX": [(0, 5.0), (1, 5.0)]}
+@pytest.mark.parametrize(("own", "is_own"), [(5.0, True), (None, False)])
+def test_a_fund_with_a_figure_of_its_own_on_those_days_is_not_the_one_that_is_gone(own, is_own):
+    shown, _ = kept(cells(NEWX=(5.0, 5.0)), known(OLDX=(5.0, 5.0), NEWX=(own,)))
+    assert shown == ({"NEWX": [(0, 5.0), (1, 5.0)]} if is_own else {})
 
 
 def test_the_column_that_repeats_most_is_the_former_one_and_each_is_taken_once():
