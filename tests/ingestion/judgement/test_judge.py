@@ -30,7 +30,7 @@ def page(name, figures, settled_until=date.min):
 
 
 def becomes(before, after, rules=FLOWS, **judge):
-    return Judge(rules, before, **judge).judge(page("btc/9", after))
+    return Judge(rules, before, **judge).copy().judge(page("btc/9", after))
 
 
 OLD = cells(A=1, B=2, C=0, D=0, E=0, F=0)
@@ -54,6 +54,7 @@ def test_a_page_may_change_one_figure_or_three_settled_zeros(changed, is_read):
     assert isinstance(found, Read if is_read else Held)
     changes = [each.ticker for each in found.findings] if is_read else [each.key.ticker for each in found.changes]
     assert changes == [*changed]
+    assert not is_read or found.cells == OLD | cells(**changed)
 
 
 def test_zeros_that_are_not_settled_and_totals_may_change_at_will():
@@ -67,7 +68,7 @@ def test_a_settled_zero_may_be_taken_back_before_the_funds_first_day():
     early = {key: 0.0 for n in range(1, 6) for key in cells(date(2024, 7, 31) - timedelta(days=n), BTC=0)}
     assert isinstance(becomes(known(early), dict.fromkeys(early)), Read)
     assert isinstance(becomes(known(early), dict.fromkeys(early, 1.0)), Held)
-    later = {key: 0.0 for n in range(5) for key in cells(date(2024, 7, 31) + timedelta(days=n), BTC=0)}
+    later = {key: 0.0 for n in range(4) for key in cells(date(2024, 7, 31) + timedelta(days=n), BTC=0)}
     assert isinstance(becomes(known(later), dict.fromkeys(later)), Held)
 
 
@@ -97,6 +98,10 @@ def test_two_figures_in_each_others_places_are_held_though_one_of_them_does_not_
     found = becomes(before, cells(A=0, B=5))
     assert found.reason.startswith("the figures of 2025-11-03 stand in each other's places (A 2025-11-03: 5.0 -> 0.0")
     assert isinstance(becomes(before, cells(A=0, B=6)), Read)
+    assert isinstance(becomes(before, cells(A=0, B=5, NEWX=1)), Read)
+    totals = known(cells(TOTAL=5)) | before
+    assert isinstance(becomes(totals, cells(A=0, B=5, TOTAL=6)), Held)
+    assert isinstance(becomes(before, cells(A=0, B=5), COUNTS), Read)
 
 
 def test_figures_that_somebody_accepted_are_no_changes():
@@ -124,6 +129,16 @@ def test_a_workbook_that_restates_all_counts_and_navs_by_one_ratio_looks_like_a_
     assert becomes(known(SHARES | NAVS), split, COUNTS).reason.startswith(
         f"it restates 10 figures as a split of {said} would (A 2025-11-03: 300 -> "
     )
+
+
+LAST_COUNT = Key("BTC", "A", DAYS[4], "shares_outstanding")
+
+
+@pytest.mark.parametrize(("off", "is_split"), [(1.009, True), (1.02, False)])
+def test_counts_of_a_split_may_be_rounded(off, is_split):
+    split = {key: value * 3 for key, value in SHARES.items()} | {key: value / 3 for key, value in NAVS.items()}
+    found = becomes(known(SHARES | NAVS), split | {LAST_COUNT: 900 * off}, COUNTS)
+    assert found.reason.startswith("it restates 10 figures as a split of 3:1") == is_split
 
 
 @pytest.mark.parametrize(
@@ -169,7 +184,7 @@ def test_a_third_page_that_shows_another_figure_sides_with_neither():
     assert verdicts == {"btc/1": "Read", "btc/2": "Held", "btc/3": "Held"}
 
 
-@pytest.mark.parametrize(("sided", "is_first_left"), [(OTHER, False), (THIRD, True)])
+@pytest.mark.parametrize(("sided", "is_first_left"), [(OTHER, False), (THIRD, True), (FOURTH, True), (FIFTH, True)])
 def test_the_last_three_pages_held_of_a_resource_can_be_sided_with(sided, is_first_left):
     held = enumerate([OTHER, THIRD, FOURTH, FIFTH], start=2)
     pages = [("btc/1", ONE), *((f"btc/{n}", figures) for n, figures in held), ("eth/6", sided)]
@@ -195,9 +210,15 @@ def test_a_capture_to_leave_out_that_is_not_among_the_pages_has_all_judged_again
         judge_in_order(judge, [page("btc/3", OTHER)])
 
 
+def test_a_trial_leaves_no_held_page_behind():
+    judge = Judge(FLOWS, known(ONE, by="btc/1", is_confirmed=False))
+    judge_in_order(judge, [page("btc/2", OTHER)])
+    assert isinstance(judge.judge(page("btc/3", OTHER)), Held)
+
+
 def test_a_late_page_that_would_have_one_held_that_was_read_is_left_with_those_that_say_the_same():
     judge = Judge(FLOWS, {}, was_read={"btc/3"}, late={"btc/1", "btc/2", "btc/4"})
-    pages = [("btc/1", OTHER), ("btc/2", OTHER), ("btc/3", ONE), ("btc/4", ONE)]
+    pages = [("btc/1", OTHER), ("btc/2", cells(A=2)), ("btc/3", ONE), ("btc/4", ONE)]
     found, after = judge_in_order(judge, [page(*each) for each in pages])
     left = Left("it came late and contradicts btc/3, which was read before", is_late=True)
     assert (found["btc/1"], found["btc/2"]) == (left, left)
@@ -206,8 +227,23 @@ def test_a_late_page_that_would_have_one_held_that_was_read_is_left_with_those_t
     assert {key: cell.value for key, cell in after.items()} == ONE
 
 
+LATE = Left("it came late and contradicts btc/1, which was read before", is_late=True)
+
+
 def test_late_pages_that_agree_with_each_other_do_not_overrule_one_that_was_read():
-    judge = Judge(FLOWS, {}, was_read={"btc/1"}, late={"btc/2", "btc/3"})
-    verdicts, after = named(judge, ("btc/1", ONE), ("btc/2", OTHER), ("btc/3", OTHER))
-    assert verdicts == {"btc/1": "Read", "btc/2": "Left", "btc/3": "Left"}
+    judge = Judge(FLOWS, known(ONE, is_confirmed=False), was_read={"btc/1"}, late={"btc/2", "btc/3"})
+    found, after = judge_in_order(judge, [page("btc/2", OTHER), page("btc/3", OTHER)])
+    assert found == {"btc/2": LATE, "btc/3": LATE}
     assert {key: cell.value for key, cell in after.items()} == ONE
+
+
+def test_a_newer_page_that_sides_with_a_late_one_is_held_itself():
+    judge = Judge(FLOWS, known(ONE, is_confirmed=False), was_read={"btc/1"}, late={"btc/2"})
+    found, _ = judge_in_order(judge, [page("btc/2", OTHER), page("btc/3", OTHER)])
+    assert found["btc/2"] == LATE
+    assert isinstance(found["btc/3"], Held)
+
+
+def test_a_late_page_may_decide_against_one_that_was_not_read_before():
+    found, _ = named(Judge(FLOWS, {}, late={"btc/2"}), ("btc/1", ONE), ("btc/2", OTHER), ("btc/3", OTHER))
+    assert found == {"btc/1": "Left", "btc/2": "Read", "btc/3": "Read"}
