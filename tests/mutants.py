@@ -20,6 +20,8 @@ NOTICED = ("killed", "timeout", "caught by type check")
 
 def changed_files(base: str) -> list[str]:
     """Code of the project that differs from a revision."""
+    if subprocess.run(["git", "rev-parse", "--verify", "--quiet", base], cwd=ROOT, capture_output=True).returncode:
+        sys.exit(f"{base} is no revision here: name one with BASE=…, or the files with FILES=….")
     return _output("git", "diff", "--name-only", "--diff-filter=d", base, "--", *(f"{each}/*.py" for each in PACKAGES))
 
 
