@@ -7,7 +7,7 @@ FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/tes
         tests/orchestration/publishing/test_retention.py tests/orchestration/test_inputs.py tests/orchestration/test_bi.py tests/test_changelog.py \
         tests/test_walls.py
 
-.PHONY: build test check lint graph hooks test-duckdb2 test-bi test-node bench picture serve clean
+.PHONY: build test check lint graph hooks test-duckdb2 test-bi test-node test-mutants bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -42,6 +42,10 @@ test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own e
 
 test-node: .venv/ready ## read a real Bitcoin Core on regtest, where there is a bitcoind
 	$(RUN)/pytest -q tests/node/bitcoin_core.py
+
+test-mutants: .venv/ready ## change code that differs from main (or FILES) in one place after the other: do tests notice?
+	$(UV) run --frozen --isolated --group mutants python tests/mutants.py $(FILES) $(if $(BASE),--base $(BASE)) \
+	    $(if $(TESTS),--tests $(TESTS))
 
 bench: .venv/ready ## measure builds, the reading of nodes and of token logs, the ledger, the marts and their queries, token lots
 	$(RUN)/python tests/benchmarks/builds.py

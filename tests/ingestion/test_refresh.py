@@ -311,6 +311,15 @@ def test_refusals_are_named_in_the_order_of_their_time(home):
     assert [failure[:17] for failure in home.read().failures] == [f"p/20251103T120{n}00" for n in range(3)]
 
 
+def test_refusals_of_one_time_are_named_in_the_order_of_their_sha256(home):
+    """A later one comes after them, whatever its sha256."""
+    contents = sorted((f"no page {n}".encode() for n in range(3)), key=lambda content: hashlib.sha256(content).digest())
+    for content, minute, resource in zip(contents, (1, 0, 0), ("p", "q", "p"), strict=True):
+        home.put(content, minute, resource)
+    names = ["q/20251103T120000Z.json", "p/20251103T120000Z.json", "p/20251103T120100Z.json"]
+    assert [failure.split(":")[0] for failure in home.read().failures] == names
+
+
 def test_a_refused_page_is_read_once_the_parser_has_learned(home):
     home.put(page(("a", "1")))
     home.put(b"challenge", minute=1)

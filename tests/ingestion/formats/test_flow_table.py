@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.errors import PageRefused
 from ingestion.formats import flow_table
-from ingestion.source import Sessions
+from ingestion.source import Finding, Sessions
 
 MONDAY = date(2025, 11, 3)
 DAYS = [MONDAY + timedelta(days=n) for n in range(5)]
@@ -64,7 +64,9 @@ def test_a_table_of_nothing_but_zeros_and_blanks_is_refused(row):
 
 @pytest.mark.parametrize("value", [5_000.1, -5_000.1])
 def test_no_flow_is_beyond_five_billion(value):
-    assert "IBIT has a flow of" in refusal(GOOD | {DAYS[4]: row(4, IBIT=value)})
+    assert refusal(GOOD | {DAYS[4]: row(4, IBIT=value)}) == (
+        f"IBIT has a flow of {value:,} (US$ m) on 2025-11-07, where no fund has had one beyond 5,000: look at the page."
+    )
     flow_table.vet(cells(GOOD | {DAYS[4]: row(4, IBIT=value / 5_000.1 * 5_000)}), LATER)
 
 
@@ -73,6 +75,11 @@ def test_a_day_with_the_figures_of_one_of_three_before_is_refused(after):
     assert f"{DAYS[after]} has the same figures as {DAYS[0]}" in refusal(
         GOOD | {DAYS[after]: row(0, FBTC=9.0)} | {DAYS[0]: row(0, FBTC=9.0)}
     )
+
+
+def test_a_day_of_few_figures_hides_no_repeated_one_after_it():
+    rows = {DAYS[0]: {"IBIT": 1.0}, DAYS[1]: row(1), DAYS[2]: row(1), DAYS[3]: row(3)}
+    assert f"{DAYS[2]} has the same figures as {DAYS[1]}" in refusal(rows)
 
 
 def test_two_figures_or_four_days_between_are_chance():
@@ -85,13 +92,25 @@ def test_a_fund_of_another_asset_makes_it_another_page():
         "IBIT is a fund of BTC, not of ETH: it is the page of another asset; file it there."
     )
     flow_table.vet(cells({day: {"NEWX": 1.0 + n} for n, day in enumerate(DAYS)}, "ETH"), LATER)
+    assert "IBIT is a fund of BTC" in refusal(
+        {day: {"NEWX": 1.0 + n, "IBIT": 2.0} for n, day in enumerate(DAYS)}, "ETH"
+    )
 
 
-@pytest.mark.parametrize("figures", [2, 3])
-def test_three_figures_before_a_funds_first_day_are_another_funds(figures):
-    rows = GOOD | {day: row(n, MSBT=1.0) for n, day in enumerate(DAYS[:figures])}
-    if figures == 3:
-        assert "MSBT has 3 figures before its first day, 2026-04-0" in refusal(rows)
+FIRST_OF_BTC = date(2024, 7, 31)
+"""The first day of the fund BTC, a Wednesday."""
+
+
+@pytest.mark.parametrize("early", [2, 3])
+def test_three_figures_before_a_funds_first_day_are_another_funds(early):
+    """One on the day itself is its own."""
+    days = [FIRST_OF_BTC - timedelta(days=n) for n in (5, 2, 1, 0)][3 - early :]
+    rows = {day: row(n, BTC=1.0) for n, day in enumerate(days)}
+    if early == 3:
+        assert refusal(rows) == (
+            "BTC has 3 figures before its first day, 2024-07-31: they are another fund's, or its row in facts_funds.csv"
+            " is wrong."
+        )
     else:
         flow_table.vet(cells(rows), LATER)
 
@@ -118,23 +137,41 @@ NEW = Sessions([*OPENED, *DAYS], DAYS[-1])
 
 
 @pytest.mark.parametrize(
-    ("missing", "kind"), [(["NEWX"], "wrong_total"), (["NEWX", "NEWY"], "wrong_total"), (["IBIT"], "day_left_out")]
+    ("missing", "kind"),
+    [
+        (["NEWX"], "wrong_total"),
+        (["NEWY"], "wrong_total"),
+        (["NEWX", "NEWY"], "wrong_total"),
+        (["NEWX", "NEWY", "NEWZ"], "wrong_total"),
+        (["NEWW", "NEWX", "NEWY", "NEWZ"], "day_left_out"),
+        (["IBIT"], "day_left_out"),
+    ],
+    ids="-".join,
 )
-def test_a_total_may_lack_just_the_new_funds(missing, kind):
-    full = row(2, NEWX=7.5, NEWY=-2.0)
+def test_a_total_may_lack_up_to_three_of_just_the_new_funds(missing, kind):
+    full = row(2, NEWW=16.25, NEWX=8.25, NEWY=4.25, NEWZ=2.25)
     total = sum(value for ticker, value in full.items() if ticker not in missing)
     found, shown = kinds(GOOD | {DAYS[2]: full | {"TOTAL": total}}, NEW)
     assert found == [(kind, DAYS[2])]
     assert bool(shown[DAYS[2]]) == (kind == "wrong_total")
 
 
-def test_a_fund_is_new_for_ten_sessions():
+@pytest.mark.parametrize(("sessions", "kind"), [(9, "wrong_total"), (10, "day_left_out")])
+def test_a_fund_is_new_for_ten_sessions(sessions, kind):
     opened = [date(2025, 10, 1) + timedelta(days=n) for n in range(40)]
-    rows = {DAYS[0]: row(0, NEWX=1.0)} | {day: row(n, NEWX=1.0 + n) for n, day in enumerate(DAYS) if n}
+    rows = {DAYS[4] - timedelta(days=sessions): row(7, NEWX=3.5)} | GOOD
     rows[DAYS[4]] = row(4, NEWX=7.5, TOTAL=sum(row(4).values()))
-    assert kinds(rows, Sessions(opened, DAYS[4]))[0] == [("wrong_total", DAYS[4])]
-    early = {date(2025, 10, 24): row(7, NEWX=3.5)} | rows
-    assert kinds(early, Sessions(opened, DAYS[4]))[0] == [("day_left_out", DAYS[4])]
+    assert kinds(rows, Sessions(opened, DAYS[4]))[0] == [(kind, DAYS[4])]
+
+
+@pytest.mark.parametrize(
+    ("total", "kind", "then"),
+    [(0.0, "wrong_total", "its funds are read"), (999.0, "day_left_out", "the day is not read from that page")],
+)
+def test_a_finding_about_a_total_names_the_day_and_both_figures(total, kind, then):
+    _, (found,) = flow_table.vet(cells(GOOD | {DAYS[2]: row(2, TOTAL=total)}), LATER)
+    said = f"the funds add up to 2.0 (US$ m), the printed total is {total}; {then}"
+    assert found == Finding(kind, "BTC", "TOTAL", DAYS[2], said)
 
 
 @pytest.mark.parametrize("total", [999.0, 0.1, -1.0])
@@ -148,4 +185,6 @@ def test_any_other_total_leaves_its_day_out_and_the_page_is_read(total):
 def test_more_than_three_wrong_totals_refuse_the_page():
     wrong = {day: row(n, TOTAL=77.0) for n, day in enumerate(DAYS[:3])}
     assert len(kinds(GOOD | wrong)[0]) == 3
-    assert "on 4 days, 2025-11-03 among them" in refusal(GOOD | wrong | {DAYS[3]: row(3, TOTAL=77.0)})
+    assert refusal(GOOD | wrong | {DAYS[3]: row(3, TOTAL=77.0)}) == (
+        "on 4 days, 2025-11-03 among them, its funds do not add up to the printed total: wait for a corrected page."
+    )

@@ -1,7 +1,8 @@
 """Pages of flows read into a lake: what is held back, what decides, and that nothing shrinks."""
 
+import hashlib
 import random
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -309,6 +310,35 @@ def test_a_figure_printed_before_the_close_is_seen_anew_after_it(home, is_by_bit
     assert shown["FBTC"] == [(noon, "7.5"), (night, "1.5")]
     assert shown["GBTC"] == [(noon, "0.0"), (night, None)]
     assert shown["ARKB"] == [(noon, "0.0"), (night, "0.0")]
+
+
+@pytest.mark.parametrize(("early", "is_report"), [(timedelta(0), True), (timedelta(seconds=1), False)])
+def test_a_session_has_closed_for_a_capture_at_its_very_close(home, early, is_report):
+    home.put(seen(TABLE, DAYS[10]), datetime.combine(DAYS[10], time(21)) - early)
+    home.read()
+    assert all(((DAYS[10], fund) in home.figures) == is_report for fund in TABLE.funds)
+
+
+@pytest.mark.parametrize(("early", "is_settled"), [(timedelta(0), True), (timedelta(seconds=1), False)])
+def test_a_figure_is_settled_for_a_capture_at_the_very_opening_of_the_third_session_after(home, early, is_settled):
+    home.put(seen(TABLE, DAYS[7]), datetime.combine(DAYS[10], time(14, 30)) - early)
+    home.read()
+    known = home.lake.read("farside", KNOWN, {}).filter(pl.col("value_date") == DAYS[7])
+    assert known["is_settled"].unique().to_list() == [is_settled]
+
+
+@pytest.mark.parametrize("is_greater_first", [True, False])
+def test_of_two_pages_of_one_second_the_same_one_is_judged_last_and_read_last(home, is_greater_first):
+    """The greater sha256 prevails, whatever the names of the resources."""
+    tables = [seen(TABLE, DAYS[10]) for _ in range(2)]
+    tables[1].cells[DAYS[10], "IBIT"] = "77.7"
+    tables.sort(key=lambda table: hashlib.sha256(table.page()).digest(), reverse=is_greater_first)
+    for table, resource in zip(tables, ("btc", "btc_all"), strict=True):
+        home.put(table, evening(DAYS[10]), resource)
+    home.read()
+    prevailing = expected(tables[0 if is_greater_first else 1], DAYS[10])[DAYS[10], "IBIT"]
+    known = home.lake.read("farside", KNOWN, {}).filter(value_date=DAYS[10], ticker="IBIT")
+    assert home.figures[DAYS[10], "IBIT"] == known["value"].item() == prevailing
 
 
 def test_a_capture_whose_bytes_are_damaged_stands_until_it_is_restored(home):

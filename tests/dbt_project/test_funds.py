@@ -1,0 +1,69 @@
+"""The fund marts, row for row against an oracle in plain Python, over random captures."""
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+
+import pytest
+from fund_captures import NEVER, STARTS, Maker, World, raw_tables, seeds
+from fund_oracle import Oracle, Rows, public_date
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from in_memory import Node, build, compiled
+
+MARTS: dict[str, tuple[tuple[str, ...], Callable[[Oracle], Rows]]] = {
+    "etf_holdings_daily": (("ticker", "as_of_date", "source"), Oracle.holdings_daily),
+    "etf_flows_daily": (("ticker", "trade_date", "source"), lambda oracle: oracle.flows_daily),
+    "etf_flows_weekly": (
+        ("ticker", "week_start_date", "source", "dating_convention"),
+        lambda oracle: oracle.flows_weekly,
+    ),
+    "etf_market_flows_daily": (("asset", "trade_date", "source"), Oracle.market_flows_daily),
+    "etf_market_flows_weekly": (("asset", "week_start_date", "source"), Oracle.market_flows_weekly),
+    "etf_reporting_latency": (("asset", "trade_date", "source"), Oracle.reporting_latency),
+    "etf_source_differences": (("ticker", "trade_date", "source_a", "source_b"), Oracle.source_differences),
+}
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory) -> list[Node]:
+    return compiled(tmp_path_factory.mktemp("home"), *MARTS, "etf_flows_daily_as_of")
+
+
+@st.composite
+def times(draw, world: World) -> datetime:
+    """A time at which something becomes known, the moment before, or later than everything."""
+    seen = {page.fetched_at for page in world.pages}
+    public = {datetime.combine(public_date(filing), time()) for filing in world.filings}
+    at = draw(st.sampled_from(sorted(seen) or [NEVER]) | st.sampled_from(sorted(public) or [NEVER]))
+    return draw(st.sampled_from([NEVER, at, at - timedelta(microseconds=1)]))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32), st.sampled_from(STARTS), st.integers(1, 11), st.integers(1, 12), st.data())
+def test_every_row_is_that_of_the_oracle(nodes, seed, start, sessions, captures, data):
+    world = Maker(seed, start, sessions, captures).world_of_captures()
+    cutoff, at = (data.draw(times(world)) for _ in range(2))
+    with build(nodes, raw_tables(world, cutoff), seeds(world)) as warehouse:
+        oracle = Oracle(world, cutoff)
+        for mart, (key, rows) in MARTS.items():
+            assert_same(rows_of(warehouse, f"marts.{mart}", key), rows(oracle), mart)
+        as_of = rows_of(warehouse, f"marts.etf_flows_daily_as_of(timestamp '{at}')", MARTS["etf_flows_daily"][0])
+        assert_same(as_of, Oracle(world, min(cutoff, at)).flows_daily, f"as of {at}")
+
+
+def rows_of(warehouse, relation: str, key: tuple[str, ...]) -> Rows:
+    found = warehouse.sql(f"from {relation}")
+    rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    by_key = {tuple(row.pop(name) for name in key): row for row in rows}
+    assert len(by_key) == len(rows)
+    return by_key
+
+
+def assert_same(found: Rows, expected: Rows, what: str) -> None:
+    assert sorted(found) == sorted(expected), what
+    for key, row in expected.items():
+        for name, value in row.items():
+            is_number = isinstance(value, float)
+            got = found[key][name]
+            same = pytest.approx(value, rel=1e-9, abs=1e-7) if is_number else value
+            assert (float(got) if is_number and got is not None else got) == same, (what, key, name, row, found[key])
