@@ -1,4 +1,4 @@
-"""Random captures about funds, as their publishers serve them: pages of flows, workbooks of share counts, closes.
+"""Captures about funds, made by chance or recorded: pages of flows, workbooks of share counts, closes.
 
 Sessions have holidays and half days between them. Funds list and end on the way, one is renamed, some are in no seed;
 figures come late, never, twice, or are taken back; a page lacks rows and columns, and two come in one second. Counts
@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 
 import polars as pl
 
 from ingestion import calendar
-from ingestion.archive import Capture
+from ingestion.archive import Archive, Capture
 from ingestion.lake.observations import FINDING_SCHEMA, observation_schema, observe
 from ingestion.sources import alternative_me, binance_vision, farside, ishares, prices
+from orchestration.home import DBT_PROJECT
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 NEVER = datetime(9999, 12, 31)
@@ -273,6 +275,30 @@ class Maker:
     def add_page(self, source: str, at: datetime, cells: dict[Key, float | None], frame: pl.DataFrame) -> None:
         digest = sha256(f"{source} {at} {cells}".encode()).hexdigest()
         self.world.pages.append(Page(source, at, cells, frame, digest))
+
+
+def recorded(root: Path) -> World:
+    """The captures of an archive that tell of funds, and the project's own facts."""
+    frame = calendar.sessions(date(2024, 1, 1), date(2026, 12, 31)).select("session_date", "opens_at", "closes_at")
+    funds = [
+        Fund(**{name: row[name] for name in Fund.__dataclass_fields__})
+        for row in _seed("facts_funds", first_flow_date=pl.Date, last_flow_date=pl.Date, fee_bps=pl.Int64)
+    ]
+    events = _seed("facts_fund_events", event_date=pl.Date, ratio=pl.Float64, native_amount=pl.Float64)
+    filings = _seed("facts_filings", quarter_end_date=pl.Date, filed_date=pl.Date, filed_native=pl.Float64)
+    world = World([Session(*row) for row in frame.iter_rows()], funds, events, filings)
+    archive = Archive(root)
+    for source in (farside.SOURCE, ishares.SOURCE, binance_vision.SOURCE):
+        for capture in archive.captures(source.name)[0]:
+            page = source.read(archive.read(capture), capture.resource)
+            cells = {row[:-1]: row[-1] for row in page.select(*source.key, "value").iter_rows()}
+            world.pages.append(Page(source.name, capture.fetched_at, cells, page, capture.sha256))
+    return world
+
+
+def _seed(name: str, **types: type[pl.DataType]) -> list[dict]:
+    path = DBT_PROJECT / "seeds" / f"{name}.csv"
+    return pl.read_csv(path, schema_overrides=types, infer_schema_length=None).to_dicts()
 
 
 TABLES = {

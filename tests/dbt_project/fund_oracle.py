@@ -233,11 +233,18 @@ class Oracle:
             "last_changed_at": changed_at,
         }
 
-    def is_over(self, source: str, closes: Iterable[Session]) -> bool:
-        """Whether a source was seen to change at the last of these closes or later."""
-        seen = [row["last_changed_at"] for key, row in self.flows_daily.items() if key[2] == source]
-        newest = max((at for at in seen if at), default=None)
-        return newest is not None and newest >= max(session.closes_at for session in closes)
+    @cached_property
+    def last_changes(self) -> dict[str, datetime]:
+        """When a flow of each source last changed."""
+        found: dict[str, datetime] = {}
+        for (_, _, source), row in self.flows_daily.items():
+            if row["last_changed_at"]:
+                found[source] = max(found.get(source, row["last_changed_at"]), row["last_changed_at"])
+        return found
+
+    def is_over(self, source: str, sessions: Iterable[Session]) -> bool:
+        """Whether a flow of the source was seen to change when the last of the sessions closed, or later."""
+        return source in self.last_changes and self.last_changes[source] >= max(each.closes_at for each in sessions)
 
     # Weeks.
 

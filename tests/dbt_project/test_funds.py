@@ -1,14 +1,17 @@
-"""The fund marts, row for row against an oracle in plain Python, over random captures."""
+"""The fund marts, row for row against an oracle in plain Python, over random captures and recorded ones."""
 
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
+from pathlib import Path
 
 import pytest
-from fund_captures import NEVER, STARTS, Maker, World, raw_tables, seeds
+from fund_captures import NEVER, STARTS, Maker, World, raw_tables, recorded, seeds
 from fund_oracle import Oracle, Rows, public_date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Node, build, compiled
+
+ARCHIVE = Path(__file__).parents[3] / "shared" / "archive"
 
 MARTS: dict[str, tuple[tuple[str, ...], Callable[[Oracle], Rows]]] = {
     "etf_holdings_daily": (("ticker", "as_of_date", "source"), Oracle.holdings_daily),
@@ -49,6 +52,19 @@ def test_every_row_is_that_of_the_oracle(nodes, seed, start, sessions, captures,
             assert_same(rows_of(warehouse, f"marts.{mart}", key), rows(oracle), mart)
         as_of = rows_of(warehouse, f"marts.etf_flows_daily_as_of(timestamp '{at}')", MARTS["etf_flows_daily"][0])
         assert_same(as_of, Oracle(world, min(cutoff, at)).flows_daily, f"as of {at}")
+
+
+@pytest.mark.skipif(not ARCHIVE.is_dir(), reason="no recorded archive beside the project (../shared)")
+def test_so_is_every_row_of_the_recorded_archive(nodes):
+    world = recorded(ARCHIVE)
+    with build(nodes, raw_tables(world, NEVER), seeds(world)) as warehouse:
+        for mart, (key, rows) in MARTS.items():
+            expected = rows(Oracle(world, NEVER))
+            assert len(expected) > 100
+            assert_same(rows_of(warehouse, f"marts.{mart}", key), expected, mart)
+        at = datetime(2025, 11, 20, 2, 15)
+        as_of = rows_of(warehouse, f"marts.etf_flows_daily_as_of(timestamp '{at}')", MARTS["etf_flows_daily"][0])
+        assert_same(as_of, Oracle(world, at).flows_daily, f"as of {at}")
 
 
 def rows_of(warehouse, relation: str, key: tuple[str, ...]) -> Rows:
