@@ -329,7 +329,9 @@ def _observed(world: World, source: str, key: dict[str, pl.DataType]) -> pl.Data
     captures = [
         (Capture(source, "page", "", page.fetched_at, "", 0, page.sha256, "served", ""), page.frame) for page in pages
     ]
-    return observe(pl.DataFrame(schema=observation_schema(key)), captures, key)
+    sessions = _calendar(world.sessions[0].day, world.sessions[-1].day)
+    closes = sessions.select("closes_at", value_date="session_date") if source == "farside" else None
+    return observe(pl.DataFrame(schema=observation_schema(key)), captures, key, closes)
 
 
 def seeds(world: World) -> dict[str, list[dict]]:

@@ -23,14 +23,19 @@ Figure = float | None
 
 @dataclass(frozen=True)
 class Change:
-    """A cell's state from a time on."""
+    """A cell's state from a time on: what it shows, and what was printed, which before the close is no report."""
 
     at: datetime
     value: Figure
+    printed: Figure
 
 
 def histories(world: World, until: datetime) -> dict[str, dict[Key, list[Change]]]:
-    """How each cell changed, by source. It begins with its first figure; captures of one second are one."""
+    """How each cell changed, by source. It begins with its first figure; captures of one second are one.
+
+    A fund's flow that is printed before the session of its day has closed is no report; it is seen anew after it.
+    """
+    closes = {session.day: session.closes_at for session in world.sessions}
     found: dict[str, dict[Key, list[Change]]] = defaultdict(dict)
     for page in sorted(world.pages, key=lambda page: (page.fetched_at, page.sha256)):
         if page.fetched_at > until:
@@ -39,8 +44,11 @@ def histories(world: World, until: datetime) -> dict[str, dict[Key, list[Change]
             changes = found[page.source].setdefault(key, [])
             if changes and changes[-1].at == page.fetched_at:
                 changes.pop()
-            if value != (changes[-1].value if changes else None):
-                changes.append(Change(page.fetched_at, value))
+            is_early = key[1] != TOTAL and key[3] == FLOW and page.fetched_at < closes.get(key[2], page.fetched_at)
+            change = Change(page.fetched_at, None if is_early else value, value)
+            before = changes[-1] if changes else Change(page.fetched_at, None, None)
+            if (change.printed, change.value) != (before.printed, before.value):
+                changes.append(change)
     return {source: {key: list_ for key, list_ in cells.items() if list_} for source, cells in found.items()}
 
 
@@ -162,8 +170,8 @@ class Oracle:
                 flow = changes[-1].value if changes else None
                 if (ticker, day) in listed or (flow is not None and day in self.sessions):
                     seen = [change.at for change in changes if change.value is not None]
-                    times = (seen[0], changes[-1].at) if changes else (None, None)
-                    yield (ticker, day, "farside"), self._flow(asset, ticker, day, flow, *times)
+                    first, last = (seen or [None])[0], changes[-1].at if changes else None
+                    yield (ticker, day, "farside"), self._flow(asset, ticker, day, flow, first, last)
 
     def _counted_flows(self) -> Iterator[tuple[tuple, dict]]:
         """A fund's flow on each session it is listed, from its first count on: shares created times NAV."""
@@ -371,8 +379,8 @@ def latency(day: date, listed: list[str], cells: dict[str, list[Change]]) -> dic
         return next((change.value for change in reversed(cells.get(ticker, [])) if change.at <= at), None)
 
     def printed_total(at: datetime) -> Figure:
-        """A total applies until the next one; taken back, it was still the last one printed."""
-        totals = [change.value for change in cells.get(TOTAL, []) if change.at <= at and change.value is not None]
+        """A total applies until the next one, or until it is taken back or found wrong."""
+        totals = [change.value for change in cells.get(TOTAL, []) if change.at <= at]
         return totals[-1] if totals else None
 
     def reported(at: datetime) -> int:
