@@ -35,7 +35,7 @@ from ingestion.lake.observations import (
     read_log_if_readable,
 )
 from ingestion.lake.tables import Lake
-from ingestion.source import Finding, Rules, Sessions, Source, newest_day
+from ingestion.source import Finding, PublisherSource, Rules, Sessions, Source, newest_day
 
 JUDGED = "judged.json"
 """A record beside a source's tables: the digest of rules, facts and decisions that its pages were judged by."""
@@ -233,6 +233,7 @@ class Court:
         if captures.name(capture.resource, capture.file) in self._rejected:
             return Outcome(capture, "rejected", "it was rejected: `flowhouse accept` takes that back.")
         try:
+            self._check_resource(capture.resource)
             if capture.fetched_at > self.now:
                 raise PageRefused("its stamp lies in the future: check the clock of the machine that fetched it.")
             cells, findings = self.source.read(self.archive.read(capture), capture.resource), list[Finding]()
@@ -247,6 +248,11 @@ class Court:
         except Exception as error:  # a page no parser foresaw fails its source, never the build
             reason = f"it could not be read ({type(error).__name__}: {error}): report the page."
             return Outcome(capture, "refused", reason)
+
+    def _check_resource(self, resource: str) -> None:
+        known = self.source.resources if isinstance(self.source, PublisherSource) else [resource]
+        if resource not in known:
+            raise PageRefused(f"{self.source.name} has no {resource}: known are {', '.join(known)}.")
 
     def _judged(self, judge: Judge, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], Known]:
         pages = [self._page(each) for each in outcomes if each.verdict == "read"]

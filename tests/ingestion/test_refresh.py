@@ -500,3 +500,8 @@ def test_a_rebuild_from_what_is_held_keeps_the_mode_of_the_last_gathering(home):
     home.read(mode="live")
     assert [home.read(mode="held", now=NOW + timedelta(days=n)).mode for n in (1, 2)] == ["live", "live"]
     assert last_readings(home.lake)[-1] == RefreshResult("made", "live", NOW + timedelta(days=2), asked_at=NOW)
+
+
+def test_a_capture_of_a_resource_that_the_source_does_not_have_is_refused(home):
+    home.put(page(("a", "1")), resource="r")
+    assert home.read().failures == ("r/20251103T120000Z.json: made has no r: known are p, q.",)

@@ -114,7 +114,7 @@ class Node(ABC):
         if any(not (1 <= coin.height <= height and 0 <= coin.value <= MAX_SATS / COIN) for coin in coins):
             raise NodeRefused(
                 f"{self.shown} returned a block at height {height} that spends a coin no chain can have: restart the"
-                " node with -reindex."
+                " node with -reindex, or a pruned one, which that would have begin anew, from a snapshot."
             )
         return block
 
