@@ -1,8 +1,8 @@
 """Judges pages one after the other, in the order of their captures, from captures and decisions alone.
 
 A page that changes more than its source's rules allow is held back and changes nothing; the next good one is read.
-Tried on 3,738 real pages (none was held) and on 9,730 with one thing wrong, of which 551 passed, with up to 3 known
-figures changed in each.
+Of 95 recorded pages none was held. Of 1,380 made of them with one thing wrong, of 26 kinds, 26 passed that changed what
+was known, one figure each.
 """
 
 from collections import Counter, defaultdict
@@ -212,18 +212,18 @@ class Judge:
         return f"{what} ({samples})"
 
     def _exchanged(self, page: Cells, changes: list[Change]) -> date | None:
-        """A day on which the figures that differ are the old ones in other places."""
-        days = {each.key.value_date for each in changes}
-        before: dict[date, list[float | None]] = defaultdict(list)
-        after: dict[date, list[float | None]] = defaultdict(list)
+        """A day on which all nonzero figures that changed stand in other places, where other cells changed too."""
+        before: dict[date, Counter[float]] = defaultdict(Counter)
+        after: dict[date, Counter[float | None]] = defaultdict(Counter)
+        for each in changes:
+            if each.before:
+                before[each.key.value_date][each.before] += 1
         for key, value in page.items():
-            if key.value_date in days and key.ticker != TOTAL:
+            if key.value_date in before and key.ticker != TOTAL:
                 cell = self.known.get(key)
-                old = cell.value if cell else None
-                if old != value:
-                    before[key.value_date].append(old)
-                    after[key.value_date].append(value)
-        return next((day for day in sorted(days) if Counter(before[day]) == Counter(after[day])), None)
+                if value != (cell.value if cell else None):
+                    after[key.value_date][value] += 1
+        return next((day for day in sorted(before) if before[day] <= after[day]), None)
 
     def _decide(self, capture: str, page: Cells) -> None:
         """Where one capture stands against one that was held back, the next that sides with either decides.

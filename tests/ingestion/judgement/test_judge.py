@@ -98,7 +98,9 @@ def test_two_figures_in_each_others_places_are_held_though_one_of_them_does_not_
     found = becomes(before, cells(A=0, B=5))
     assert found.reason.startswith("the figures of 2025-11-03 stand in each other's places (A 2025-11-03: 5.0 -> 0.0")
     assert isinstance(becomes(before, cells(A=0, B=6)), Read)
-    assert isinstance(becomes(before, cells(A=0, B=5, NEWX=1)), Read)
+    assert isinstance(becomes(before, cells(A=0, B=5, NEWX=1)), Held)  # a new fund reports beside them
+    assert isinstance(becomes(known(cells(A=5)), cells(A=None, NEWX=5)), Held)
+    assert isinstance(becomes(known(cells(A=0, B=0)), cells(A=3, B=0, NEWX=0)), Read)
     totals = known(cells(TOTAL=5)) | before
     assert isinstance(becomes(totals, cells(A=0, B=5, TOTAL=6)), Held)
     assert isinstance(becomes(before, cells(A=0, B=5), COUNTS), Read)
