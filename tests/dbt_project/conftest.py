@@ -15,7 +15,7 @@ MODELS = ("int_etf__share_counts", "etf_flows_daily", "etf_revisions")
 
 COLUMNS = {
     "marts.etf_observations": "source varchar, asset varchar, ticker varchar, value_date date, metric varchar,"
-    " observed_at timestamp, raw_text varchar, value double, archive_sha256 varchar",
+    " observed_at timestamp, raw_text varchar, value double, archive_sha256 varchar, is_report boolean default true",
     "marts.funds": "ticker varchar, asset varchar, first_flow_date date, last_flow_date date, fee_bps double,"
     " share_date_convention varchar",
     "marts.fund_events": "ticker varchar, event_date date, kind varchar, ratio double",
@@ -26,6 +26,12 @@ COLUMNS = {
     " metric varchar, value double, observed_at timestamp",
 }
 """The columns that the models read."""
+
+EARLY = """
+    update marts.etf_observations set is_report = false from marts.market_sessions
+    where session_date = value_date and metric = 'net_flow_usd' and ticker <> 'TOTAL' and observed_at < closes_at
+"""
+"""What is printed before the close of its day is no report."""
 
 Rows = Mapping[str, list[dict]]
 
@@ -57,6 +63,7 @@ def rows_of(compiled) -> Callable[[str, Rows], list[dict]]:
                     given = pl.DataFrame(held, infer_schema_length=None)
                     con.register("given", given.to_arrow())
                     con.execute(f"insert into {table} by name select * from given")
+            con.execute(EARLY)
             return con.sql(compiled[model]).pl().to_dicts()
 
     return rows_of

@@ -121,7 +121,9 @@ def expected(observations: list[dict]) -> dict[tuple, tuple]:
 
 
 def is_early(row: dict) -> bool:
-    return row["value_date"] in DAYS and row["observed_at"] < datetime.combine(row["value_date"], CLOSE)
+    """Whether a fund's flow was printed before the close; counts may be stamped by a day to come, totals run."""
+    is_flow = row["metric"] == "net_flow_usd" and row["ticker"] != "TOTAL"
+    return is_flow and row["value_date"] in DAYS and row["observed_at"] < datetime.combine(row["value_date"], CLOSE)
 
 
 def kind_of(before: dict, row: dict) -> str:

@@ -82,7 +82,8 @@ def tick(home, instance):
 def put_flows(home: Home, at: datetime, *days: date, reported: int = len(FUNDS)) -> None:
     """A page that is complete but for the last day, of which the first funds have reported."""
     rows = [
-        (day, ["0.0" if day < days[-1] or n < reported else None for n in range(len(FUNDS))], "0.0") for day in days
+        (day, ["1.0", *("0.0" if day < days[-1] or n < reported else None for n in range(1, len(FUNDS)))], "1.0")
+        for day in days
     ]
     put_page(home.root / "archive", at, flow_page(FUNDS, rows))
     refresh(FARSIDE, home.archive, home.lake, "live", at)

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from flow_pages import FIRST, FUNDS, flows, put_page
 
-from ingestion import registry
+from ingestion import captures, registry
 from ingestion.bitcoin import ledger as coins
 from ingestion.evm import ledger as events
 from ingestion.refresh import RefreshResult, write_reading
@@ -220,7 +220,7 @@ def test_a_result_that_cannot_be_read_counts_as_no_check(tmp_path, content):
 
 
 def test_the_check_reads_back_every_file_of_the_lake_and_names_a_flipped_bit(home):
-    journaled = {f"{source.name}/{table}" for source in registry.sources() for table in (source.table, "captures")}
+    journaled = {f"{source.name}/{table}" for source in registry.sources() for table in captures.tables(source)}
     names = [*named_parts(home), *(f"{table}/{table.split('/')[1]}.parquet" for table in journaled)]
     assert archive_check.run(home, AT).lake_files == len(names) + len(["nyse/sessions"])
     assert archive_check.run(home, AT).problems == ()
