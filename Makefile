@@ -16,7 +16,7 @@ test: lint ## pass every test
 	$(RUN)/pytest -n auto --dist loadfile
 
 check: lint ## lint, format, types, import walls, dbt layer rules, fast tests
-	$(RUN)/pytest -q $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
+	$(RUN)/pytest -q -n auto --dist loadfile $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
 
 lint: .venv/ready
 	$(RUN)/ruff check
@@ -32,7 +32,7 @@ hooks: .venv/ready ## run lint's tools on every commit
 	$(RUN)/pre-commit install
 
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
-	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q tests/orchestration tests/dbt_project \
+	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile tests/orchestration tests/dbt_project \
 	    --ignore=tests/orchestration/serving --ignore=tests/orchestration/configuration \
 	    --ignore-glob='*/test_chains*.py' --ignore-glob='*/test_soak.py' --ignore-glob='*/test_instance.py' \
 	    --ignore-glob='*/test_wheel.py' --ignore-glob='*/test_schedules.py'
