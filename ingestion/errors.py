@@ -21,6 +21,10 @@ class PageRefused(IngestionError):
     """A page was served but cannot be trusted; no cell of it is stored."""
 
 
+class WouldShrink(IngestionError):
+    """Reading a source's captures again would lose much of what the lake holds of it; it stays as it was."""
+
+
 class UsageError(IngestionError):
     """The command, its options or the settings do not fit."""
 

@@ -19,7 +19,7 @@ from ingestion import captures, decisions, fund_facts
 from ingestion.archive import Archive, Capture
 from ingestion.calendar import read_sessions
 from ingestion.decisions import Decision
-from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused, UsageError
+from ingestion.errors import ArchiveDamaged, IngestionError, PageRefused, UsageError, WouldShrink
 from ingestion.judgement import known as knowledge
 from ingestion.judgement.issuer_counts import confirmed
 from ingestion.judgement.judge import PENDING, Held, Judge, Judgement, Left, Overruled, Page, Read, judge_in_order
@@ -30,6 +30,7 @@ from ingestion.lake.observations import (
     FINDING_SCHEMA,
     FINDINGS,
     Verdict,
+    newest_state,
     observation_schema,
     observe,
     read_log_if_readable,
@@ -42,6 +43,9 @@ JUDGED = "judged.json"
 
 RULES_VERSION = "1"
 """Raised where other rules make other observations of the same captures."""
+
+KEPT_SHARE = 0.9
+"""Of the figures that a lake holds, where all captures are read again though nobody has decided or removed any."""
 
 RETRIED = ["refused", "damaged"]
 """Verdicts on captures that are tried again each time: the parser may have learned, or the file be restored."""
@@ -88,6 +92,7 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     Raises:
         ArchiveDamaged: all must be read again, and one that was read well before is damaged now or gone; or a
             record of decisions is damaged.
+        WouldShrink: all must be read again, and far fewer figures would be left.
     """
     check = captures.check_tables(lake, source)
     log_before = read_log_if_readable(lake, source.name)
@@ -113,13 +118,16 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     stored = before.clear() if is_again else before
     closes = court.closes if source.rules and source.rules.reports_after_close else None
     rows = pl.concat([stored, observe(stored, _pages(outcomes), source.key, closes)])
+    if is_again and check.is_sound and not gone and court.decisions == _judged_by(lake, source.name, "decisions"):
+        _check_kept(source, before, rows, outcomes)
     log = pl.concat([log, _log(outcomes)]).sort("fetched_at", "sha256", "resource")
     tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
     if source.rules:
         tables |= _judged_tables(lake, source, outcomes, known, is_again)
     captures.write_tables(lake, source.name, tables, check)
     if _judged_by(lake, source.name) != court.judged_by:
-        lake.write_record(source.name, JUDGED, json.dumps({"judged_by": court.judged_by}))
+        judged = {"judged_by": court.judged_by, "decisions": court.decisions}
+        lake.write_record(source.name, JUDGED, json.dumps(judged))
     rows_before = before.height if check.is_sound else check.rows(source.table)
     healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
     return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *_left_out(archive, source.name, gone)])
@@ -178,7 +186,7 @@ class Court:
     """Says what becomes of the captures of one source.
 
     Attributes:
-        judged_by: the digest of rules, facts and decisions; empty where there are none.
+        decisions, judged_by: digests of decisions, and of rules, facts and decisions; empty where there are none.
         closes: when the session of each day closes: value_date, closes_at.
     """
 
@@ -194,7 +202,8 @@ class Court:
         self._days: list[date] = sessions["session_date"].to_list()
         self._opens: list[datetime] = sessions["opens_at"].to_list()
         self._closes: list[datetime] = sessions["closes_at"].to_list()
-        self.judged_by = _digest(source, decided)
+        self.decisions = decisions.digest(decided)
+        self.judged_by = _digest(source, self.decisions)
 
     def judge_further(self, new: Sequence[Capture], log: pl.DataFrame) -> tuple[list[Outcome], Known] | None:
         """What becomes of captures that are newer than those read; None where all must be judged again."""
@@ -312,18 +321,33 @@ def _check_newest(page: pl.DataFrame, limit: date) -> None:
         raise PageRefused(f"it carries figures of {newest}, later than {limit}: its dates or its stamp are wrong.")
 
 
-def _judged_by(lake: Lake, source: str) -> str:
+def _judged_by(lake: Lake, source: str, field: str = "judged_by") -> str:
     """What the captures of a source were judged by when they were last read; empty where nobody knows."""
     try:
-        return json.loads(lake.read_record(source, JUDGED) or "{}").get("judged_by", "")
+        return json.loads(lake.read_record(source, JUDGED) or "{}").get(field, "")
     except (ValueError, AttributeError):
         return ""
 
 
-def _digest(source: Source[Any], decided: Sequence[Decision]) -> str:
+def _check_kept(source: Source[Any], before: pl.DataFrame, after: pl.DataFrame, outcomes: Sequence[Outcome]) -> None:
+    """Other rules or facts, or a late capture, may not empty a lake: a page read once may be refused by a mistake here.
+
+    Raises:
+        WouldShrink: less than `KEPT_SHARE` of the figures would be left.
+    """
+    held, left = (newest_state(rows, source.key)["value"].count() for rows in (before, after))
+    if left < KEPT_SHARE * held:
+        reason = next((f" ({each.name}: {each.reason})" for each in outcomes if each.verdict == "refused"), "")
+        raise WouldShrink(
+            f"{source.name}: read by the rules and facts of now, its captures would leave {left:,} of {held:,} figures"
+            f"{reason}; the lake stays as it was: report this, or remove the folder lake/{source.name} to go on."
+        )
+
+
+def _digest(source: Source[Any], decided: str) -> str:
     if not source.rules:
-        return decisions.digest(decided)
-    parts = (RULES_VERSION, fund_facts.as_text(), decisions.digest(decided))
+        return decided
+    parts = (RULES_VERSION, fund_facts.as_text(), decided)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from ingestion import captures, reading
 from ingestion.archive import Archive
-from ingestion.errors import ArchiveDamaged, IngestionError
+from ingestion.errors import ArchiveDamaged, IngestionError, WouldShrink
 from ingestion.lake.journal import JOURNAL
 from ingestion.lake.observations import read_log
 from ingestion.lake.tables import Lake
@@ -98,7 +98,7 @@ def refresh(
         failures = (*failures, *found.damaged, *_standing(source.name, found.log))
         read, added = found.read, found.added
         repaired += found.healed
-    except ArchiveDamaged as error:
+    except (ArchiveDamaged, WouldShrink) as error:
         failures = (*failures, str(error))
         reading.create_tables(source, lake)
     result = RefreshResult(

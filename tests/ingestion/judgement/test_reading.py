@@ -10,7 +10,7 @@ import pytest
 from flow_tables import Table, evening, seen, truth
 from mutations import times_1000
 
-from ingestion import decisions
+from ingestion import decisions, fund_facts
 from ingestion.archive import Archive, Capture, Served
 from ingestion.decisions import Decision
 from ingestion.judgement.known import KNOWN
@@ -372,6 +372,24 @@ def test_other_facts_about_funds_have_all_judged_again(home, monkeypatch):
     assert home.read().captures == 0
     monkeypatch.setattr("ingestion.fund_facts.as_text", lambda: "others")
     assert home.read().captures == 1
+
+
+def test_facts_by_which_nearly_all_would_be_refused_empty_no_lake(home, monkeypatch):
+    """As where a seed row has a wrong first day: the pages were read well once."""
+    for day in DAYS[10:14]:
+        home.put_evening(day)
+    home.read()
+    before = home.figures
+    wrong = {"IBIT": fund_facts.Fund("BTC", date(2030, 1, 1))}
+    monkeypatch.setattr("ingestion.fund_facts.as_text", lambda: "others")
+    monkeypatch.setattr("ingestion.fund_facts.funds", lambda: wrong)
+    (failure,) = home.read().failures
+    assert failure.startswith("farside: read by the rules and facts of now, its captures would leave 0 of 168 figures")
+    assert "before its first day, 2030-01-01" in failure
+    assert home.figures == before
+    capture = home.archive.captures("farside")[0][0]
+    home.decide("reject", capture)
+    assert home.figures == {}  # who decides is believed
 
 
 def counts(days: dict[date, tuple[str, str]]) -> bytes:
