@@ -153,7 +153,11 @@ class Archive:
     def notes(self, source: str, suffix: str) -> list[tuple[str, str]]:
         """Small records beside captures, as (`resource/stamp`, text), in the order of their names."""
         paths = sorted((self.root / source).glob(f"*/*{suffix}"))
-        return [(f"{path.parent.name}/{path.name.removesuffix(suffix)}", path.read_text()) for path in paths]
+        return [
+            (f"{path.parent.name}/{path.name.removesuffix(suffix)}", path.read_text(errors="replace"))
+            for path in paths
+            if path.is_file()
+        ]
 
     def put_note(self, source: str, capture: str, suffix: str, text: str) -> None:
         """Put a small record beside a capture, in place of the one that was there."""

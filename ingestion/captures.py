@@ -95,7 +95,13 @@ def gone(archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
     """
     there = archive.names(source)
     read = log.filter(pl.col("verdict") == "read").select("resource", "file").iter_rows()
-    found = [name(*row) for row in read if (row[0], row[1].split(".")[0]) not in there]
+    lacking = [row for row in read if (row[0], row[1].split(".")[0]) not in there]
+    for resource, file in lacking:
+        if (archive.root / source / resource / file).exists():
+            raise ArchiveDamaged(
+                f"{source}/{resource}/{file} has lost its provenance record: restore its meta.json, or remove both."
+            )
+    found = [name(*row) for row in lacking]
     if len(found) > len(there):
         raise ArchiveDamaged(
             f"{archive.root.name}/{source} lacks {len(found):,} captures that were read once, {found[0]} among them:"

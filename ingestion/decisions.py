@@ -55,6 +55,8 @@ def digest(decisions: Sequence[Decision]) -> str:
 def record(archive: Archive, source: str, decision: Decision, at: datetime) -> None:
     """Add a decision to those about its capture."""
     before = dict(archive.notes(source, SUFFIX)).get(decision.capture)
+    if before:
+        _last(decision.capture, before)
     entry = {
         "decision": decision.kind,
         "at": at.isoformat(),
@@ -80,7 +82,7 @@ def _last(capture: str, text: str) -> Decision:
             for asset, ticker, day, metric, value in entry["figures"]
         )
         return Decision(capture, KINDS[entry["decision"]], figures)
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ArchiveDamaged(
             f"{capture}{SUFFIX} in the archive is not a record of decisions: repair or remove it."
         ) from None

@@ -214,8 +214,7 @@ class Court:
             return outcomes, {}
         judge = Judge(self.source.rules, self._known(), self._figures)
         for capture in self._standing(log):
-            page = self._page(self.by_itself(capture))
-            judge.hold(page.capture, page.cells)
+            judge.hold(self._page(self.by_itself(capture)))
         try:
             return self._judged(judge, outcomes)
         except Overruled:
@@ -245,7 +244,10 @@ class Court:
             self._check_resource(capture.resource)
             if capture.fetched_at > self.now:
                 raise PageRefused("its stamp lies in the future: check the clock of the machine that fetched it.")
-            cells, findings = self.source.read(self.archive.read(capture), capture.resource), list[Finding]()
+            content = self.archive.read(capture)
+            if self.source.check_address:
+                self.source.check_address(content, capture.url)
+            cells, findings = self.source.read(content, capture.resource), list[Finding]()
             _check_newest(cells, self._newest_date(capture.fetched_at))
             if self.source.vet:
                 cells, findings = self.source.vet(cells, self._sessions(capture.fetched_at))
@@ -266,9 +268,9 @@ class Court:
     def _judged(self, judge: Judge, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], Known]:
         pages = [self._page(each) for each in outcomes if each.verdict == "read"]
         judgements, known = judge_in_order(judge, pages)
-        return [self._after(each, judgements.get(each.name)) for each in outcomes], known
+        return [self._after(each, judgements.get(each.name), judge) for each in outcomes], known
 
-    def _after(self, outcome: Outcome, judgement: Judgement | None) -> Outcome:
+    def _after(self, outcome: Outcome, judgement: Judgement | None, judge: Judge) -> Outcome:
         match judgement:
             case Read(repeats, findings):
                 read = _without(outcome.cells, repeats)
@@ -278,7 +280,9 @@ class Court:
                 counts = f"; the issuers' counts confirm {agreeing:,} of the {told:,} that they tell of" if told else ""
                 return replace(outcome, verdict="held", reason=f"{reason}{counts}", cells=None, findings=())
             case Left(reason, is_late):
-                return replace(outcome, verdict="late" if is_late else "held", reason=reason, cells=None, findings=())
+                # what was read, and perhaps published, and is no more, somebody should look at
+                verdict = "left" if is_late or outcome.name in judge.was_read else "held"
+                return replace(outcome, verdict=verdict, reason=reason, cells=None, findings=())
         return outcome
 
     def _page(self, outcome: Outcome) -> Page:
@@ -287,7 +291,7 @@ class Court:
         cells = {} if outcome.cells is None else knowledge.cells_of(outcome.cells)
         if rules.reports_after_close:
             cells = {key: value for key, value in cells.items() if key.value_date <= sessions.closed_until}
-        return Page(outcome.name, cells, sessions.settled_until(rules.settled_after))
+        return Page(outcome.name, cells, sessions.settled_until(rules.settled_after), outcome.capture.sha256)
 
     def _known(self) -> Known:
         return knowledge.from_table(self.lake.read(self.source.name, KNOWN, knowledge.SCHEMA))

@@ -154,14 +154,14 @@ def _standing(source: str, log: pl.DataFrame) -> list[str]:
     """What is wrong with captures: a sentence for each that is refused or damaged, and one for those held back.
 
     A page that is refused or held stands until its url has been read well at that time or later; one that is damaged
-    until it is restored or removed, and one that came late until somebody decides.
+    until it is restored or removed, and one that is left out for what others say until somebody decides.
     """
     good = log.filter(pl.col("verdict") == "read").group_by("resource", "url").agg(good_at=pl.col("fetched_at").max())
     is_past = pl.col("good_at") >= pl.col("fetched_at")
     standing = (
         log.join(good, on=["resource", "url"], how="left")
         .filter(
-            pl.col("verdict").is_in(["damaged", "late"])
+            pl.col("verdict").is_in(["damaged", "left"])
             | (pl.col("verdict").is_in(["refused", "held"]) & ~is_past.fill_null(value=False))
         )
         .sort("fetched_at", "sha256")
@@ -171,7 +171,7 @@ def _standing(source: str, log: pl.DataFrame) -> list[str]:
         f"{resource}/{file}: {refusal}"
         for resource, file, refusal in refused.select("resource", "file", "refusal").iter_rows()
     ]
-    held = standing.filter(pl.col("verdict").is_in(["held", "late"])).group_by("resource", maintain_order=True)
+    held = standing.filter(pl.col("verdict").is_in(["held", "left"])).group_by("resource", maintain_order=True)
     return [*sentences, *(_held_back(source, rows) for _, rows in held)]
 
 

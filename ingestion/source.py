@@ -119,6 +119,7 @@ class Source(Generic[Row]):
         cadence: when figures are expected; None where nobody promises any, as for a user's own file.
         vet: refuses a page for what it says, or leaves out what of it cannot be trusted: takes its cells in the order
             of the page, and the sessions that had opened; returns the cells to read, and findings.
+        check_address: refuses bytes that are not what their address says, where they tell.
         rules: how much a page may change; None where publishers are free to replace what they published.
     """
 
@@ -132,6 +133,7 @@ class Source(Generic[Row]):
     parse: Callable[[bytes], list[Row]]
     frame: Callable[[list[Row], str], pl.DataFrame]
     vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = None
+    check_address: Callable[[bytes, str], None] | None = None
     rules: Rules | None = None
     cadence: Cadence | None = None
 

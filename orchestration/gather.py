@@ -105,6 +105,7 @@ def decide(home: Home, capture: str, is_right: bool) -> RefreshResult:
     if source not in registry.names():
         raise UsageError(f"{source} is no source: name the capture as `flowhouse status` does, source/resource/stamp.")
     with home.lock():
+        refresh(registry.source(source), home.archive, home.lake, "held", now())  # what is damaged is built again first
         found = reading.decision(registry.source(source), home.archive, home.lake, name, is_right, now())
         decisions.record(home.archive, source, found, now())
         return refresh(registry.source(source), home.archive, home.lake, "held", now())

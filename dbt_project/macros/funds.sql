@@ -91,7 +91,7 @@ reports as (
         value_date,
         metric,
         observed_at,
-        case when is_report then value end as value
+        case when not is_report then null else value end as value
     from {{ relations.observations }}
 ),
 

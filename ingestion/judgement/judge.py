@@ -85,11 +85,13 @@ class Page:
         capture: its name, `resource/stamp`.
         cells: its figures.
         settled_until: figures of days until then count as settled once it shows them.
+        sha256: of its bytes: one that is served again says nothing new.
     """
 
     capture: str
     cells: Cells
     settled_until: date
+    sha256: str = ""
 
 
 Judgement = Read | Held | Left
@@ -138,7 +140,7 @@ class Judge:
     accepted: Collection[tuple[Key, float | None]] = frozenset()
     was_read: Collection[str] = frozenset()
     late: Collection[str] = frozenset()
-    _pending: dict[str, dict[str, Cells]] = field(default_factory=lambda: defaultdict(dict))
+    _pending: dict[str, dict[str, Page]] = field(default_factory=lambda: defaultdict(dict))
 
     def copy(self) -> "Judge":
         """A judge that learns by itself."""
@@ -153,7 +155,7 @@ class Judge:
             Overruled: captures that were read before must be left out, and all judged again.
         """
         capture = next_page.capture
-        self._decide(capture, next_page.cells)
+        self._decide(next_page)
         page, findings = without_repeats(next_page.cells, self.known)
         changes = [each for each in self.changes(page) if (each.key, each.after) not in self.accepted]
         reason = self._why_held(page, changes)
@@ -165,13 +167,13 @@ class Judge:
             causes = {self.known[each.key].set_by for each in changes} & {*self.late}
             if causes:
                 raise Overruled(causes, capture, {each.key: each.before for each in changes}, is_late=True)
-        self.hold(capture, page)
+        self.hold(replace(next_page, cells=page))
         return Held(reason, tuple(changes))
 
-    def hold(self, capture: str, page: Cells) -> None:
+    def hold(self, page: Page) -> None:
         """Note a page that is held back: the next one may show that it was right."""
-        pending = self._pending[_resource(capture)]
-        pending[capture] = page
+        pending = self._pending[_resource(page.capture)]
+        pending[page.capture] = page
         for oldest in [*pending][:-PENDING]:
             del pending[oldest]
 
@@ -225,23 +227,26 @@ class Judge:
                     after[key.value_date][value] += 1
         return next((day for day in sorted(before) if before[day] <= after[day]), None)
 
-    def _decide(self, capture: str, page: Cells) -> None:
+    def _decide(self, page: Page) -> None:
         """Where one capture stands against one that was held back, the next that sides with either decides.
+
+        Not where it is the same bytes again, nor where figures would be lost that neither of them shows.
 
         Raises:
             Overruled: it sides with the one that was held back.
         """
-        for held in [*self._pending.values()]:
-            for other, figures in held.items():
-                keys = [each.key for each in self.changes(figures)]
-                first = knowledge.rest_on(self.known, keys) if keys else None
-                shown = [key for key in keys if key in page]
-                if first is None or not shown or any(page[key] != figures[key] for key in shown):
-                    continue
-                late = {capture, other} & {*self.late}
-                if first in self.was_read and late:
-                    raise Overruled(late, first, {key: figures[key] for key in keys}, is_late=True)
-                raise Overruled({first}, capture, {}, is_late=False)
+        for held in [each for pages in self._pending.values() for each in pages.values()]:
+            keys = [each.key for each in self.changes(held.cells)]
+            first = knowledge.rest_on(self.known, keys) if keys else None
+            shown = [key for key in keys if key in page.cells]
+            if first is None or not shown or any(page.cells[key] != held.cells[key] for key in shown):
+                continue
+            late = {page.capture, held.capture} & {*self.late}
+            if first in self.was_read and late:
+                raise Overruled(late, first, {key: held.cells[key] for key in keys}, is_late=True)
+            is_again = page.sha256 and page.sha256 == held.sha256
+            if not is_again and knowledge.alone_by(self.known, first) <= held.cells.keys() | page.cells.keys():
+                raise Overruled({first}, page.capture, {}, is_late=False)
 
 
 def shown(key: Key, value: float | None) -> str:

@@ -89,6 +89,15 @@ def learn(known: Known, page: Cells, capture: str, settled_until: date) -> None:
             known[key] = Cell(value, is_settled, capture, False)
 
 
+def alone_by(known: Known, capture: str) -> set[Key]:
+    """The cells whose figures nobody but one capture has shown."""
+    return {
+        key
+        for key, cell in known.items()
+        if cell.set_by == capture and not cell.is_confirmed and cell.value is not None
+    }
+
+
 def rest_on(known: Known, keys: Iterable[Key]) -> str | None:
     """The one capture that alone has shown all these cells as they are known; None where there is more to them."""
     cells = [known[key] for key in keys]

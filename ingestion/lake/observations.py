@@ -12,9 +12,10 @@ CAPTURES, FINDINGS = "captures", "findings"
 TOTAL = "TOTAL"
 """Stands in a ticker's place for the sum that a publisher prints: a running one, so that it is never early."""
 
-Verdict = Literal["read", "refused", "damaged", "held", "late", "rejected"]
+Verdict = Literal["read", "refused", "damaged", "held", "left", "rejected"]
 """What became of a capture: read; not to be trusted as a page, or not as it was stored; held back for what it would
-change, or since it came late and would have others held back; or left out by somebody's decision."""
+change; left out for what others say, since it came late or turned out wrong after it was read; or rejected by somebody.
+"""
 
 CAPTURE_SCHEMA = {
     "resource": pl.String,

@@ -231,6 +231,17 @@ def frame(rows: list[Bar], resource: str) -> pl.DataFrame:
     return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
 
 
+def check_address(content: bytes, url: str) -> None:
+    """Refuses the file of another month or symbol than its address says.
+
+    Raises:
+        PageRefused: the name of the CSV in the zip is another one than the address has.
+    """
+    name, found = f"{url.rpartition('/')[2].removesuffix('.zip')}.csv", _member(content)
+    if MEMBER.fullmatch(name) and MEMBER.fullmatch(found) and found != name:
+        raise _refused(f"{found} at the address of {name}")
+
+
 def _check_name(file: str, resource: str, days: Mapping[date, Bar]) -> None:
     """Refuses bars of another symbol, interval or period than the name of their file says, where it has such a name."""
     if not (named := MEMBER.fullmatch(file)):
@@ -343,4 +354,5 @@ SOURCE = PublisherSource(
     fetch=fetch,
     parse=parse,
     frame=frame,
+    check_address=check_address,
 )

@@ -196,7 +196,7 @@ def test_the_last_three_pages_held_of_a_resource_can_be_sided_with(sided, is_fir
 def test_a_page_that_is_read_clears_those_held_of_its_resource_alone():
     judge = Judge(FLOWS, known(ONE, by="btc/1", is_confirmed=False))
     for name in ("btc/2", "eth/2"):
-        judge.hold(name, OTHER)
+        judge.hold(page(name, OTHER))
     judge.judge(page("btc/3", cells(DAYS[1], A=1)))
     with pytest.raises(Overruled) as overruled:
         judge.judge(page("btc/4", OTHER))
@@ -207,7 +207,7 @@ def test_a_page_that_is_read_clears_those_held_of_its_resource_alone():
 
 def test_a_capture_to_leave_out_that_is_not_among_the_pages_has_all_judged_again():
     judge = Judge(FLOWS, known(ONE, by="btc/1", is_confirmed=False))
-    judge.hold("btc/2", OTHER)
+    judge.hold(page("btc/2", OTHER))
     with pytest.raises(Overruled):
         judge_in_order(judge, [page("btc/3", OTHER)])
 

@@ -16,7 +16,7 @@ with cells as (
             ticker,
             value_date,
             observed_at,
-            case when is_report then value end as value
+            case when not is_report then null else value end as value
         from {{ ref('etf_observations') }}
         where metric = 'net_flow_usd'
     ) as reports
