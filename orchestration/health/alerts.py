@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ingestion.printable import printable
 from ingestion.transport import redaction
 from orchestration.settings import Settings
 
@@ -59,7 +58,8 @@ def send(url: str, title: str, body: str) -> bool:
 
 def redacted(settings: Settings, text: str) -> str:
     """A text without any secret of the settings, which steers no terminal."""
-    return redaction.redacted(printable(text), _secrets(settings), LENGTH)
+    hidden = _secrets(settings)
+    return "\n".join(redaction.redacted(line, hidden, LENGTH) for line in text.split("\n"))[:LENGTH]
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -116,7 +116,7 @@ def test_the_engine_is_downloaded_from_npm_once(home, npm, known):
 def test_a_package_with_another_checksum_is_refused_and_nothing_is_kept(home, npm):
     with pytest.raises(PageRefused, match="has an unexpected checksum, so it was discarded"):
         sql_engine.download_engine(home)
-    assert list(sql_engine.engine_file(home).parent.iterdir()) == []
+    assert list(sql_engine.engine_file(home).parent.glob("*")) == []
 
 
 def test_an_npm_that_fails_is_named(home, npm, monkeypatch):
