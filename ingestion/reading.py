@@ -272,8 +272,8 @@ class Court:
 
     def _after(self, outcome: Outcome, judgement: Judgement | None, judge: Judge) -> Outcome:
         match judgement:
-            case Read(repeats, findings):
-                read = _without(outcome.cells, repeats)
+            case Read(repeats, taken_back, findings):
+                read = _blanked(_without(outcome.cells, repeats), taken_back)
                 return replace(outcome, cells=read, findings=(*outcome.findings, *findings))
             case Held(reason, changes):
                 agreeing, told = confirmed(self.lake, changes)
@@ -361,6 +361,14 @@ def _without(cells: pl.DataFrame | None, repeats: Collection[Key]) -> pl.DataFra
         return cells
     keys = pl.DataFrame([*repeats], schema={name: knowledge.SCHEMA[name] for name in Key._fields}, orient="row")
     return cells.join(keys, on=keys.columns, how="anti")
+
+
+def _blanked(cells: pl.DataFrame | None, keys: Collection[Key]) -> pl.DataFrame | None:
+    """A page's frame with more cells, which are blank."""
+    if cells is None or not keys:
+        return cells
+    blank = [(*key, None, None) for key in sorted(keys)]
+    return pl.concat([cells, pl.DataFrame(blank, schema=cells.schema, orient="row")])
 
 
 def _pages(outcomes: Iterable[Outcome]) -> list[tuple[Capture, pl.DataFrame]]:

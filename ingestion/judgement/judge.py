@@ -71,9 +71,16 @@ class Left:
 
 @dataclass(frozen=True)
 class Read:
-    """A page that is read, but for the cells that repeat those of a renamed fund; and what is off on it."""
+    """A page that is read.
+
+    Attributes:
+        repeats: its cells that are left out, since they repeat those of a renamed fund.
+        taken_back: cells of another name of a fund, which are blank from now on.
+        findings: what is off on it.
+    """
 
     repeats: Collection[Key] = ()
+    taken_back: Collection[Key] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -157,12 +164,17 @@ class Judge:
         capture = next_page.capture
         self._decide(next_page)
         page, findings = without_repeats(next_page.cells, self.known)
-        changes = [each for each in self.changes(page) if (each.key, each.after) not in self.accepted]
+        changes = [
+            each
+            for each in self.changes(page)
+            if each.key in next_page.cells and (each.key, each.after) not in self.accepted
+        ]
         reason = self._why_held(page, changes)
         if reason is None:
             knowledge.learn(self.known, page, capture, next_page.settled_until)
             self._pending.pop(_resource(capture), None)
-            return Read(next_page.cells.keys() - page.keys(), (*findings, *map(_finding, changes)))
+            repeats, taken_back = next_page.cells.keys() - page.keys(), page.keys() - next_page.cells.keys()
+            return Read(repeats, taken_back, (*findings, *map(_finding, changes)))
         if capture in self.was_read:
             causes = {self.known[each.key].set_by for each in changes} & {*self.late}
             if causes:

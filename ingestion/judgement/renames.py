@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 
+from ingestion import fund_facts
 from ingestion.judgement.known import Cells, Key, Known
 from ingestion.lake.observations import TOTAL
 from ingestion.source import Finding
@@ -17,7 +18,8 @@ def without_repeats(page: Cells, known: Known) -> tuple[Cells, list[Finding]]:
 
     A fund whose column is gone from a page with its days (which never happened), and a new column that repeats some
     nonzero figure of it and contradicts none, are one fund. Where a figure had to be repeated three times, 77 of 355
-    short pages were counted twice, by up to US$ 66.6 m.
+    short pages were counted twice, by up to US$ 66.6 m. A name that the seed has takes the figures over from one that
+    it does not have, such as a mistyped one: there they are blank.
     """
     shown = _columns(page)
     days = {key.value_date for key in page}
@@ -39,10 +41,13 @@ def without_repeats(page: Cells, known: Known) -> tuple[Cells, list[Finding]]:
         former = _former(shown[ticker], gone, page, known)
         if former is None:
             continue
+        is_right_name = ticker in fund_facts.funds() and former not in fund_facts.funds()
         for at, key in shown[ticker].items():
-            if at in gone[former] and page[key] == known[gone[former][at]].value:
+            if at in gone[former] and is_right_name:
+                page[gone[former][at]] = None
+            elif at in gone[former] and page[key] == known[gone[former][at]].value:
                 del page[key]
-        if not any(key.ticker == ticker and key.asset in assets for key in known):
+        if not is_right_name and not any(key.ticker == ticker and key.asset in assets for key in known):
             detail = f"it repeats the figures of {former}, which is gone: name the rename in facts_ticker_history.csv"
             first = min(shown[ticker].values(), key=lambda key: key.value_date)
             findings.append(Finding("renamed_fund", first.asset, ticker, first.value_date, detail))

@@ -315,6 +315,23 @@ def test_a_fund_whose_new_name_nobody_knows_counts_once(home):
     assert home.findings == [("renamed_fund", "NEWX", DAYS[0])]
 
 
+def test_a_mistyped_name_gives_its_figures_back(home):
+    """Once the right name is there again: no day is lost to it, and none counts twice."""
+    for day in DAYS[10:13]:
+        home.put_evening(day)
+    typo = seen(TABLE, DAYS[13]).last(15)
+    typo.funds[0] = "IBTI"
+    typo.cells = {(on, "IBTI" if fund == "IBIT" else fund): text for (on, fund), text in typo.cells.items()}
+    home.put(typo, evening(DAYS[13]), "btc")
+    assert home.read().failures == ()
+    assert (DAYS[13], "IBIT") not in home.figures
+    for day in DAYS[14:16]:
+        home.put(seen(TABLE, day).last(15), evening(day), "btc")
+        assert home.read().failures == ()
+    shown = {key: value for key, value in home.figures.items() if value is not None}
+    assert shown == expected(TABLE, DAYS[15])
+
+
 def test_one_changed_figure_is_read_and_told(home):
     for day in DAYS[10:14]:
         home.put_evening(day)
