@@ -3,7 +3,9 @@
     <archive>/<source>/<resource>/<YYYYMMDDTHHMMSSZ>.decision.json
 
 A decision lies beside its capture, so that the archive alone says what the lake is made of. Each is kept; the last one
-counts.
+counts. So does what reading has left out on its own since it came late, which only the order of arrival tells:
+
+    <archive>/<source>/<resource>/<YYYYMMDDTHHMMSSZ>.left.json
 """
 
 import hashlib
@@ -16,7 +18,7 @@ from typing import Any, Literal
 from ingestion.archive import Archive
 from ingestion.errors import ArchiveDamaged
 
-SUFFIX = ".decision.json"
+SUFFIX, LEFT = ".decision.json", ".left.json"
 Kind = Literal["accept", "reject"]
 KINDS: dict[str, Kind] = {"accept": "accept", "reject": "reject"}
 Figure = tuple[str, str, date, str, float | None]
@@ -64,6 +66,16 @@ def record(archive: Archive, source: str, decision: Decision, at: datetime) -> N
     }
     entries = [*(json.loads(before) if before else []), entry]
     archive.put_note(source, decision.capture, SUFFIX, json.dumps(entries, indent=1))
+
+
+def left(archive: Archive, source: str) -> set[str]:
+    """The captures that reading has left out for what others say, by name."""
+    return {capture for capture, _ in archive.notes(source, LEFT)}
+
+
+def note_left(archive: Archive, source: str, capture: str, reason: str) -> None:
+    """Note that a capture is left out, and why."""
+    archive.put_note(source, capture, LEFT, json.dumps({"reason": reason}, indent=1))
 
 
 def copy(source: str, origin: Archive, archive: Archive) -> None:

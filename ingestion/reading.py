@@ -124,6 +124,9 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
     if source.rules:
         tables |= _judged_tables(lake, source, outcomes, known, is_again)
+    for outcome in outcomes:
+        if outcome.verdict == "left" and outcome.name not in court.left:
+            decisions.note_left(archive, source.name, outcome.name, outcome.reason or "")
     captures.write_tables(lake, source.name, tables, check)
     if _judged_by(lake, source.name) != court.judged_by:
         judged = {"judged_by": court.judged_by, "decisions": court.decisions}
@@ -187,6 +190,7 @@ class Court:
 
     Attributes:
         decisions, judged_by: digests of decisions, and of rules, facts and decisions; empty where there are none.
+        left: captures that reading has left out before.
         closes: when the session of each day closes: value_date, closes_at.
     """
 
@@ -194,6 +198,7 @@ class Court:
         self.source, self.archive, self.lake, self.now = source, archive, lake, now
         self._rejected = {each.capture for each in decided if each.kind == "reject"}
         self._accepted = {each.capture for each in decided if each.kind == "accept"}
+        self.left = decisions.left(archive, source.name)
         self._figures = {
             (Key(*figure[:4]), figure[4]) for each in decided if each.kind == "accept" for figure in each.figures
         }
@@ -227,14 +232,16 @@ class Court:
             return outcomes, {}
         judged = {captures.name(*row[:2]): row[2] for row in log.select("resource", "file", "verdict").iter_rows()}
         was_read = {name for name, verdict in judged.items() if verdict == "read"}
+        if self.left and not judged:  # the log is lost, and the archive alone knows
+            was_read = {each.name for each in outcomes} - self.left
         newest = max(log.filter(pl.col("verdict") == "read")["fetched_at"], default=datetime(1, 1, 1))
         late = {
             each.name
             for each in outcomes
             if each.capture.fetched_at <= newest and judged.get(each.name) not in ("read", "held")
         }
-        rules, figures = self.source.rules, self._figures
-        return self._judged(Judge(rules, {}, figures, was_read, late - self._accepted), outcomes)
+        late = (late | self.left) - was_read - self._accepted
+        return self._judged(Judge(self.source.rules, {}, self._figures, was_read, late), outcomes)
 
     def by_itself(self, capture: Capture) -> Outcome:
         """What a capture says by itself."""

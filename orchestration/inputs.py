@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from ingestion.digests import sha256
 from ingestion.lake import snapshot
 from ingestion.refresh import RefreshResult, last_readings
-from orchestration.digests import sha256
 from orchestration.graph import Graph
 from orchestration.home import Home
 

@@ -19,6 +19,35 @@
     where newest_first = 1
 {% endmacro %}
 
+{# Observations, with what is no report yet left blank. #}
+{% macro reports(observations) %}
+    select
+        source,
+        asset,
+        ticker,
+        value_date,
+        metric,
+        observed_at,
+        case when not is_report then null else value end as value
+    from {{ observations }}
+{% endmacro %}
+
+{# The funds that are listed on each session, and how many there are of the asset. #}
+{% macro listed_funds(funds, sessions) %}
+    select
+        funds.asset,
+        funds.ticker,
+        sessions.session_date as trade_date,
+        sessions.week_start_date,
+        sessions.closes_at,
+        count(*) over (partition by funds.asset, sessions.session_date) as funds_expected
+    from {{ funds }} as funds
+    inner join {{ sessions }} as sessions
+        on
+            sessions.session_date >= funds.first_flow_date
+            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+{% endmacro %}
+
 {# How many funds of an asset are listed in a week, those listed or delisted within it included. #}
 {% macro funds_expected_by_week(funds, sessions) %}
     select
@@ -84,15 +113,7 @@
 {# CTEs cells and holdings: a fund's share count and NAV by as-of date, with the coins behind a share. #}
 {% macro holdings_ctes(relations, ts) %}
 reports as (
-    select
-        source,
-        asset,
-        ticker,
-        value_date,
-        metric,
-        observed_at,
-        case when not is_report then null else value end as value
-    from {{ relations.observations }}
+    {{ reports(relations.observations) }}
 ),
 
 cells as (

@@ -6,7 +6,6 @@
 <root>/sample.txt                           where all of it is the bundled sample's
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from ingestion import durable
+from ingestion.digests import sha256
 
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 """Columns and their types."""
@@ -81,8 +81,7 @@ class Lake:
     def digest(self, source: str, table: str, part: str | None = None) -> str | None:
         """SHA-256 of the file of a table or a part; None where it is gone or cannot be read."""
         try:
-            with self.path(source, table, part).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return sha256(self.path(source, table, part))
         except OSError:
             return None
 

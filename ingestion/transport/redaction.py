@@ -46,10 +46,10 @@ def secrets(url: str) -> list[str]:
 
 def redacted(text: str, secrets: Sequence[str], length: int) -> str:
     """`text` on one line without secrets, truncated to `length` afterwards: half a secret would not be recognised."""
-    return _without(printable(_without(text, secrets)), secrets)[:length]
+    return _without(on_one_line(_without(text, secrets)), secrets)[:length]
 
 
-def printable(text: str) -> str:
+def on_one_line(text: str) -> str:
     """`text` on one line, without the characters that steer a terminal."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.digests import sha256
+from ingestion.digests import sha256
 from orchestration.errors import BuildFailed
 from orchestration.inputs import versions
 from orchestration.publishing import published

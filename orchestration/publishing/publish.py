@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ingestion import durable
+from ingestion.digests import sha256
 from ingestion.refresh import TIMES, RefreshResult
-from orchestration.digests import sha256
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import Inputs, versions
 from orchestration.publishing import findings, marts, published, retention, sql_engine

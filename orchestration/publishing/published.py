@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ingestion import durable
+from ingestion.digests import sha256
 from ingestion.errors import UsageError
-from orchestration.digests import sha256
 from orchestration.errors import PublishedDamaged
 from orchestration.home import Home
 

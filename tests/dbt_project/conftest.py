@@ -1,15 +1,11 @@
 """Models of funds, run over rows of a test in memory: one call of dbt for any number of tests."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 
 import duckdb
+import in_memory
 import polars as pl
 import pytest
-
-from orchestration.home import DBT_PROJECT, Home
 
 MODELS = ("int_etf__share_counts", "etf_flows_daily", "etf_revisions")
 
@@ -21,7 +17,7 @@ COLUMNS = {
     "marts.fund_events": "ticker varchar, event_date date, kind varchar, ratio double",
     "marts.etf_filings": "ticker varchar, quarter_end_date date, filed_date date, filed_native double,"
     " shares_outstanding double",
-    "marts.market_sessions": "session_date date, opens_at timestamp, closes_at timestamp",
+    "marts.market_sessions": "session_date date, week_start_date date, opens_at timestamp, closes_at timestamp",
     "intermediate.int_market__price_observations": "source varchar, asset varchar, venue varchar, value_date date,"
     " metric varchar, value double, observed_at timestamp",
 }
@@ -39,15 +35,7 @@ Rows = Mapping[str, list[dict]]
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory) -> dict[str, str]:
     """The SQL of each model."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.build.mkdir(parents=True)
-    where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
-    command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "compile", "--project-dir", DBT_PROJECT]
-    command += ["--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target, "--log-path", home.dbt_target]
-    run = subprocess.run([*command, "--select", *MODELS], env=os.environ | where, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
-    files = {path.stem: path for path in (home.dbt_target / "compiled").rglob("*.sql")}
-    return {model: files[model].read_text().replace(f'"{home.build_file.stem}".', "") for model in MODELS}
+    return {node.name: node.sql for node in in_memory.compiled(tmp_path_factory.mktemp("home"), *MODELS)}
 
 
 @pytest.fixture(scope="session")

@@ -227,8 +227,8 @@ class Rpc(Node):
 
     def _failure(self, error: RpcError, method: str, height: int) -> Failure:
         if error.code == WARMING_UP:
-            return self._connection.busy(redaction.printable(error.message))
-        message = redaction.printable(error.message)
+            return self._connection.busy(redaction.on_one_line(error.message))
+        message = redaction.on_one_line(error.message)
         limited = self._connection.limited(error.code, message)
         return limited or _refusal(self.shown, message, f"{method} (error {error.code})", height)
 

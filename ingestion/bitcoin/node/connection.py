@@ -109,7 +109,7 @@ class Connection:
         """The failure of a provider that limits requests; None where it refuses for another reason."""
         if not is_rate_limit(code, message):
             return None
-        reason = f"{self.shown} answers '{redaction.printable(message)}'"
+        reason = f"{self.shown} answers '{redaction.on_one_line(message)}'"
         return Failure(NodeUnreachable, reason, "try again later, or use a node of your own", LIMIT_SECONDS)
 
     def _send(self, path: str, body: bytes | None) -> Response | Failure:
@@ -140,7 +140,7 @@ class Connection:
 
 def excerpt(answer: Response) -> str:
     """The start of an answer as text, for messages."""
-    return redaction.printable(answer.content[:200].decode(errors="replace"))
+    return redaction.on_one_line(answer.content[:200].decode(errors="replace"))
 
 
 def read_cookie(path: Path) -> tuple[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -47,6 +48,10 @@ class Home:
     def judge_again(self) -> None:
         """As if the pages had been judged by other facts before."""
         self.lake.write_record("farside", "judged.json", "{}")
+
+    def lose_tables(self) -> None:
+        """As somebody does who removes the source's folder of the lake, as messages advise."""
+        shutil.rmtree(self.lake.root / "farside")
 
     @property
     def verdicts(self) -> list[str]:
@@ -279,6 +284,9 @@ def test_a_late_page_that_contradicts_what_was_read_is_held_itself(home):
     assert "3 captures are held back, of which this newest: it came late and contradicts btc_all/" in failure
     assert home.figures == before
     assert home.verdicts == ["left"] * 3 + ["read"] * 4
+    home.lose_tables()
+    assert home.read().failures == (failure,)
+    assert home.figures == before
     home.put_evening(DAYS[16])
     (again,) = home.read().failures
     assert again == failure  # no newer page makes up for it: somebody has to decide

@@ -15,16 +15,7 @@ dated as (
 ),
 
 listed as (
-    select
-        funds.ticker,
-        sessions.session_date,
-        sessions.week_start_date,
-        sessions.closes_at
-    from funds
-    inner join sessions
-        on
-            sessions.session_date >= funds.first_flow_date
-            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+    {{ listed_funds('funds', 'sessions') }}
 ),
 
 -- A figure on a day without a listing does not replace a missing one.
@@ -40,7 +31,7 @@ weeks as (
         count(dated.net_flow_usd) as sessions,
         count(case when dated.net_flow_usd is not null then listed.ticker end) as listed_sessions
     from dated
-    left join listed on dated.ticker = listed.ticker and dated.flow_date = listed.session_date
+    left join listed on dated.ticker = listed.ticker and dated.flow_date = listed.trade_date
     group by dated.asset, dated.ticker, dated.source, dated.dating_convention, {{ week_start('dated.flow_date') }}
 ),
 

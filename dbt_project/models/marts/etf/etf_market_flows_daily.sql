@@ -3,16 +3,7 @@ with flows as (
 ),
 
 listed as (
-    select
-        funds.asset,
-        funds.ticker,
-        sessions.session_date as trade_date,
-        sessions.closes_at
-    from {{ ref('funds') }} as funds
-    inner join {{ ref('market_sessions') }} as sessions
-        on
-            sessions.session_date >= funds.first_flow_date
-            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+    {{ listed_funds(ref('funds'), ref('market_sessions')) }}
 ),
 
 expected as (

@@ -10,29 +10,13 @@ with cells as (
             partition by source, asset, ticker, value_date order by observed_at
         ) as value_before
     from (
-        select
-            source,
-            asset,
-            ticker,
-            value_date,
-            observed_at,
-            case when not is_report then null else value end as value
-        from {{ ref('etf_observations') }}
-        where metric = 'net_flow_usd'
+        {{ reports(ref('etf_observations')) }}
     ) as reports
+    where metric = 'net_flow_usd'
 ),
 
 listed as (
-    select
-        funds.asset,
-        funds.ticker,
-        sessions.session_date as trade_date,
-        count(*) over (partition by funds.asset, sessions.session_date) as funds_expected
-    from {{ ref('funds') }} as funds
-    inner join {{ ref('market_sessions') }} as sessions
-        on
-            sessions.session_date >= funds.first_flow_date
-            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+    {{ listed_funds(ref('funds'), ref('market_sessions')) }}
 ),
 
 -- What one capture changed on a day: how many listed funds were added or withdrawn, and the printed total.

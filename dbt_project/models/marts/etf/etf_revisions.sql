@@ -1,9 +1,5 @@
-with sessions as (
-    select * from {{ ref('market_sessions') }}
-),
-
 -- A figure printed before its session's close is a placeholder, and no report yet.
-cells as (
+with cells as (
     select
         *,
         value is not null and not is_report as is_early
@@ -29,16 +25,7 @@ changes as (
 ),
 
 listed as (
-    select
-        funds.asset,
-        funds.ticker,
-        sessions.session_date as trade_date,
-        count(*) over (partition by funds.asset, sessions.session_date) as funds_expected
-    from {{ ref('funds') }} as funds
-    inner join sessions
-        on
-            sessions.session_date >= funds.first_flow_date
-            and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
+    {{ listed_funds(ref('funds'), ref('market_sessions')) }}
 ),
 
 -- When every listed fund had a figure of the day: until then its total is a running sum.
