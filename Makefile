@@ -6,6 +6,9 @@ FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/tes
         tests/orchestration/publishing/test_publish.py tests/orchestration/publishing/test_published.py \
         tests/orchestration/publishing/test_retention.py tests/orchestration/test_inputs.py tests/orchestration/test_bi.py tests/test_changelog.py \
         tests/test_walls.py
+ON_DUCKDB := tests/dbt_project tests/orchestration/answers tests/orchestration/publishing tests/orchestration/test_inputs.py \
+        tests/orchestration/test_partial.py tests/orchestration/test_readme.py tests/orchestration/test_chain.py \
+        tests/orchestration/test_tokens.py $(addprefix tests/orchestration/cli/test_,build.py claims.py sql.py)
 
 .PHONY: build test check lint graph hooks test-duckdb2 test-bi test-node test-mutants bench picture serve clean
 
@@ -32,10 +35,7 @@ hooks: .venv/ready ## run lint's tools on every commit
 	$(RUN)/pre-commit install
 
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
-	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile tests/orchestration tests/dbt_project \
-	    --ignore=tests/orchestration/serving --ignore=tests/orchestration/configuration \
-	    --ignore-glob='*/test_chains*.py' --ignore-glob='*/test_soak.py' --ignore-glob='*/test_instance.py' \
-	    --ignore-glob='*/test_wheel.py' --ignore-glob='*/test_schedules.py'
+	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile $(ON_DUCKDB)
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py

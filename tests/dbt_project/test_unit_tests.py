@@ -108,6 +108,11 @@ def depends_on_order(aggregate: dict) -> bool:
     return aggregate["name"] != "sum" or bool({"DOUBLE", "FLOAT"} & {kind["id"] for kind in aggregate["arguments"]})
 
 
+plans_are_whole = pytest.mark.skipif(
+    duckdb.__version__ >= "2", reason="a plan that DuckDB 2.0 serializes lacks some scans and the names of aggregates"
+)
+
+
 @pytest.fixture
 def plan(home) -> Iterator[Callable[[str], dict]]:
     """The plan of a query on the build file, with the types that each function was bound to."""
@@ -116,6 +121,7 @@ def plan(home) -> Iterator[Callable[[str], dict]]:
         yield lambda sql: json.loads(build.execute("select json_serialize_plan($1)", [sql]).fetchall()[0][0])
 
 
+@plans_are_whole
 def test_no_model_aggregates_in_an_order_that_engines_leave_open(home, plan):
     """Two builds of the same inputs are then equal, byte for byte."""
     models = read(home, "manifest.json")["nodes"].values()
@@ -127,6 +133,7 @@ def test_no_model_aggregates_in_an_order_that_engines_leave_open(home, plan):
         assert [one["name"] for one in aggregates(planned) if depends_on_order(one)] == [], model["name"]
 
 
+@plans_are_whole
 @pytest.mark.parametrize(
     ("aggregate", "is_found"),
     [
