@@ -17,7 +17,7 @@ MODEL = "#!/model/model.flowhouse.etf_flows_daily"
 def browse(tmp_path):
     """Open a page without a window; returns what it shows, and the addresses it requested."""
 
-    def run(page: Path) -> tuple[str, list[str]]:
+    def run(page: Path, place: str = MODEL) -> tuple[str, list[str]]:
         log = tmp_path / "net.json"
         command = [
             CHROMIUM,
@@ -27,7 +27,7 @@ def browse(tmp_path):
             f"--user-data-dir={tmp_path / 'chrome'}",
         ]
         command += [f"--log-net-log={log}", "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=8000"]
-        command += ["--dump-dom", f"{page.as_uri()}{MODEL}"]
+        command += ["--dump-dom", f"{page.as_uri()}{place}"]
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
         events = json.loads(log.read_text())["events"]
         asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
@@ -48,6 +48,13 @@ def test_every_mart_is_in_the_page_with_its_types_and_no_path_of_this_machine(sa
 def test_the_page_opens_offline_and_asks_for_nothing(sample_home, browse):
     shown, asked = browse(sample_home / "published/latest/docs/index.html")
     assert "One row per fund, session and source" in shown
+    assert asked == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_page_begins_with_the_guide(sample_home, browse):
+    shown, asked = browse(sample_home / "published/latest/docs/index.html", "")
+    assert "What to know before quoting a figure" in shown
     assert asked == []
 
 
