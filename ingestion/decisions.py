@@ -55,10 +55,8 @@ def digest(decisions: Sequence[Decision]) -> str:
 
 
 def record(archive: Archive, source: str, decision: Decision, at: datetime) -> None:
-    """Add a decision to those about its capture."""
+    """Add a decision to those about its capture, which were read before."""
     before = dict(archive.notes(source, SUFFIX)).get(decision.capture)
-    if before:
-        _last(decision.capture, before)
     entry = {
         "decision": decision.kind,
         "at": at.isoformat(),

@@ -318,8 +318,9 @@ SECOND = '<table class="etf"><tr><th>Date</th><th>Total</th></tr><tr><td>03 Nov 
         edited('<table class="etf">', f'{SECOND}<table class="etf">'),
         edited("</body>", f"{SECOND}</body>"),
         with_row("Fee", f"<table><tr><td>{SECOND}</td></tr></table>", "", "", ""),
+        with_row("Fee", SECOND.replace('class="etf"', ""), "", "", ""),
     ],
-    ids=["before", "after", "within"],
+    ids=["before", "after", "within", "of no class within"],
 )
 def test_a_page_with_two_flow_tables_is_refused(content):
     assert refusal(content).startswith("the page has more than one flow table:")

@@ -94,3 +94,19 @@ def test_a_page_that_was_refused_cannot_be_accepted(home, flowhouse, tmp_path):
     result = flowhouse("accept", "farside/btc/20251012T010000Z", "--home", home)
     assert result.exit_code == 2
     assert "cannot be accepted: the page has no flow table" in result.output
+
+
+def test_an_unreadable_record_of_decisions_is_named_and_kept(home, flowhouse):
+    record = home / "archive" / f"{HELD}.decision.json"
+    record.write_text('[{"decision": "perhaps"}]')
+    result = flowhouse("accept", HELD, "--home", home)
+    assert result.exit_code == 1
+    assert f"{HELD.removeprefix('farside/')}.decision.json in the archive is not a record of decisions" in result.output
+    assert record.read_text() == '[{"decision": "perhaps"}]'
+
+
+@pytest.mark.parametrize("table", ["known", "flows", "captures"])
+def test_a_decision_does_not_rest_on_a_lost_table(home, flowhouse, table):
+    (home / f"lake/farside/{table}.parquet").unlink()
+    assert flowhouse("accept", HELD, "--home", home).exit_code == 0
+    assert figure(home) == 20e6
