@@ -102,6 +102,19 @@
     {{- return("md5(coalesce(string_agg(" ~ text ~ ", ',' order by " ~ text ~ "), ''))") -}}
 {% endmacro %}
 
+{# The different values of a column of text, in their order, with a separator between. #}
+{% macro joined(text, separator) %}
+    {{- return(adapter.dispatch('joined', 'flowhouse')(text, separator)) -}}
+{% endmacro %}
+
+{% macro default__joined(text, separator) %}
+    {{- return("nullif(array_join(sort_array(collect_set(" ~ text ~ ")), '" ~ separator ~ "'), '')") -}}
+{% endmacro %}
+
+{% macro duckdb__joined(text, separator) %}
+    {{- return("string_agg(distinct " ~ text ~ ", '" ~ separator ~ "' order by " ~ text ~ ")") -}}
+{% endmacro %}
+
 {# The first value that is not null in a window, from this row on. #}
 {% macro next_known(column, window) %}
     {{- return(adapter.dispatch('next_known', 'flowhouse')(column, window)) -}}

@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 STAGING = sorted((PROJECT / "models/staging").rglob("*.sql"))
 INTERMEDIATE = sorted((PROJECT / "models/intermediate").rglob("*.sql"))
 MARTS = sorted((PROJECT / "models/marts").rglob("*.sql"))
-ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("demand", "claims")]
+ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("desk", "demand", "claims")]
 FACTS = [path for path in STAGING + INTERMEDIATE + MARTS if path not in ANSWERS]
 MACROS = sorted((PROJECT / "macros").rglob("*.sql"))
 TESTS = sorted((PROJECT / "tests").rglob("*.sql"))
@@ -62,6 +62,24 @@ CONTRACT = {
     "etf_filing_reconciliation": (
         "ticker quarter_end_date source",
         "filed_date filed_native expected_native difference_native difference_bps explained_by",
+    ),
+    "etf_fund_daily": (
+        "ticker trade_date",
+        "asset flow_source flow_difference_usd net_flow_usd net_flow_native is_reported cumulative_flow_usd"
+        " cumulative_flow_native cumulative_missing flow_5d_usd flow_20d_usd flow_streak_sessions day_rank history_rank"
+        " held_native held_method held_anchor_date held_error_bps reference_usd reference_method net_assets_usd"
+        " average_cost_usd market_share_pct flow_of_assets_pct supply_share_pct supply_method premium_pct missing",
+    ),
+    "etf_fund_weekly": (
+        "ticker week_start_date",
+        "asset flow_source net_flow_usd net_flow_native sessions expected_sessions is_complete cumulative_flow_usd"
+        " cumulative_flow_native week_rank held_native net_assets_usd",
+    ),
+    "etf_market_daily": (
+        "asset trade_date",
+        "net_flow_usd net_flow_native funds_reported funds_expected funds_valued is_complete cumulative_flow_usd"
+        " cumulative_flow_native cumulative_missing flow_5d_usd flow_20d_usd flow_streak_sessions held_native"
+        " net_assets_usd reference_usd reference_method supply_share_pct supply_method close_usd close_new_york_usd",
     ),
     "market_prices_daily": ("asset venue price_date", "open_usd high_usd low_usd close_usd volume_native"),
     "market_price_trend_daily": ("asset venue price_date", "close_usd sma_200d_usd sma_days drawdown_pct"),
@@ -259,31 +277,34 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
     }
 
 
+DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
+"""Marts of funds that say what share of the coins in existence they hold."""
+
 REACHED = {
     "alternative_me/fng": "market_observations market_sentiment_daily claim*",
     "binance_vision/bars_daily": "market_* onchain_* etf_* demand_* claim*",
-    "bitcoin/blocks_daily": "onchain_* demand_* claim*",
-    "bitcoin/coin_created": "onchain_* demand_* claim*",
-    "bitcoin/coin_flow": "onchain_* demand_* claim*",
-    "bitview/supply": "onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim*",
+    "bitcoin/blocks_daily": f"onchain_* demand_* claim* {DESK}",
+    "bitcoin/coin_created": f"onchain_* demand_* claim* {DESK}",
+    "bitcoin/coin_flow": f"onchain_* demand_* claim* {DESK}",
+    "bitview/supply": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
     "evm/balances": "onchain_fund_wallets_daily",
-    "evm/coverage": "onchain_* demand_* claim*",
+    "evm/coverage": f"onchain_* demand_* claim* {DESK}",
     "evm/liquidations": "onchain_defi_liquidations_daily",
-    "evm/supplies": "onchain_* demand_* claim*",
-    "evm/transfers": "onchain_* demand_* claim*",
+    "evm/supplies": f"onchain_* demand_* claim* {DESK}",
+    "evm/transfers": f"onchain_* demand_* claim* {DESK}",
     "evm/vault_changes": "onchain_vault_outflows_daily",
     "farside/findings": "etf_findings",
     "farside/flows": "etf_* demand_* claim*",
     "flowhouse/control": "*",
-    "holder_series/definitions": "onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim*",
-    "holder_series/supply": "onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim*",
+    "holder_series/definitions": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
+    "holder_series/supply": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
     "ishares/findings": "etf_findings",
     "ishares/fund_daily": "etf_* demand_* claim*",
     "nyse/sessions": "market_sessions etf_* demand_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
-    "own_seeds/entities": "onchain_* demand_* claim*",
+    "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
     "own_seeds/fund_addresses": "onchain_fund_wallets_daily",
-    "own_seeds/tokens": "onchain_* demand_* claim*",
+    "own_seeds/tokens": f"onchain_* demand_* claim* {DESK}",
     "prices/closes": "market_* onchain_* etf_* demand_* claim*",
 }
 """Marts that a change of each raw table may have built again: all that a new figure of a fund, or of sentiment, costs.
@@ -311,13 +332,14 @@ def test_a_raw_table_has_no_mart_built_again_but_these():
         assert not {form for form in forms.split() if not any(fnmatch(mart, form) for mart in reached(table))}, table
 
 
-def test_answers_read_marts_and_are_at_most_three_long():
-    """Demand against supply and claims compare what other marts say, so they read those and seeds alone."""
+def test_answers_read_marts_and_are_at_most_four_long():
+    """The desk, demand against supply and claims say what follows from other marts, so they read those and seeds alone.
+    Four are the price of a session, a fund's day, the market's day, and demand against supply."""
     marts = {path.stem for path in MARTS}
     seeds = {path.stem for path in (PROJECT / "seeds").glob("*.csv")}
     answers = {path.stem for path in ANSWERS}
     assert not {name for path in ANSWERS for name in refs(path) - marts - seeds - answers}
-    assert not {name for name, depth in depths(ANSWERS).items() if depth > 3}
+    assert not {name for name, depth in depths(ANSWERS).items() if depth > 4}
 
 
 @pytest.mark.parametrize("mart", MARTS, ids=stem)

@@ -21,7 +21,7 @@ from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.settings import Settings
 
-FACTS = {"funds", "fund_events", "etf_filings", "market_sessions", "claims", "claim_checks"}
+FACTS = {"funds", "fund_events", "etf_filings", "etf_fund_fees", "market_sessions", "claims", "claim_checks"}
 """Marts of reviewed facts and of the calendar: they have rows without any publisher."""
 
 CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}

@@ -15,7 +15,15 @@ select
     dated.form,
     {{ native('dated.filed_native') }} as filed_native,
     dated.shares_outstanding,
+    -- Settled coins lack the trades of the quarter's last session.
+    case
+        when conventions.filing_date_convention = 'settlement_date' then sessions.previous_session_date
+        else sessions.session_date
+    end as counted_session_date,
     dated.source_url
 from dated
 inner join {{ ref('facts_funds') }} as funds on dated.ticker = funds.ticker
 inner join {{ ref('stg_flowhouse__control') }} as control on dated.known_date <= cast(control.as_of_cutoff as date)
+left join {{ ref('filing_date_convention') }} as conventions on dated.ticker = conventions.ticker
+left join {{ ref('stg_nyse__sessions') }} as sessions
+    on dated.quarter_end_date >= sessions.session_date and dated.quarter_end_date < sessions.next_session_date

@@ -1,0 +1,38 @@
+{# What a fund's fee leaves of its coins; it accrues daily, in coins. #}
+
+{#
+    One row per fund and date of `dates` (ticker, value_date): what is left on it of a coin held on the first day of the
+    fund's first fee. Of coins held on date a, index(d) / index(a) is left on d.
+#}
+{% macro fee_indices(dates, fees) %}
+    select
+        dates.ticker,
+        dates.value_date,
+        exp({{ exact_sum('ln(1 - spans.fee_bps / 10000.0) * ' ~ fee_days() ~ ' / 365.0', digits=18) }}) as fee_index
+    from (
+        select distinct
+            ticker,
+            value_date
+        from {{ dates }}
+    ) as dates
+    inner join (
+        select
+            ticker,
+            fee_bps,
+            from_date,
+            lead(from_date) over (partition by ticker order by from_date) as to_date,
+            row_number() over (partition by ticker order by from_date) = 1 as is_first
+        from {{ fees }}
+    ) as spans
+        on dates.ticker = spans.ticker
+    group by dates.ticker, dates.value_date
+{% endmacro %}
+
+{# Days a fee was charged until a date; the first one known is taken to hold for the days before it too. #}
+{% macro fee_days() -%}
+    case
+        when spans.is_first or spans.from_date <= dates.value_date
+            then {{ days_between('spans.from_date', 'least(dates.value_date, coalesce(spans.to_date, dates.value_date))') }}
+        else 0
+    end
+{%- endmacro %}
