@@ -33,6 +33,7 @@ from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, Live
 from orchestration.outcome import (
     CHAIN_TABLES,
+    COPIED,
     IN_TIME,
     PUBLISHED,
     READ,
@@ -59,7 +60,7 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
     specs = [*_raw(rhythms.asked_within(settings)), *_models(graph)]
     order = {spec.key.to_user_string(): number for number, spec in enumerate(specs)}
 
-    @multi_asset(name="pipeline", specs=specs, check_specs=[*_checks(graph)], can_subset=True)
+    @multi_asset(name="pipeline", specs=specs, check_specs=[*_checks(graph, settings)], can_subset=True)
     def run(
         context: AssetExecutionContext, home: ResourceParam[Home]
     ) -> Iterator[MaterializeResult | AssetObservation | AssetCheckResult]:
@@ -198,7 +199,9 @@ def _spec(
     )
 
 
-def _checks(graph: Graph) -> Iterator[AssetCheckSpec]:
+def _checks(graph: Graph, settings: Settings) -> Iterator[AssetCheckSpec]:
+    if settings.publish.to:
+        yield AssetCheckSpec(COPIED, asset=PUBLISHED, description="The latest build is where it is to be copied.")
     for name in (*registry.names(), *CHAIN_TABLES, own_seeds.SOURCE):
         yield AssetCheckSpec(
             READ, asset=tables_of_result(name)[0].split("/"), description="Whoever was asked answered, and it was read."

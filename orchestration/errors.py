@@ -1,4 +1,4 @@
-"""Errors of homes, builds and `serve`, and of the recipe for Superset."""
+"""Errors of homes, builds, copies of them and `serve`, and of the recipe for Superset."""
 
 
 class BuildFailed(Exception):
@@ -7,6 +7,10 @@ class BuildFailed(Exception):
 
 class PublishedDamaged(Exception):
     """A file of the published folder cannot be read, or is not as it was published."""
+
+
+class CopyFailed(Exception):
+    """A build could not be copied elsewhere; what readers see there stays as it was."""
 
 
 class HomeBusy(Exception):

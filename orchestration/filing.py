@@ -15,7 +15,7 @@ from dagster import (
 
 from orchestration import spool
 from orchestration.home import Home
-from orchestration.outcome import IN_TIME, READ, Event
+from orchestration.outcome import COPIED, IN_TIME, READ, Event
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -40,8 +40,8 @@ def to_dagster(event: Event) -> Filed:
 
 
 def severity(event: Event) -> AssetCheckSeverity:
-    """A source that fails or is late keeps its rows and warns; a test of a model that fails stops the build."""
-    return AssetCheckSeverity.WARN if event.check in (READ, IN_TIME) else AssetCheckSeverity.ERROR
+    """A source that fails or is late, and a copy, stop nothing and warn; a test of a model stops the build."""
+    return AssetCheckSeverity.WARN if event.check in (READ, IN_TIME, COPIED) else AssetCheckSeverity.ERROR
 
 
 def file_spool(home: Home, instance: DagsterInstance) -> int:

@@ -20,6 +20,7 @@ from orchestration.inputs import Inputs
 PUBLISHED = "published"
 READ = "read_without_failure"
 IN_TIME = "in_time"
+COPIED = "copied"
 CHAIN_TABLES = {coins.SOURCE: tuple(coins.TABLES), account_chains.SOURCE: tuple(account_chains.TABLES)}
 
 Metadata = Mapping[str, str | int | float | bool]
@@ -56,6 +57,8 @@ class Outcome:
         folder: the published folder; None where none was reached.
         build_id: of that folder.
         is_new: whether this run published it.
+        copied_to: where the folder was to be copied; None where that was not asked for.
+        copy_failure: one sentence; empty where the copy is there.
     """
 
     results: list[RefreshResult] = field(default_factory=list[RefreshResult])
@@ -66,11 +69,14 @@ class Outcome:
     folder: Path | None = None
     build_id: str = ""
     is_new: bool = False
+    copied_to: str | None = None
+    copy_failure: str = ""
 
     @property
     def failures(self) -> list[str]:
-        """One sentence per failure of a source."""
-        return [failure for result in self.results for failure in result.failures]
+        """One sentence per failure of a source, and of the copy to elsewhere."""
+        of_sources = [failure for result in self.results for failure in result.failures]
+        return [*of_sources, *([self.copy_failure] if self.copy_failure else [])]
 
 
 def events(outcome: Outcome) -> Iterator[Event]:
@@ -95,6 +101,9 @@ def events(outcome: Outcome) -> Iterator[Event]:
     kind = "materialization" if outcome.is_new else "observation"
     metadata = {"build_id": outcome.build_id, "folder": str(outcome.folder), "nothing_new": not outcome.is_new}
     yield Event(kind, PUBLISHED, metadata, outcome.inputs.fingerprint)
+    if outcome.copied_to:
+        copy = {"to": outcome.copied_to, "failure": printable(outcome.copy_failure)}
+        yield Event("check", PUBLISHED, copy, check=COPIED, passed=not outcome.copy_failure)
 
 
 def data_version(key: str, graph: Graph, inputs: Inputs) -> str:

@@ -5,6 +5,7 @@
     decide    which tables differ from those that the last build read
     derive    dbt builds what depends on them
     publish   with the digest of the snapshot
+    copy      to elsewhere, where the settings say so
 
 Gathering holds the lake's lock for seconds, a chain its own; deriving and publishing hold the build's.
 """
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingestion import registry
+from ingestion.errors import UsageError
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
 from orchestration import gather, inputs, project
-from orchestration.errors import BuildFailed
+from orchestration.errors import BuildFailed, CopyFailed, PublishedDamaged
 from orchestration.health import integrity
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live
@@ -86,6 +88,8 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
             listeners.on_source_done(result)
         if request.derives:
             publish_changes(home, request, settings, listeners, outcome)
+            if settings.publish.to and not home.as_of:
+                _copy(home, settings, outcome)
     finally:
         # Only where somebody is to be told: a look at everything takes 0.3 s of CPU.
         if settings.alerts.urls and not home.as_of:
@@ -213,6 +217,17 @@ def _refuse_rot(taken: Inputs, tables: Collection[str]) -> None:
     """Raise BuildFailed where the bytes of a file that models read have changed since they were written."""
     if rotten := inputs.changed_since_written(taken, tables):
         raise BuildFailed(" ".join(integrity.rotten(name) for name in rotten[:3]))
+
+
+def _copy(home: Home, settings: "Settings", outcome: Outcome) -> None:
+    """Copy what is published to where the settings say; a failure is one of the outcome, and no failed build."""
+    from orchestration.publishing.copy_build import copy_latest  # only where there is a target
+
+    outcome.copied_to = str(settings.publish.to)
+    try:
+        copy_latest(home, outcome.copied_to, settings.publish.keep_builds)
+    except (CopyFailed, PublishedDamaged, UsageError) as error:
+        outcome.copy_failure = str(error)
 
 
 def _note_attempt(home: Home, succeeded: bool, reason: str | None = None, build_id: str | None = None) -> None:

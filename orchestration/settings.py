@@ -117,10 +117,15 @@ class Alerts(Section):
 
 
 class Publish(Section):
-    """How many builds stay published, and how many bytes they may fill together."""
+    """How many builds stay published, and how many bytes they may fill together.
+
+    Attributes:
+        to: a folder, or s3://bucket/prefix, that each build is copied to.
+    """
 
     keep_builds: Count = Field(default=7, ge=1)
     keep_gib: float = Field(default=20, gt=0)
+    to: Annotated[Path | str | None, AfterValidator(checks.publish_target)] = None
 
 
 class Engine(Section):

@@ -62,7 +62,11 @@ counted_sessions as (
         ) as most_shares_before,
         holdings.nav_usd as nav,
         lag(holdings.nav_usd) over by_session as nav_before,
-        lag(holdings.nav_usd, 2) over by_session as nav_two_before,
+        -- as lag(…, 2), which DuckDB 1 cannot read in a macro that 2.0 has stored
+        max(holdings.nav_usd) over (
+            partition by fund_sessions.ticker order by fund_sessions.session_date
+            rows between 2 preceding and 2 preceding
+        ) as nav_two_before,
         lead(holdings.nav_usd) over by_session as nav_after,
         closes.close_usd,
         closes.close_usd / lag(closes.close_usd) over by_session as close_ratio,

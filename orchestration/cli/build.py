@@ -64,6 +64,8 @@ def build(
     click.echo(f"\nPublished: {outcome.folder / 'warehouse.duckdb'}")
     click.echo(f"Report:    {outcome.folder / 'report.html'}")
     click.echo(sql_engine.where(outcome.folder))
+    if outcome.copied_to and not outcome.copy_failure:
+        click.echo(f"Copied to: {outcome.copied_to}")
     sys.exit(say_failures(outcome.failures))
 
 

@@ -17,9 +17,9 @@ import click
 from ingestion.errors import IngestionError, UsageError
 from orchestration.cli.exit_codes import FAILED, WRONG_USAGE
 from orchestration.cli.output import printable_output
-from orchestration.errors import BuildFailed, HomeBusy, PublishedDamaged, ServeFailed
+from orchestration.errors import BuildFailed, CopyFailed, HomeBusy, PublishedDamaged, ServeFailed
 
-FOR_USERS = (IngestionError, BuildFailed, HomeBusy, PublishedDamaged, ServeFailed)
+FOR_USERS = (IngestionError, BuildFailed, CopyFailed, HomeBusy, PublishedDamaged, ServeFailed)
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 NO_ACCESS = {errno.EROFS, errno.EACCES, errno.EPERM}
 BROKEN = {errno.EIO, errno.EUCLEAN, errno.ENODEV, errno.ENXIO}

@@ -1,6 +1,7 @@
 """Checks of single values in settings. Each raises ValueError with the end of a sentence that begins with the key."""
 
 import re
+from pathlib import Path
 from zoneinfo import available_timezones
 
 from ingestion import registry
@@ -9,6 +10,9 @@ from orchestration.configuration.choices import nearest
 MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS = (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+S3 = "s3://"
+BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+PREFIX = r"(/[\w.=+-]+)*/?"
 SIZE = r"[0-9]+(\.[0-9]+)? ?([KMGT]i?B|[KMGT])|[1-9][0-9]?%|100%"
 
 
@@ -43,6 +47,25 @@ def memory(size: str) -> str:
     if not re.fullmatch(SIZE, size):
         raise ValueError(f"is '{size}', which is no size: write one such as 4GB or 60%.")
     return size
+
+
+def is_address(target: str | Path) -> bool:
+    """Whether a target is written as an address, and not as a path."""
+    return isinstance(target, str) and "://" in target
+
+
+def publish_target(target: str | Path) -> str | Path:
+    """A folder, or s3://bucket/prefix."""
+    if not str(target).strip():
+        raise ValueError("is empty: name a folder, or s3://bucket/prefix.")
+    if is_address(target):
+        if "@" in str(target) or "?" in str(target):
+            raise ValueError("holds a key: write s3://bucket/prefix, and put keys into AWS_… variables.")
+        if not str(target).startswith(S3):
+            raise ValueError(f"is '{target}', which is no target: name a folder, or s3://bucket/prefix.")
+        if not re.fullmatch(f"{S3}{BUCKET}{PREFIX}", str(target), re.ASCII) or {".", ".."} & {*str(target).split("/")}:
+            raise ValueError(f"is '{target}', which is no bucket with a prefix: write one such as s3://bucket/prefix.")
+    return target
 
 
 def cron(expression: str) -> str:

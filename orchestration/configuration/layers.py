@@ -12,6 +12,7 @@ from pydantic import BaseModel, create_model
 
 from ingestion.errors import UsageError
 from orchestration.configuration import toml_lines
+from orchestration.configuration.checks import is_address
 from orchestration.configuration.choices import nearest
 from orchestration.configuration.keys import (
     BY_NAME,
@@ -184,7 +185,8 @@ def _complete_paths(table: dict[str, Any], path: KeyPath, model: type[BaseModel]
     """Put full paths in place of relative ones."""
     for key, value in table.items():
         setting = setting_at(model, (*path, key))
-        if setting and mentions(setting.annotation, Path) and isinstance(value, str):
+        is_path = isinstance(value, str) and value and not is_address(value)
+        if is_path and setting and mentions(setting.annotation, Path):
             table[key] = folder / os.path.expanduser(value)
 
 

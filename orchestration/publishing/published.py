@@ -10,7 +10,7 @@ published/as_of/<T>        likewise to a build as of an earlier time, as_of/.<T>
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,22 @@ LATEST, LATEST_TEXT = "latest", "latest.txt"
 
 
 def latest(home: Home) -> Path | None:
-    """The folder last published for this home, or None: `latest`, or that of the home's as-of time.
+    """The folder last published for this home, or None: `latest`, or that of the home's as-of time."""
+    return _newest([home.published / "as_of" / home.name]) if home.as_of else pointed(home.published)
+
+
+def pointed(published: Path) -> Path | None:
+    """The build that the pointer in a folder names, or None.
 
     A killed run may leave both a link and a text: the newer build counts, and the next one removes the other.
     """
-    if home.as_of:
-        found = [home.published / "as_of" / home.name]
-    else:
-        found = [home.published / LATEST]
-        if (pointer := home.published / LATEST_TEXT).exists():
-            found.append(home.published / pointer.read_text(errors="replace").strip())
+    found = [published / LATEST]
+    if (pointer := published / LATEST_TEXT).exists():
+        found.append(published / pointer.read_text(errors="replace").strip())
+    return _newest(found)
+
+
+def _newest(found: Iterable[Path]) -> Path | None:
     there = [folder.resolve() for folder in found if (folder / MANIFEST).exists()]
     return max(there, key=lambda folder: folder.name, default=None)
 

@@ -175,7 +175,15 @@ def test_former_variables_keep_their_meaning(read):
         ),
         ("[engine]\nname = 'spark'", "line 2: engine.name is 'spark': set it to duckdb."),
         ("[engine]\nspark_master = 'x'", "line 2: engine.spark_master is not available in this version: remove it."),
-        ("[publish]\nto = 'x'", "line 2: publish.to is not available in this version: remove it."),
+        ("[publish]\nto = ''", "line 2: publish.to is empty: name a folder, or s3://bucket/prefix."),
+        (
+            "[publish]\nto = 'gs://x/y'",
+            "line 2: publish.to is 'gs://x/y', which is no target: name a folder, or s3://bucket/prefix.",
+        ),
+        (
+            "[publish]\nto = 's3://key:word@bucket'",
+            "line 2: publish.to holds a key: write s3://bucket/prefix, and put keys into AWS_… variables.",
+        ),
         ("seeds.internal_moves = 'x'", "line 1: seeds.internal_moves is not available in this version: remove it."),
         (
             "[publishers]\nbitview_url = 'x'",
