@@ -1,6 +1,6 @@
 -- question: What did all the funds do, week by week, and is the week complete?
 -- grain: One row per week.
--- shown: example 20
+-- shown: example 220
 -- marts: etf_market_flows_weekly
 
 select week_start_date, net_flow_usd / 1e6 as usd_m, net_flow_native, funds_reported, funds_expected, is_complete

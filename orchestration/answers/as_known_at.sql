@@ -1,6 +1,6 @@
 -- question: What did the tables say at a given hour? (UTC.)
 -- grain: One row per fund.
--- shown: example 40
+-- shown: example 240
 -- marts: etf_flows_daily_as_of
 
 select ticker, is_reported, net_flow_usd

@@ -1,6 +1,6 @@
 -- question: Which bytes is a figure from? The checksum is that of a file in `data/archive/`, named in its `.meta.json`.
 -- grain: One row per value the figure had.
--- shown: example 60
+-- shown: example 260
 -- marts: etf_observations
 
 select value_date, raw_text, value, observed_at, archive_sha256

@@ -1,6 +1,6 @@
 -- question: What went to exchanges, and came from them, on account chains?
 -- grain: One row per asset, network, day and pair of kinds.
--- shown: example 80
+-- shown: example 280
 -- marts: onchain_token_flows_daily
 
 select asset, network, value_date, from_kind, to_kind, transfers, amount_native

@@ -1,6 +1,6 @@
 -- question: What did long-term holders sell, by three definitions of long-term?
 -- grain: One row per day, network, series and definition.
--- shown: example 70
+-- shown: example 270
 -- marts: onchain_lth_flows_daily
 
 select value_date, network, series, definition_id, spent_native, matured_native, net_change_native, is_final

@@ -1,6 +1,6 @@
 -- question: Who let go, who took in, and how much of it did funds absorb?
 -- grain: One row per week, series of holders, definition and convention.
--- shown: example 10
+-- shown: example 210
 -- marts: demand_vs_supply_weekly
 
 select
