@@ -1,15 +1,17 @@
 -- question: Do flows follow the price? (Both by New York's close, session by session.)
--- grain: One row.
+-- grain: One row per asset.
 -- shown: example 90
 -- marts: etf_market_daily
 
-select count(*) as sessions, corr(net_flow_usd, return_pct) as correlation
+select asset, count(*) as sessions, corr(net_flow_usd, return_pct) as correlation
 from (
     select
+        asset,
         net_flow_usd,
         reference_method,
-        100 * (reference_usd / lag(reference_usd) over (order by trade_date) - 1) as return_pct
+        100 * (reference_usd / lag(reference_usd) over (partition by asset order by trade_date) - 1) as return_pct
     from marts.etf_market_daily
-    where asset = 'BTC'
 ) as sessions
-where reference_method <> 'utc_close' and return_pct is not null and net_flow_usd is not null;
+where reference_method <> 'utc_close' and return_pct is not null and net_flow_usd is not null
+group by asset
+order by asset;

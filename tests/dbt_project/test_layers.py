@@ -120,6 +120,12 @@ CONTRACT = {
         "etf_net_flow_native lth_net_change_native lth_spent_native issued_native absorption_ratio"
         " absorption_ratio_gross is_complete missing has_internal_move",
     ),
+    "demand_vs_supply_daily": (
+        "asset value_date holder_series definition_id window_days",
+        "is_preferred sessions etf_net_flow_native lth_net_change_native lth_net_change_low_native"
+        " lth_net_change_high_native lth_spent_native issued_native apparent_demand_native is_complete missing"
+        " has_internal_move",
+    ),
     "onchain_blocks_daily": (
         "asset network value_date",
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
