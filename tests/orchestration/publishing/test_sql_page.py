@@ -5,10 +5,13 @@ import io
 import re
 import shutil
 import threading
+from datetime import date
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from ingestion.errors import FetchFailed, UsageError
@@ -16,6 +19,7 @@ from orchestration.answers.answers import shown_in
 from orchestration.home import Home
 from orchestration.publishing import marts, published, sql_engine, sql_page
 
+DESK = ["etf_fund_daily", "etf_market_daily", "etf_fund_weekly", "demand_vs_supply_daily", "etf_revisions"]
 CHROMIUM = shutil.which("chromium")
 START_MILLISECONDS = 30_000
 """On a quiet machine it takes 3 s; tests share theirs."""
@@ -78,9 +82,16 @@ class Page:
 
     def saved(self) -> list[list[str]]:
         """The answer as downloaded: a heading, then rows."""
+        return list(csv.reader(io.StringIO(self.downloaded("#save").read_text())))
+
+    def downloaded(self, button: str) -> Path:
         with self.page.expect_download() as download:
-            self.page.click("#save")
-        return list(csv.reader(io.StringIO(Path(download.value.path()).read_text())))
+            self.page.click(button)
+        return Path(download.value.path())
+
+    def tip(self) -> list[str]:
+        """The lines of the chart's tip."""
+        return self.page.inner_text("#chart .tip").split("\n")
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +173,179 @@ def test_an_error_is_shown_and_the_next_query_runs(opened, query, error):
     assert opened.cells() == []
     assert opened.ask("select 1").startswith("1 row,")
     assert opened.page.inner_text("[role=alert]") == ""
+
+
+TWO_LINES = (
+    "select date '2026-01-01' + n::integer as day, name, case when n <> 5 then n * sign end as flow_usd"
+    " from range(40) as days(n), (values ('in', 1), ('out', -1)) as names(name, sign) order by day, name"
+)
+
+
+def test_a_time_series_is_drawn_and_each_point_is_told(opened):
+    opened.ask(TWO_LINES)
+    paths = opened.page.locator("#chart path").evaluate_all("paths => paths.map(path => path.getAttribute('d'))")
+    assert [path.count("M") for path in paths] == [2, 2]  # the missing day is a gap
+    chart = opened.page.locator("#chart svg").bounding_box()
+    told = set()
+    for pixel in range(0, int(chart["width"]), 4):
+        opened.page.mouse.move(chart["x"] + pixel, chart["y"] + 100)
+        told.add(tuple(opened.tip()))
+    assert len(told) == 40
+    assert ("2026-01-06", "in  no value", "out  no value") in told
+    assert ("2026-02-09", "in  39", "out  -39") in told
+
+
+def test_a_chart_is_read_by_keyboard(opened):
+    opened.ask(TWO_LINES)
+    opened.page.focus("#chart svg")
+    opened.page.keyboard.press("ArrowLeft")
+    assert opened.tip()[0] == "2026-02-09"
+    opened.page.keyboard.press("ArrowLeft")
+    assert opened.tip() == ["2026-02-08", "in  38", "out  -38"]
+    opened.page.keyboard.press("Escape")
+    assert opened.page.locator("#chart .tip").is_hidden()
+
+
+def test_a_legend_hides_a_series_and_bars_stand_for_lines(opened):
+    opened.ask(TWO_LINES)
+    opened.page.get_by_role("button", name="out", exact=True).click()
+    assert opened.page.locator("#chart path").count() == 1
+    assert opened.page.get_by_role("button", name="out", exact=True).get_attribute("aria-pressed") == "false"
+    opened.page.get_by_label("as").select_option("bars")
+    assert opened.page.locator("#chart rect").count() == 2 * 39
+    opened.page.get_by_label("split by").select_option("nothing")
+    assert "40 rows share a place with another and are left out" in opened.page.inner_text("#chart")
+
+
+def test_columns_of_one_unit_are_drawn_together(opened):
+    opened.ask(
+        "select date '2026-01-01' + n::integer as day, n as a_usd, 2 * n as b_usd, n / 7 as c_pct from range(9) t(n)"
+    )
+    assert opened.page.locator("#chart path").count() == 2
+    opened.page.get_by_label("Value").select_option("c_pct")
+    assert opened.page.locator("#chart path").count() == 1
+
+
+def test_names_are_drawn_as_bars_and_one_row_as_nothing(opened):
+    opened.ask("select * from (values ('a', 3.5), ('b', -2.0), ('c', null)) as t(name, flow)")
+    assert opened.page.locator("#chart rect").count() == 2
+    assert opened.page.locator("#chart svg").get_attribute("aria-label").startswith("bars of flow: a 3.5, b -2,")
+    opened.ask("select 'a' as name, 1 as flow")
+    assert opened.page.locator("#chart").inner_html() == ""
+
+
+def test_names_in_a_chart_are_never_read_as_html(opened):
+    opened.ask("select '<img src=x onerror=alert(1)>' || n as name, n as flow from range(3) as t(n)")
+    assert opened.page.locator("#chart img").count() == 0
+    assert opened.page.locator("#chart text").first.text_content().startswith("<img src=x")
+
+
+def test_a_running_query_is_cancelled_and_the_next_one_runs(opened):
+    opened.page.fill("#query", "select sum(a.range * b.range % 7) from range(1000000) a, range(1000000) b")
+    opened.page.click("#run")
+    opened.page.locator("#cancel:not([disabled])").click()
+    opened.page.locator("#state", has_text="Cancelled.").wait_for()
+    assert opened.page.inner_text("[role=alert]") == ""
+    assert opened.page.locator("#cancel").is_disabled()
+    assert opened.ask("select 1").startswith("1 row,")
+
+
+def test_an_answer_without_rows_has_its_heading(opened):
+    assert opened.ask("select 1 as n, 'x' as name where false").startswith("0 rows, ")
+    assert opened.page.locator("#answer th").all_inner_texts() == ["n", "name"]
+
+
+def test_arrow_has_the_types_that_csv_loses(opened):
+    opened.ask("select 12345678901234567890.12::decimal(38, 2) as large, date '2025-11-04' as day, null::bigint as n")
+    frame = pl.read_ipc(opened.downloaded("#arrow"))
+    assert frame.rows() == [(Decimal("12345678901234567890.12"), date(2025, 11, 4), None)]
+    assert frame.schema["large"] == pl.Decimal(38, 2)
+
+
+def test_the_address_holds_the_query_so_that_it_can_be_shared(chromium, opened, home):
+    query = "select 'a&b=c#d +%' as text, '1\n2' as lines"
+    opened.ask(query)
+    with chromium.new_context() as context:
+        page = Page(context)
+        page.page.goto(opened.page.url)
+        page.page.locator("#state", has_text="1 row,").wait_for(timeout=START_MILLISECONDS)
+        assert page.page.input_value("#query") == query
+        assert page.cells() == [["a&b=c#d +%", "1\n2"]]
+        page.page.evaluate("location.hash = '#sql=select+7+as+n'")
+        page.page.locator("#answer td", has_text="7").wait_for()
+        page.page.evaluate("location.hash = '#sql=%E0%A4%A'")  # no text in UTF-8
+        assert page.ask("select 8 as n").startswith("1 row,")
+        assert page.errors == []
+
+
+def test_queries_are_kept_in_the_browser_until_they_are_forgotten(chromium, home):
+    with chromium.new_context() as context:
+        page = Page(context).open(published.latest(home) / sql_engine.PAGE)
+        for query in ("select 1 as n", "select 2 as n", "select 1 as n"):
+            page.ask(query)
+        page.ask("selec")
+        page.page.reload()
+        page.page.locator("#history summary").click()
+        kept = page.page.locator("#remembered button")
+        assert kept.all_inner_texts()[:2] == ["select 1 as n", "select 2 as n"]
+        page.page.locator("#state", has_text="1 row,").wait_for(timeout=START_MILLISECONDS)
+        kept.nth(1).click()
+        page.page.locator("#answer td", has_text="2").wait_for()
+        page.page.click("#forget")
+        assert page.page.locator("#history").is_hidden()
+        assert page.page.evaluate("localStorage.length") == 0
+        assert page.errors == []
+
+
+def test_a_browser_that_keeps_nothing_answers_all_the_same(chromium, home):
+    with chromium.new_context() as context:
+        context.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no'); }})")
+        page = Page(context).open(published.latest(home) / sql_engine.PAGE)
+        assert page.ask("select 1").startswith("1 row,")
+        assert page.errors == []
+
+
+def test_names_of_marts_and_of_their_columns_are_completed(opened):
+    opened.page.fill("#query", "")
+    opened.page.type("#query", "select max(fee_b) from marts.fun")
+    offers = opened.page.locator("#offer li")
+    assert "funds" in offers.all_inner_texts()
+    opened.page.press("#query", "Alt+ArrowDown")
+    while offers.locator("xpath=self::*[@aria-selected='true']").inner_text() != "funds":
+        opened.page.press("#query", "ArrowDown")
+    opened.page.press("#query", "Enter")
+    assert opened.page.input_value("#query") == "select max(fee_b) from marts.funds"
+    opened.page.evaluate("document.getElementById('query').setSelectionRange(16, 16)")
+    opened.page.press("#query", "b")
+    opened.page.press("#query", "Backspace")
+    assert offers.all_inner_texts() == ["fee_bps"]  # of the mart that the query names
+    opened.page.press("#query", "Tab")
+    assert opened.page.input_value("#query") == "select max(fee_bps) from marts.funds"
+    opened.page.press("#query", "Control+Enter")
+    opened.page.locator("#state", has_text="1 row,").wait_for()
+
+
+def test_escape_closes_the_offers_so_that_tab_leaves_the_query(opened):
+    opened.page.fill("#query", "")
+    opened.page.type("#query", "from etf_fl")
+    assert opened.page.locator("#offer li").count() > 1
+    opened.page.press("#query", "Escape")
+    assert opened.page.locator("#offer li").count() == 0
+    opened.page.press("#query", "Tab")
+    assert opened.page.evaluate("document.activeElement.id") == "run"
+    assert opened.page.input_value("#query") == "from etf_fl"
+
+
+def test_marts_are_grouped_by_question_those_of_the_desk_first(opened, home):
+    groups = opened.page.locator("#marts h3").all_inner_texts()
+    assert groups[0] == "Who bought, who sold, and what do they hold?"
+    assert "Other marts" not in groups  # a new mart belongs to a question
+    names = opened.page.locator("#marts summary code").all_inner_texts()
+    desk = [name for name in DESK if name in published.manifest(home)["marts"]]
+    assert names[: len(desk)] == desk
+    files = opened.page.locator("#marts a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert all((published.latest(home) / file).exists() for file in files)
+    assert len(files) == len(names)
 
 
 def test_every_mart_is_listed_with_its_columns_described(opened, home):
