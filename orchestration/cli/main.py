@@ -19,6 +19,7 @@ from orchestration.cli.serve import serve
 from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
+from orchestration.cli.why import why
 
 
 class _Lines(logging.Handler):
@@ -49,6 +50,7 @@ for command in (
     ingest,
     sql,
     claims,
+    why,
     status,
     publish,
     accept,
