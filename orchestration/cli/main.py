@@ -14,6 +14,7 @@ from orchestration.cli.doctor import doctor
 from orchestration.cli.ending import Commands, program
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
+from orchestration.cli.mcp import mcp
 from orchestration.cli.publish import publish
 from orchestration.cli.serve import serve
 from orchestration.cli.service import service
@@ -51,6 +52,7 @@ for command in (
     sql,
     claims,
     why,
+    mcp,
     status,
     publish,
     accept,

@@ -32,19 +32,30 @@ def pages(home: Home, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str,
 
     A published folder without its home has no log, and so no pages.
     """
+    found: dict[tuple[str, str], list[Page]] = {}
+    for source in sorted({source for source, _ in wanted}):
+        for page in _logged(home, source, "sha256", [sha256 for each, sha256 in wanted if each == source]):
+            found.setdefault((source, page.sha256), []).append(page)
+    return found
+
+
+def pages_by_resource(home: Home, source: str, resource: str) -> list[Page]:
+    """The pages of a source that were read as one resource, such as a published series of that name; oldest first."""
+    return _logged(home, source, "resource", [resource])
+
+
+def _logged(home: Home, source: str, column: str, values: Collection[str]) -> list[Page]:
     import polars as pl
 
     from ingestion.lake.observations import read_log_if_readable
 
-    found: dict[tuple[str, str], list[Page]] = {}
-    for source in sorted({source for source, _ in wanted}):
-        sums = [sha256 for each, sha256 in wanted if each == source]
-        log = read_log_if_readable(home.lake, source).filter(pl.col("sha256").is_in(sums)).sort("fetched_at")
-        for row in log.iter_rows(named=True):
-            file = f"archive/{source}/{row['resource']}/{row['file']}"
-            page = Page(row["url"], file, row["fetched_at"], row["sha256"], row["origin"])
-            found.setdefault((source, page.sha256), []).append(page)
-    return found
+    log = read_log_if_readable(home.lake, source).filter(pl.col("verdict") == "read", pl.col(column).is_in([*values]))
+    return [
+        Page(url, f"archive/{source}/{resource}/{file}", fetched_at, sha256, origin)
+        for url, resource, file, fetched_at, sha256, origin in log.sort("fetched_at")
+        .select("url", "resource", "file", "fetched_at", "sha256", "origin")
+        .iter_rows()
+    ]
 
 
 def capture_bytes(home: Home, source: str, sha256: str) -> tuple[Capture, bytes]:

@@ -84,3 +84,44 @@ def with_captures(home: Home, values: Sequence[Value]) -> list[Value]:
         page = next((each for each in served if each.fetched_at == value.observed_at), served[0] if served else None)
         found.append(replace(value, source_url=page.url, file=page.file, origin=page.origin) if page else value)
     return found
+
+
+COUNTED = """
+select value_date as trade_date, ticker, asset, source, metric, 'flow' as role, value_date, observed_at, raw_text,
+    value, case when value is null then 'blank' when not is_report then 'before_close' else 'counts' end as standing,
+    archive_sha256, null as source_url
+from (
+    select *, row_number() over (partition by source, ticker, value_date order by observed_at desc) as newest_first
+    from marts.etf_observations
+    where asset = ? and value_date in ? and metric = 'net_flow_usd'
+) as printed
+where newest_first = 1
+order by value_date, ticker = 'TOTAL' desc, source, ticker
+"""
+
+
+def counted_flows(con: "duckdb.DuckDBPyConnection", home: Home, asset: str, dates: Sequence[date]) -> list[Value]:
+    """The newest printed flow of each fund of an asset, and the printed total, on each day."""
+    return with_captures(home, [Value(*row) for row in con.execute(COUNTED, [asset, [*dates]]).fetchall()])
+
+
+MARKET = """
+select value_date as trade_date, coalesce(asset, '') as ticker, coalesce(asset, '') as asset, source, metric,
+    metric as role, value_date, observed_at, raw_text, value,
+    case
+        when observed_at < max(observed_at) over (partition by source, metric) then 'replaced'
+        when value is null and raw_text is null then 'blank'
+        else 'counts'
+    end as standing,
+    archive_sha256, null as source_url
+from marts.market_observations
+where venue = ? and value_date = ? and asset = coalesce(?, asset)
+order by source, metric, observed_at
+"""
+
+
+def market_values(
+    con: "duckdb.DuckDBPyConnection", home: Home, asset: str | None, venue: str, day: date
+) -> list[Value]:
+    """Every value that the bar of a venue, or an index of sentiment, had on a day."""
+    return with_captures(home, [Value(*row) for row in con.execute(MARKET, [venue, day, asset]).fetchall()])
