@@ -105,6 +105,8 @@ def _of_a_fund(row: Row, origin: Origin) -> None:
         found = history(row.con, row.home, Asked((ticker,), asset, dates))
         metric, source = row.get("metric"), row.get("source")
         origin.add([value for value in found if _belongs(value, metric, source)])
+    if counted := row.get("flow_source"):
+        origin.notes.append(f"The flow counts from {counted}; what other sources say of it is listed beside it.")
     _sums(row, origin, ticker)
 
 
@@ -137,9 +139,21 @@ def _of_a_total(row: Row, origin: Origin) -> None:
         origin.notes.append(f"There was no session from {days[0]} to {days[1]}.")
         return
     flows = counted_flows(row.con, row.home, asset, dates)
+    if len(dates) == 1 and row.get("source") is None:
+        flows += _of_counting_issuers(row, asset, dates[0])
     origin.add([value for value in flows if row.get("source") in (None, value.source) or row.get("source") == "issuer"])
     origin.made_of.append(_rows(row, ("etf_fund_daily", "etf_flows_daily"), "asset", asset, dates))
     _sums(row, origin, None)
+
+
+def _of_counting_issuers(row: Row, asset: str, day: date) -> list[Value]:
+    """Share counts and NAVs of the funds whose flow of a session counts from these."""
+    if "etf_fund_daily" not in row.marts:
+        return []
+    query = "select ticker from marts.etf_fund_daily where asset = ? and trade_date = ? and flow_source = 'issuer'"
+    tickers = tuple(ticker for (ticker,) in row.con.execute(f"{query} order by 1", [asset, day]).fetchall())
+    found = history(row.con, row.home, Asked(tickers, asset, (day,)))
+    return [value for value in found if value.role in ("nav", "count_before", "count_after")]
 
 
 def _days(row: Row) -> tuple[date, date] | None:
