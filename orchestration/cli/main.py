@@ -14,11 +14,13 @@ from orchestration.cli.doctor import doctor
 from orchestration.cli.ending import Commands, program
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
+from orchestration.cli.mcp import mcp
 from orchestration.cli.publish import publish
 from orchestration.cli.serve import serve
 from orchestration.cli.service import service
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
+from orchestration.cli.why import why
 
 
 class _Lines(logging.Handler):
@@ -49,6 +51,8 @@ for command in (
     ingest,
     sql,
     claims,
+    why,
+    mcp,
     status,
     publish,
     accept,

@@ -21,9 +21,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 home_option = click.option(
     "--home", "root", type=click.Path(path_type=Path), help="Home folder (FLOWHOUSE_HOME, default ./data)."
 )
-format_option = click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
-)
+FORMATS = ("table", "csv", "json")
+format_option = click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 file_option = click.option("--file", type=click.Path(path_type=Path), help="Read your own CSV.")
 
 

@@ -12,11 +12,14 @@ from orchestration.publishing import published
 
 
 @contextmanager
-def connect(home: Home, is_confined: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    home: Home, is_confined: bool = True, memory_limit: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published warehouse.
 
     Args:
         is_confined: whether queries are kept from files, the network, extensions and settings, as on the SQL page.
+        memory_limit: such as 1GiB; DuckDB's own, most of the memory, where None.
 
     Raises:
         UsageError: nothing has been published yet.
@@ -32,6 +35,8 @@ def connect(home: Home, is_confined: bool = True) -> Iterator[duckdb.DuckDBPyCon
             con.execute("use marts")
             # Else what does not fit into memory goes beside the warehouse.
             con.execute(f"set temp_directory = '{spill}'")
+            if memory_limit:
+                con.execute(f"set memory_limit = '{memory_limit}'")
             if is_confined:
                 con.execute("set enable_external_access = false")
                 con.execute("set python_enable_replacements = false")

@@ -1,0 +1,23 @@
+"""`flowhouse mcp`."""
+
+from pathlib import Path
+
+import click
+
+from orchestration.cli.options import home_option, open_home
+
+
+@click.command()
+@home_option
+def mcp(root: Path | None) -> None:
+    """Serve the published warehouse to a model, by the Model Context Protocol over standard input and output.
+
+    \b
+    {"mcpServers": {"flowhouse": {"command": "/path/to/flowhouse", "args": ["mcp", "--home", "/path/to/data"]}}}
+
+    is what a client wants in its settings. The model can list and describe marts, run one confined read-only query,
+    read the claims, and cite a figure down to its page. Nothing is written, and no network is used.
+    """
+    from orchestration.mcp.server import serve
+
+    serve(open_home(root))

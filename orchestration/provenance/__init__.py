@@ -1,0 +1,1 @@
+"""From a published figure back to the bytes it came from."""
