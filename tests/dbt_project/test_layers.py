@@ -386,6 +386,11 @@ def test_each_column_name_is_described_once_and_in_full():
     assert set(names) == {name for mart in MARTS for name in columns(mart)}
 
 
+def test_seeds_are_made_anew():
+    """A home's build file holds the tables of an earlier version, whose seeds may have had other columns."""
+    assert read_yaml(PROJECT / "dbt_project.yml")["seeds"]["flowhouse"]["+full_refresh"] is True
+
+
 def test_marts_are_tables_with_an_enforced_contract_and_their_comments():
     marts = read_yaml(PROJECT / "dbt_project.yml")["models"]["flowhouse"]["marts"]
     assert marts["+materialized"] == "table"
