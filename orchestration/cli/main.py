@@ -18,6 +18,7 @@ from orchestration.cli.mcp import mcp
 from orchestration.cli.publish import publish
 from orchestration.cli.serve import serve
 from orchestration.cli.service import service
+from orchestration.cli.show import show
 from orchestration.cli.sql import sql
 from orchestration.cli.status import status
 from orchestration.cli.why import why
@@ -49,6 +50,7 @@ def main(debug: bool) -> None:
 for command in (
     build,
     ingest,
+    show,
     sql,
     claims,
     why,

@@ -84,17 +84,20 @@ def _print_json(columns: Sequence[str], rows: Iterable[Row]) -> None:
     click.echo("[]" if before == "[" else "\n]")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """A table with numbers right-aligned; where it is wider than the terminal, row by row with a line per column."""
+def print_table(columns: Sequence[str], rows: Sequence[Row], output: IO[str] | None = None) -> None:
+    """A table with numbers right-aligned; where it is wider than the terminal, row by row with a line per column.
+
+    Args:
+        output: where to; None for standard output.
+    """
     from rich import box
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
 
     # In a pipe or a file lines may be long, so that they can be cut and searched.
-    output = unfiltered_output()
     width = None if sys.stdout.isatty() else 400
-    console = Console(file=output, width=width, markup=False, emoji=False, highlight=False)
+    console = Console(file=output or unfiltered_output(), width=width, markup=False, emoji=False, highlight=False)
     columns = [*map(printable, columns)]
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:

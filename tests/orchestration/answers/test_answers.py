@@ -80,8 +80,9 @@ def test_what_the_report_shows_says_how_to_read_it_and_what_it_means_when_empty(
 @ANSWERS
 def test_an_answer_runs_on_the_sample(answer, warehouse):
     figure = warehouse.sql(answers()["figure_to_bytes"].sql).fetchall()[0]
-    parameters = {"claim_checks": ["A36"], "file_of_bytes": [figure[-1]]}.get(answer.name, [])
-    rows = warehouse.execute(answer.sql, parameters).fetchall()
+    parameters = {"claim_checks": ["A36"], "file_of_bytes": [figure[-1]]}
+    parameters |= {one.name: ["BTC"] for one in shown_in("show")}
+    rows = warehouse.execute(answer.sql, parameters.get(answer.name, [])).fetchall()
     assert (rows == []) == (answer.name in EMPTY_ON_THE_SAMPLE)
 
 
