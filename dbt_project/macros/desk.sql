@@ -163,7 +163,7 @@ moves as (
             trade_date as value_date,
             cast(net_flow_native as double) as native
         from flows
-        where is_reported
+        where is_reported and is_counted
         union all
         select
             ticker,
@@ -240,14 +240,6 @@ converted as (
     where kind = 'conversion'
 ),
 
-seeded as (
-    select
-        ticker,
-        min(event_date) as event_date
-    from event_coins
-    group by ticker
-),
-
 -- Without any anchor a fund holds what it was seeded with and what it took in since.
 rolled as (
     select
@@ -264,7 +256,7 @@ rolled as (
                 then progress.fee_index * progress.scaled
         end as held_native,
         coalesce(levels.held_method, 'filed_and_flows') as held_method,
-        coalesce(levels.anchor_date, seeded.event_date, covered.first_flow_date) as held_anchor_date,
+        coalesce(levels.anchor_date, covered.first_flow_date) as held_anchor_date,
         max(roll_errors.error_date) over (
             partition by progress.ticker order by progress.value_date rows between unbounded preceding and current row
         ) as error_date
@@ -276,7 +268,6 @@ rolled as (
             and levels.anchor_date = coalesce(progress.last_anchor_date, progress.first_anchor_date)
     left join roll_errors on progress.ticker = roll_errors.ticker and progress.value_date = roll_errors.error_date
     left join converted on progress.ticker = converted.ticker
-    left join seeded on progress.ticker = seeded.ticker
 ),
 
 held as (
@@ -287,7 +278,7 @@ held as (
         case when rolled.held_native is not null then rolled.held_method end as held_method,
         case when rolled.held_native is not null then rolled.held_anchor_date end as held_anchor_date,
         roll_errors.held_error_bps,
-        counted.shares_outstanding * counted.nav_usd as counted_usd
+        counted.shares_outstanding * counted.nav_usd as shares_usd
     from rolled
     left join roll_errors on rolled.ticker = roll_errors.ticker and rolled.error_date = roll_errors.error_date
     left join counted on rolled.ticker = counted.ticker and rolled.trade_date = counted.session_date
@@ -303,9 +294,10 @@ held as (
 positions as (
     select
         *,
-        sum(case when is_reported then net_flow_native else 0 end) over by_date as position_native,
+        sum(coalesce(net_flow_native, 0)) over by_date as position_native,
         count(case when is_reported and net_flow_native is null then 1 end) over by_date as unvalued
     from flows
+    where is_counted
     window by_date as (partition by ticker order by trade_date rows between unbounded preceding and current row)
 ),
 

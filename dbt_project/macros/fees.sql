@@ -19,8 +19,8 @@
         select
             ticker,
             fee_bps,
-            from_date,
-            lead(from_date) over (partition by ticker order by from_date) as to_date,
+            {{ add_days('from_date', -1) }} as day_before,
+            lead({{ add_days('from_date', -1) }}) over (partition by ticker order by from_date) as last_day,
             row_number() over (partition by ticker order by from_date) = 1 as is_first
         from {{ fees }}
     ) as spans
@@ -31,8 +31,11 @@
 {# Days a fee was charged until a date; the first one known is taken to hold for the days before it too. #}
 {% macro fee_days() -%}
     case
-        when spans.is_first or spans.from_date <= dates.value_date
-            then {{ days_between('spans.from_date', 'least(dates.value_date, coalesce(spans.to_date, dates.value_date))') }}
+        when spans.is_first or spans.day_before <= dates.value_date
+            then
+                {{ days_between(
+                    'spans.day_before', 'least(dates.value_date, coalesce(spans.last_day, dates.value_date))'
+                ) }}
         else 0
     end
 {%- endmacro %}

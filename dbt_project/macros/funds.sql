@@ -1,7 +1,7 @@
 {#
     Holdings and flows of funds, as SQL over the relations passed in. The marts and marts.etf_flows_daily_as_of(ts)
     share it, so the two cannot drift apart.
-    `relations`: observations, filings, funds, events, prices (observations of them), sessions.
+    `relations`: observations, filings, funds, fees, events, prices (observations of them), sessions.
     `ts`: none, or the SQL of a timestamp after which nothing counts.
 #}
 
@@ -134,13 +134,26 @@ counted as (
     group by asset, ticker, value_date
 ),
 
--- Coins per share come from the newest filing at or before the day, or else from the first one after it.
+closes as (
+    select
+        asset,
+        value_date,
+        value as close_usd
+    from (
+        {{ newest_cells(relations.prices, 'source, asset, venue, value_date, metric', ts) }}
+    ) as price_cells
+    where metric = 'close_usd' and venue = '{{ var("valuation_venue") }}'
+),
+
+{{ filings_ctes(relations, ts) }},
+
+-- Coins per share come from the newest filing at or before the day that can be believed, or else from the first one
+-- after it.
 anchored as (
     select
         counted.*,
         filings.quarter_end_date as anchor_date,
-        filings.filed_native / filings.shares_outstanding as anchor_native_per_share,
-        funds.fee_bps,
+        filings.native_per_share as anchor_native_per_share,
         row_number() over (
             partition by counted.ticker, counted.as_of_date
             order by
@@ -148,30 +161,46 @@ anchored as (
                 abs({{ days_between('filings.quarter_end_date', 'counted.as_of_date') }})
         ) as nearest_first
     from counted
-    inner join {{ relations.funds }} as funds on counted.ticker = funds.ticker
-    left join {{ relations.filings }} as filings
-        on
-            counted.ticker = filings.ticker
-            {% if ts %}and filings.filed_date <= cast({{ ts }} as date){% endif %}
+    left join filings on counted.ticker = filings.ticker and filings.is_believed
 ),
 
--- The fee accrues daily, in coins.
 holdings as (
     select
-        asset,
-        ticker,
-        as_of_date,
-        shares_outstanding,
-        nav_usd,
-        anchor_date,
-        anchor_native_per_share * power(
-            1 - fee_bps / 10000.0, {{ days_between('anchor_date', 'as_of_date') }} / 365.0
-        ) as native_per_share,
-        first_observed_at,
-        last_changed_at
+        anchored.asset,
+        anchored.ticker,
+        anchored.as_of_date,
+        anchored.shares_outstanding,
+        anchored.nav_usd,
+        anchored.anchor_date,
+        anchored.anchor_native_per_share * of_day.share_index / of_anchor.share_index as native_per_share,
+        anchored.first_observed_at,
+        anchored.last_changed_at
     from anchored
-    where nearest_first = 1
+    left join share_index as of_day on anchored.ticker = of_day.ticker and anchored.as_of_date = of_day.value_date
+    left join share_index as of_anchor
+        on anchored.ticker = of_anchor.ticker and anchored.anchor_date = of_anchor.value_date
+    where anchored.nearest_first = 1
 )
+{% endmacro %}
+
+{# What a coin was worth on each day by the NAV of the asset's largest fund that has one. #}
+{% macro largest_funds_prices(counts, date) %}
+    select
+        asset,
+        trade_date,
+        reference_usd
+    from (
+        select
+            asset,
+            {{ date }} as trade_date,
+            nav_usd / native_per_share as reference_usd,
+            row_number() over (
+                partition by asset, {{ date }} order by coalesce(shares_outstanding * nav_usd, 0) desc, ticker
+            ) as largest_first
+        from {{ counts }}
+        where nav_usd is not null and native_per_share is not null
+    ) as by_size
+    where largest_first = 1
 {% endmacro %}
 
 {# Flows by fund and trade date, from every source. #}
@@ -313,6 +342,10 @@ reported as (
     from derived
 ),
 
+peers as (
+    {{ largest_funds_prices('share_counts', 'session_date') }}
+),
+
 -- Funds listed on the day, and funds that a publisher reports but the seed does not list.
 fund_days as (
     select
@@ -340,6 +373,7 @@ valued as (
         reported.last_changed_at,
         reported.shares_native,
         reported.net_flow_usd / share_counts.nav_usd * share_counts.native_per_share as nav_native,
+        reported.net_flow_usd / peers.reference_usd as reference_native,
         reported.net_flow_usd / closes.close_usd as price_native
     from fund_days
     left join reported
@@ -350,6 +384,7 @@ valued as (
             and fund_days.trade_date = reported.trade_date
     left join share_counts
         on fund_days.ticker = share_counts.ticker and fund_days.trade_date = share_counts.session_date
+    left join peers on fund_days.asset = peers.asset and fund_days.trade_date = peers.trade_date
     left join closes on fund_days.asset = closes.asset and fund_days.trade_date = closes.value_date
 )
 
@@ -359,10 +394,11 @@ select
     trade_date,
     source,
     net_flow_usd,
-    {{ native('coalesce(shares_native, nav_native, price_native)') }} as net_flow_native,
+    {{ native('coalesce(shares_native, nav_native, reference_native, price_native)') }} as net_flow_native,
     case
         when shares_native is not null then 'shares'
         when nav_native is not null then 'nav'
+        when reference_native is not null then 'reference'
         when price_native is not null then 'price'
     end as native_method,
     net_flow_usd is not null as is_reported,
@@ -380,6 +416,7 @@ from valued
         'observations': ref('etf_observations').include(database=false),
         'filings': ref('etf_filings').include(database=false),
         'funds': ref('funds').include(database=false),
+        'fees': ref('etf_fund_fees').include(database=false),
         'events': ref('fund_events').include(database=false),
         'prices': prices.include(database=false),
         'sessions': ref('market_sessions').include(database=false),

@@ -8,19 +8,8 @@
 {# How far a NAV may move from one session to the next, in logarithms: against the asset's closes, or without them. #}
 {% macro nav_bound(has_closes) %}{{ return("case when " ~ has_closes ~ " then 0.15 else 0.25 end") }}{% endmacro %}
 
-{# CTEs closes and share_counts, and those they are made of; after `holdings_ctes`. #}
+{# CTE share_counts, and those it is made of; after `holdings_ctes`. #}
 {% macro share_counts_ctes(relations, ts) %}
-closes as (
-    select
-        asset,
-        value_date,
-        value as close_usd
-    from (
-        {{ newest_cells(relations.prices, 'source, asset, venue, value_date, metric', ts) }}
-    ) as price_cells
-    where metric = 'close_usd' and venue = '{{ var("valuation_venue") }}'
-),
-
 -- Every session from a fund's first row to its last, so that a missing row leaves the changes on both sides unknown.
 fund_sessions as (
     select
@@ -277,6 +266,7 @@ judged as (
 -- NAV, they are not those of the counted ones.
 share_counts as (
     select
+        asset,
         ticker,
         session_date,
         case when not (is_zero or is_copied or is_count_wrong) then served_shares end as shares_outstanding,

@@ -14,10 +14,12 @@ COLUMNS = {
     " observed_at timestamp, raw_text varchar, value double, archive_sha256 varchar, is_report boolean default true",
     "marts.funds": "ticker varchar, asset varchar, first_flow_date date, last_flow_date date, fee_bps double,"
     " share_date_convention varchar",
-    "marts.fund_events": "ticker varchar, event_date date, kind varchar, ratio double",
-    "marts.etf_filings": "ticker varchar, quarter_end_date date, filed_date date, filed_native double,"
-    " shares_outstanding double",
-    "marts.market_sessions": "session_date date, week_start_date date, opens_at timestamp, closes_at timestamp",
+    "marts.etf_fund_fees": "ticker varchar, from_date date, fee_bps integer",
+    "marts.fund_events": "ticker varchar, event_date date, kind varchar, ratio double, native_amount double",
+    "marts.etf_filings": "asset varchar, ticker varchar, quarter_end_date date, filed_date date, filed_native double,"
+    " shares_outstanding double, counted_session_date date",
+    "marts.market_sessions": "session_date date, week_start_date date, next_session_date date, opens_at timestamp,"
+    " closes_at timestamp",
     "intermediate.int_market__price_observations": "source varchar, asset varchar, venue varchar, value_date date,"
     " metric varchar, value double, observed_at timestamp",
 }

@@ -78,6 +78,7 @@ class World:
     funds: list[Fund]
     events: list[dict] = field(default_factory=list)
     filings: list[dict] = field(default_factory=list)
+    fees: list[dict] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
 
@@ -135,6 +136,15 @@ class Maker:
             last = self.rng.choice(days) if self.chance(0.2) else None
             convention = self.rng.choice(["settlement_date", "settlement_date", "trade_date", "trade_date", None])
             self.world.funds.append(Fund(ticker, asset, first, last, self.rng.choice([0, 25, 150]), convention))
+            if self.chance(0.4):
+                self.add_fees(ticker)
+
+    def add_fees(self, ticker: str) -> None:
+        """Fees from some days on, those of filings and captures among them."""
+        days = self.rng.sample([*QUARTERS, *(session.day for session in self.shown)], self.rng.randint(1, 3))
+        self.world.fees += [
+            {"ticker": ticker, "from_date": day, "fee_bps": self.rng.choice([0, 20, 150])} for day in days
+        ]
 
     # Share counts, NAVs, filings and closes.
 
@@ -163,15 +173,22 @@ class Maker:
             self.add_workbook(fund, rows, near_split)
 
     def add_filings(self, fund: Fund, native: float) -> None:
+        """Some off the path from the one before; of 2,000 coins and fewer, one more or less is none."""
+        if self.chance(0.2):
+            spun_off = -round(self.rng.uniform(10, 900), 4)
+            day = self.rng.choice(self.shown).day + self.rng.randint(-2, 3) * DAY
+            event = {"ticker": fund.ticker, "event_date": day, "kind": "spin_off", "native_amount": spun_off}
+            self.world.events.append(event)
         for quarter in self.rng.sample(QUARTERS, self.rng.randint(0, 3)):
-            shares = float(self.rng.randint(10**7, 10**9))
+            shares = float(self.rng.randint(10**6, 10**9))
+            off = self.rng.choice([0, 0, 0, 3e-4, -7e-4, self.rng.uniform(-0.01, 0.01)])
             filed = quarter + self.rng.randint(1, 60) * DAY
             self.world.filings.append(
                 {
                     "ticker": fund.ticker,
                     "quarter_end_date": quarter,
                     "filed_date": self.rng.choice([filed, self.rng.choice(self.shown).day, None]),
-                    "filed_native": round(shares * native * self.rng.uniform(0.99, 1.01), 4),
+                    "filed_native": round(shares * native * (1 + off), 4),
                     "shares_outstanding": shares,
                 }
             )
@@ -286,7 +303,8 @@ def recorded(root: Path) -> World:
     ]
     events = _seed("facts_fund_events", event_date=pl.Date, ratio=pl.Float64, native_amount=pl.Float64)
     filings = _seed("facts_filings", quarter_end_date=pl.Date, filed_date=pl.Date, filed_native=pl.Float64)
-    world = World([Session(*row) for row in frame.iter_rows()], funds, events, filings)
+    fees = _seed("fund_fees", from_date=pl.Date, fee_bps=pl.Int64)
+    world = World([Session(*row) for row in frame.iter_rows()], funds, events, filings, fees)
     archive = Archive(root)
     for source in (farside.SOURCE, ishares.SOURCE, binance_vision.SOURCE):
         for capture in archive.captures(source.name)[0]:
@@ -337,4 +355,5 @@ def _observed(world: World, source: str, key: dict[str, pl.DataType]) -> pl.Data
 def seeds(world: World) -> dict[str, list[dict]]:
     """The reviewed facts of a world."""
     funds = [vars(fund) for fund in world.funds]
-    return {"facts_funds": funds, "facts_fund_events": world.events, "facts_filings": world.filings}
+    facts = {"facts_funds": funds, "facts_fund_events": world.events, "facts_filings": world.filings}
+    return facts | {"fund_fees": world.fees}

@@ -4,11 +4,12 @@ Slow and literal: each question is asked of the captures again. A figure is what
 shows; a blank is no figure, and what a page does not show says nothing.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any
 
 from fund_captures import Fund, Key, Session, World
@@ -83,6 +84,8 @@ class Oracle:
         self.funds = {fund.ticker: fund for fund in world.funds}
         self.days = [session.day for session in world.sessions]
         self.sessions = {session.day: session for session in world.sessions}
+        self.counted, self.fee_bps, self.believed = cache(self._counted), cache(self._fee_bps), cache(self._believed)
+        self.native_per_share, self.reference = cache(self._native_per_share), cache(self._reference)
 
     # What was known of a cell.
 
@@ -107,7 +110,7 @@ class Oracle:
 
     # Holdings.
 
-    def counted(self) -> dict[Fund, list[date]]:
+    def _counted(self) -> dict[Fund, list[date]]:
         """The funds that the issuer's workbooks tell of, and the days they have."""
         days: dict[Fund, set[date]] = defaultdict(set)
         for _, ticker, day, _ in self.cells.get("ishares", {}):
@@ -120,18 +123,80 @@ class Oracle:
     def nav(self, fund: Fund, day: date) -> Figure:
         return self.state("ishares", (fund.asset, fund.ticker, day, NAV))
 
-    def native_per_share(self, fund: Fund, day: date) -> Figure:
-        """Coins behind a share: as filed last before the day, else first after it, less the fee of the days since."""
-        filings = {}
-        for filing in self.world.filings:
-            quarter = filing["quarter_end_date"]
-            if filing["ticker"] == fund.ticker and public_date(filing) <= self.until.date():
-                filings[quarter] = filing["filed_native"] / filing["shares_outstanding"]
-        if not filings:
+    @cached_property
+    def filings(self) -> dict[str, dict[date, dict]]:
+        """The filings that are public, by fund and quarter."""
+        found: dict[str, dict[date, dict]] = defaultdict(dict)
+        for filing in sorted(self.world.filings, key=lambda filing: filing["quarter_end_date"]):
+            if public_date(filing) <= self.until.date():
+                found[filing["ticker"]][filing["quarter_end_date"]] = filing
+        return found
+
+    def _fee_bps(self, fund: Fund, day: date) -> int:
+        """What is charged for a day: the fee that began last, or the first one before any did."""
+        dated = sorted((row["from_date"], row["fee_bps"]) for row in self.world.fees if row["ticker"] == fund.ticker)
+        if not dated:
+            return fund.fee_bps
+        return next((fee for since, fee in reversed(dated) if since <= day), dated[0][1])
+
+    def left(self, fund: Fund, first: date, last: date) -> float:
+        """What fees and spin-offs left on the later day of a coin behind a share on the earlier one."""
+        days = [first + timedelta(days=number) for number in range(1, (last - first).days + 1)]
+        part = 1.0
+        for fee, count in Counter(self.fee_bps(fund, day) for day in days).items():
+            part *= (1 - fee / 10_000) ** (count / 365)
+        for event in self.world.events:
+            if (event["ticker"], event["kind"]) == (fund.ticker, "spin_off") and event.get("native_amount", 0) < 0:
+                settled = self.settled_before(fund, event["event_date"])
+                if first < event["event_date"] <= last and settled and settled > -event["native_amount"]:
+                    part *= 1 + event["native_amount"] / settled
+        return part
+
+    def settled_before(self, fund: Fund, day: date) -> Figure:
+        """Coins settled when a day begins: of the filing before, and of later trades but the last session's."""
+        quarters = [quarter for quarter in self.filings[fund.ticker] if quarter < day]
+        if not quarters:
             return None
-        before = [quarter for quarter in filings if quarter <= day]
-        anchor = max(before) if before else min(filings)
-        return filings[anchor] * (1 - fund.fee_bps / 10_000) ** ((day - anchor).days / 365)
+        held = self.filings[fund.ticker][max(quarters)]["filed_native"]
+        filed = [each for each in self.days if each <= max(quarters)]
+        for session in self.days[len(filed) :] if filed else []:
+            if session < day and self.session_after(session) < day:
+                flow = self.state("farside", (fund.asset, fund.ticker, session, FLOW))
+                close = self.state("binance_vision", (fund.asset, VENUE, session, CLOSE))
+                held += flow / close if flow and close else 0
+        return held
+
+    def _believed(self, fund: Fund) -> dict[date, float]:
+        """Coins per share by quarter, where a filing follows from the one before (the first, where the second does)."""
+        ratios = {
+            quarter: filing["filed_native"] / filing["shares_outstanding"]
+            for quarter, filing in self.filings[fund.ticker].items()
+        }
+        quarters = list(ratios)
+        agrees = {}
+        for before, quarter in pairwise(quarters):
+            splits = [
+                event["ratio"]
+                for event in self.world.events
+                if event["ticker"] == fund.ticker and event.get("ratio") and before < event["event_date"] <= quarter
+            ]
+            off = ratios[quarter] / (ratios[before] * self.left(fund, before, quarter))
+            tolerance = max(0.0005, 1 / self.filings[fund.ticker][quarter]["filed_native"])
+            agrees[quarter] = any(abs(off * split - 1) <= tolerance for split in [1, *splits])
+        if quarters:
+            agrees[quarters[0]] = agrees.get(quarters[1], True) if len(quarters) > 1 else True
+        return {quarter: ratio for quarter, ratio in ratios.items() if agrees[quarter]}
+
+    def _native_per_share(self, fund: Fund, day: date) -> Figure:
+        """Coins behind a share: filed last before the day, else first after it, less what fees and spin-offs took."""
+        filed = self.believed(fund)
+        if not filed:
+            return None
+        before = [quarter for quarter in filed if quarter <= day]
+        anchor = max(before) if before else min(filed)
+        if anchor <= day:
+            return filed[anchor] * self.left(fund, anchor, day)
+        return filed[anchor] / self.left(fund, day, anchor)
 
     def holdings_daily(self) -> Rows:
         rows = {}
@@ -227,8 +292,11 @@ class Oracle:
         close = self.state("binance_vision", (asset, VENUE, day, CLOSE))
         nav = self.nav(fund, day) if fund else None
         per_share = self.native_per_share(fund, day) if fund else None
+        reference = self.reference(asset, day)
         if flow is not None and nav is not None and per_share is not None:
             native, method = flow / nav * per_share, "nav"
+        elif flow is not None and reference is not None:
+            native, method = flow / reference, "reference"
         elif flow is not None and close is not None:
             native, method = flow / close, "price"
         return {
@@ -240,6 +308,15 @@ class Oracle:
             "first_observed_at": first_at,
             "last_changed_at": changed_at,
         }
+
+    def _reference(self, asset: str, day: date) -> Figure:
+        """What a coin was worth by the NAV of the asset's largest fund: one alone serves counts here."""
+        for fund in self.funds.values():
+            if fund.asset == asset and fund in self.counted():
+                nav, per_share = self.nav(fund, day), self.native_per_share(fund, day)
+                if nav is not None and per_share is not None:
+                    return nav / per_share
+        return None
 
     @cached_property
     def last_changes(self) -> dict[str, datetime]:

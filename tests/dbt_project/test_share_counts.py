@@ -55,6 +55,7 @@ def tables(*funds: Fund) -> dict[str, list[dict]]:
             }
             for fund in funds
         ],
+        "etf_fund_fees": [{"ticker": fund.ticker, "from_date": FIRST, "fee_bps": 0} for fund in funds],
         "fund_events": [
             {"ticker": fund.ticker, "event_date": fund.day(fund.split[0]), "kind": "split", "ratio": fund.split[1]}
             for fund in funds
@@ -278,26 +279,96 @@ def test_a_missing_row_leaves_both_flows_unknown_and_is_no_finding(outcome):
     assert [number for number, flow in enumerate(found.flows) if flow is None] == [9, 10, 19]
 
 
+def coins_per_share(rows_of, filings: list[dict], days: list[date], **tables: list[dict]) -> dict[date, float | None]:
+    """Coins behind a share of a fund that charges 1 % a year, by day; every day is a session."""
+    first = min(filing["quarter_end_date"] for filing in filings)
+    sessions = [first + timedelta(days=number) for number in range((max(days) - first).days + 1)]
+    own = {
+        "funds": [{"ticker": "AAA", "asset": "BTC"}],
+        "etf_fund_fees": [{"ticker": "AAA", "from_date": date(2024, 1, 11), "fee_bps": 100}],
+        "market_sessions": [{"session_date": day, "next_session_date": day + timedelta(days=1)} for day in sessions],
+        "etf_filings": [
+            {"asset": "BTC", "ticker": "AAA", "shares_outstanding": 1000.0}
+            | {"counted_session_date": filing["quarter_end_date"]}
+            | filing
+            for filing in filings
+        ],
+    }
+    counts = [
+        {"source": "ishares", "asset": "BTC", "ticker": "AAA", "value_date": day}
+        | {"metric": "shares_outstanding", "observed_at": SEEN, "value": 100.0}
+        for day in days
+    ]
+    given = own | tables | {"etf_observations": [*counts, *tables.get("etf_observations", [])]}
+    return {row["as_of_date"]: row["native_per_share"] for row in rows_of("int_etf__share_counts", given)}
+
+
+def filing(quarter: date, coins: float) -> dict:
+    return {"quarter_end_date": quarter, "filed_native": coins}
+
+
 def test_coins_per_share_are_those_of_the_filing_before_less_the_fee_else_of_the_next(rows_of):
     """1 % a year. 365 days after the filing of 2024 a share has 1 % less; on a filing's own day that filing counts."""
-    days = {date(2023, 4, 2): 0.2020202, date(2024, 4, 1): 0.2, date(2025, 4, 1): 0.198, date(2025, 4, 2): 0.5}
-    filed = [(date(2024, 4, 1), 200.0), (date(2025, 4, 2), 500.0)]
-    found = rows_of(
-        "int_etf__share_counts",
-        {
-            "funds": [{"ticker": "AAA", "asset": "BTC", "fee_bps": 100.0}],
-            "etf_filings": [
-                {"ticker": "AAA", "quarter_end_date": day, "filed_native": coins, "shares_outstanding": 1000.0}
-                for day, coins in filed
-            ],
-            "etf_observations": [
-                {"source": "ishares", "asset": "BTC", "ticker": "AAA", "value_date": day}
-                | {"metric": "shares_outstanding", "observed_at": SEEN, "value": 100.0}
-                for day in days
-            ],
-        },
+    known = {date(2023, 4, 2): 0.2020202, date(2024, 4, 1): 0.2, date(2025, 4, 1): 0.198, date(2025, 4, 2): 0.19805}
+    filings = [filing(date(2024, 4, 1), 200.0), filing(date(2025, 4, 2), 198.05)]
+    assert coins_per_share(rows_of, filings, list(known)) == pytest.approx(known, rel=1e-6)
+
+
+def test_fees_count_from_their_first_day(rows_of):
+    """Nothing until 2024-07-01, whose fee is the first: on the evening before a share has all its coins."""
+    fees = [
+        {"ticker": "AAA", "from_date": date(2024, 1, 11), "fee_bps": 0},
+        {"ticker": "AAA", "from_date": date(2024, 7, 1), "fee_bps": 100},
+    ]
+    known = {date(2024, 6, 30): 0.2, date(2024, 7, 1): 0.2 * 0.99 ** (1 / 365), date(2025, 6, 30): 0.198}
+    found = coins_per_share(rows_of, [filing(date(2024, 4, 1), 200.0)], list(known), etf_fund_fees=fees)
+    assert found == pytest.approx(known, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("filed", "counts"),
+    [
+        ([40_000.0, 39_900.0, 39_800.0, 39_700.0], [0, 1, 2, 3]),
+        ([40_000.0, 39_900.0, 39_700.0, 39_600.0], [0, 1, 3]),
+        ([40_000.0, 39_700.0, 39_610.0, 39_510.0], [2, 3]),  # the second does not follow from the first
+        ([400.0, 398.2, 397.4, 396.5], [0, 1, 2, 3]),  # 20 basis points, but less than a coin
+    ],
+)
+def test_a_filing_off_the_path_from_the_one_before_is_passed_over(rows_of, filed, counts):
+    """The fee takes 25 basis points a quarter."""
+    quarters = [date(2024, 3, 31), date(2024, 6, 30), date(2024, 9, 30), date(2024, 12, 31)]
+    filings = [filing(quarter, coins) for quarter, coins in zip(quarters, filed, strict=True)]
+    found = coins_per_share(rows_of, filings, quarters)
+    own = {quarter: pytest.approx(coins / 1000, rel=1e-9) for quarter, coins in zip(quarters, filed, strict=True)}
+    used = [at for at, quarter in enumerate(quarters) if found[quarter] == own[quarter]]
+    assert used == counts
+
+
+def test_a_spin_off_takes_its_part_of_the_coins_settled_before_it(rows_of):
+    """100 of 1,000 coins given on 10 May after 200 had left: those of 8 May and before are settled, 9 May's are not."""
+    event = {"ticker": "AAA", "event_date": date(2024, 5, 10), "kind": "spin_off", "native_amount": -100.0}
+    flows = [
+        {"source": "farside", "asset": "BTC", "ticker": "AAA", "metric": "net_flow_usd", "observed_at": SEEN}
+        | {"value_date": day, "value": dollars}
+        for day, dollars in ((date(2024, 5, 8), -2000.0), (date(2024, 5, 9), -3000.0))
+    ]
+    closes = [
+        {"source": "made", "asset": "BTC", "venue": "binance", "metric": "close_usd", "observed_at": SEEN}
+        | {"value_date": day, "value": 10.0}
+        for day in (date(2024, 5, 8), date(2024, 5, 9))
+    ]
+    fees = [{"ticker": "AAA", "from_date": date(2024, 1, 11), "fee_bps": 0}]
+    known = {date(2024, 5, 9): 1.2, date(2024, 5, 10): 1.08, date(2024, 6, 30): 1.0802, date(2024, 7, 1): 1.0802}
+    found = coins_per_share(
+        rows_of,
+        [filing(date(2024, 3, 31), 1200.0), filing(date(2024, 6, 30), 1080.2)],
+        list(known),
+        etf_fund_fees=fees,
+        fund_events=[event],
+        etf_observations=flows,
+        int_market__price_observations=closes,
     )
-    assert {row["as_of_date"]: row["native_per_share"] for row in found} == pytest.approx(days, rel=1e-4)
+    assert found == pytest.approx(known, rel=1e-9)
 
 
 @pytest.mark.parametrize("has_closes", [True, False])

@@ -7,12 +7,48 @@
     'sessions': ref('market_sessions'),
 } -%}
 
-with flows as (
+with listed as (
+    {{ listed_funds(ref('funds'), ref('market_sessions')) }}
+),
+
+preferred as (
     {{ preferred_flows(ref('etf_flows_daily'), ref('flow_sources')) }}
 ),
 
-listed as (
-    {{ listed_funds(ref('funds'), ref('market_sessions')) }}
+last_days as (
+    select
+        asset,
+        ticker,
+        max(trade_date) as last_date,
+        max(max(trade_date)) over (partition by asset) as last_date_of_asset
+    from preferred
+    group by asset, ticker
+),
+
+-- A fund's days go on to the last session that any source has begun. Coins that came before the first flow were its own.
+flows as (
+    select
+        preferred.*,
+        coalesce(preferred.trade_date >= funds.first_flow_date, true) as is_counted
+    from preferred
+    left join {{ ref('funds') }} as funds on preferred.ticker = funds.ticker
+    union all
+    select
+        listed.asset,
+        listed.ticker,
+        listed.trade_date,
+        null as flow_source,
+        null as flow_difference_usd,
+        null as net_flow_usd,
+        null as net_flow_native,
+        false as is_reported,
+        true as is_counted
+    from listed
+    inner join last_days
+        on
+            listed.ticker = last_days.ticker
+            and listed.trade_date > last_days.last_date
+            and listed.trade_date <= last_days.last_date_of_asset
 ),
 
 {{ held_ctes(relations) }},
@@ -45,6 +81,8 @@ valued as (
     select
         flows.*,
         flows.net_flow_usd as streak_flow_usd,
+        case when flows.is_counted then flows.net_flow_usd end as counted_usd,
+        case when flows.is_counted then flows.net_flow_native end as counted_native,
         days.is_recent and not flows.is_reported as is_open,
         coalesce(days.is_recent and days.has_unreported, false) as is_day_open,
         listed_so_far.sessions_listed,
@@ -57,7 +95,7 @@ valued as (
             when own.nav_usd / own.native_per_share is not null then 'own_nav' else prices.reference_method
         end as reference_method,
         coalesce(
-            held.counted_usd, held.held_native * coalesce(own.nav_usd / own.native_per_share, prices.reference_usd)
+            held.shares_usd, held.held_native * coalesce(own.nav_usd / own.native_per_share, prices.reference_usd)
         ) as net_assets_usd,
         case when converted.ticker is null and covered.is_from_launch then costs.average_cost_usd end
             as average_cost_usd,
@@ -92,13 +130,12 @@ select
     net_flow_native,
     is_reported,
     is_open,
-    {{ exact_sum_over('net_flow_usd', 'so_far') }} as cumulative_flow_usd,
+    {{ exact_sum_over('counted_usd', 'so_far') }} as cumulative_flow_usd,
     case
-        when count(net_flow_native) over so_far = count(net_flow_usd) over so_far
-            then sum(net_flow_native) over so_far
+        when count(counted_native) over so_far = count(counted_usd) over so_far then sum(counted_native) over so_far
     end as cumulative_flow_native,
     cast(
-        coalesce(sessions_listed - count(case when is_reported then sessions_listed end) over so_far, 0) as integer
+        coalesce(max(sessions_listed) over so_far - count(case when is_reported then sessions_listed end) over so_far, 0) as integer
     ) as cumulative_missing,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'ticker', 5) }} as flow_5d_usd,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'ticker', 20) }} as flow_20d_usd,

@@ -6,6 +6,17 @@ listed as (
     {{ listed_funds(ref('funds'), ref('market_sessions')) }}
 ),
 
+expected as (
+    select
+        asset,
+        trade_date,
+        sum(count(*)) over (
+            partition by asset order by trade_date rows between unbounded preceding and current row
+        ) as flows_expected
+    from listed
+    group by asset, trade_date
+),
+
 last_seen as (
     {{ last_seen_by_source(ref('etf_flows_daily')) }}
 ),
@@ -42,8 +53,10 @@ valued as (
         prices.reference_method,
         prices.close_usd,
         supply.supply_native,
-        supply.supply_method
+        supply.supply_method,
+        expected.flows_expected
     from market
+    left join expected on market.asset = expected.asset and market.trade_date = expected.trade_date
     left join {{ ref('int_desk__reference_prices') }} as prices
         on market.asset = prices.asset and market.trade_date = prices.trade_date
     left join {{ ref('int_desk__supply') }} as supply
@@ -69,7 +82,7 @@ select
         when count(net_flow_native) over so_far = count(net_flow_usd) over so_far
             then sum(net_flow_native) over so_far
     end as cumulative_flow_native,
-    cast(sum(funds_expected - funds_reported) over so_far as integer) as cumulative_missing,
+    cast(coalesce(max(flows_expected) over so_far, 0) - sum(funds_reported) over so_far as integer) as cumulative_missing,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'asset', 5) }} as flow_5d_usd,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'asset', 20) }} as flow_20d_usd,
     {{ streak_sessions('asset') }} as flow_streak_sessions,

@@ -22,62 +22,82 @@ quarters as (
         filings.quarter_end_date,
         filings.filed_date,
         filings.filed_native,
-        funds.fee_bps / 10000.0 as fee,
+        filings.counted_session_date,
         {{ quarter_start('filings.quarter_end_date') }} as quarter_start_date,
-        {{ days_between(quarter_start('filings.quarter_end_date'), 'filings.quarter_end_date') }} + 1 as days,
-        case
-            when
-                funds.first_flow_date >= {{ quarter_start('filings.quarter_end_date') }} and converted.ticker is null
-                then 0
-            when
-                lag(filings.quarter_end_date) over by_quarter
-                = {{ add_days(quarter_start('filings.quarter_end_date'), -1) }}
-                then lag(filings.filed_native) over by_quarter
-        end as native_before
+        {{ add_days(quarter_start('filings.quarter_end_date'), -1) }} as quarter_end_before,
+        funds.first_flow_date,
+        funds.first_flow_date >= {{ quarter_start('filings.quarter_end_date') }} and converted.ticker is null as is_new,
+        lag(filings.quarter_end_date) over by_quarter as filing_before_date,
+        lag(filings.filed_native) over by_quarter as filed_native_before,
+        lag(filings.counted_session_date) over by_quarter as counted_session_before
     from {{ ref('etf_filings') }} as filings
     inner join {{ ref('funds') }} as funds on filings.ticker = funds.ticker
     left join converted on filings.ticker = converted.ticker
     window by_quarter as (partition by filings.ticker order by filings.quarter_end_date)
 ),
 
-sessions as (
+-- The flows between two filings are those of the sessions that one counts and the other does not yet.
+periods as (
     select
-        session_date,
-        {{ quarter_start('session_date') }} as quarter_start_date
-    from {{ ref('market_sessions') }}
+        quarters.*,
+        case
+            when quarters.is_new then 0
+            when quarters.filing_before_date = quarters.quarter_end_before then quarters.filed_native_before
+        end as native_before,
+        case
+            when quarters.is_new then quarters.first_flow_date
+            when quarters.filing_before_date = quarters.quarter_end_before then sessions.next_session_date
+            else quarters.quarter_start_date
+        end as first_session_date
+    from quarters
+    left join {{ ref('market_sessions') }} as sessions on quarters.counted_session_before = sessions.session_date
 ),
 
-last_sessions as (
+dates as (
     select
-        quarter_start_date,
-        min(session_date) as first_session_date,
-        max(session_date) as last_session_date
-    from sessions
-    group by quarter_start_date
+        ticker,
+        quarter_end_date as value_date
+    from quarters
+    union
+    select
+        ticker,
+        quarter_end_before as value_date
+    from quarters
+    union
+    select
+        ticker,
+        trade_date as value_date
+    from flows
+    union
+    select
+        ticker,
+        event_date as value_date
+    from events
 ),
 
--- Fees reduce inflows by the days since. A quarter counts only if the source's days cover it.
+fee_index as (
+    {{ fee_indices('dates', ref('etf_fund_fees')) }}
+),
+
+-- Coins before fees. A period counts only if the source's days cover it.
 inflows as (
     select
-        quarters.ticker,
-        quarters.quarter_end_date,
+        periods.ticker,
+        periods.quarter_end_date,
         flows.source,
         min(flows.trade_date) as first_trade_date,
         max(flows.trade_date) as last_trade_date,
-        {{ sum_if_all_known('flows.net_flow_native', 'flows.net_flow_usd') }} as net_flow_native,
-        {{ exact_sum(
-            "cast(flows.net_flow_native as double) * power(1 - quarters.fee, "
-            ~ days_between('flows.trade_date', 'quarters.quarter_end_date') ~ " / 365.0)",
-            digits=18
-        ) }} as native_after_fee,
+        count(flows.net_flow_native) = count(flows.net_flow_usd) as are_all_valued,
+        coalesce({{ exact_sum('cast(flows.net_flow_native as double) / fee_index.fee_index', digits=18) }}, 0) as scaled,
         cast(count(case when not flows.is_reported then 1 end) as integer) as sessions_missing
-    from quarters
+    from periods
     inner join flows
         on
-            quarters.ticker = flows.ticker
-            and flows.trade_date >= quarters.quarter_start_date
-            and flows.trade_date <= quarters.quarter_end_date
-    group by quarters.ticker, quarters.quarter_end_date, flows.source
+            periods.ticker = flows.ticker
+            and flows.trade_date >= periods.first_session_date
+            and flows.trade_date <= periods.counted_session_date
+    left join fee_index on flows.ticker = fee_index.ticker and flows.trade_date = fee_index.value_date
+    group by periods.ticker, periods.quarter_end_date, flows.source
 ),
 
 moved_in_kind as (
@@ -85,43 +105,49 @@ moved_in_kind as (
         quarters.ticker,
         quarters.quarter_end_date,
         min(events.kind) as kind,
-        sum(events.native_amount) as native_amount
+        {{ exact_sum('cast(events.native_amount as double) / fee_index.fee_index', digits=18) }} as scaled
     from quarters
     inner join events
         on
             quarters.ticker = events.ticker
             and events.event_date >= quarters.quarter_start_date
             and events.event_date <= quarters.quarter_end_date
+    inner join fee_index on events.ticker = fee_index.ticker and events.event_date = fee_index.value_date
     group by quarters.ticker, quarters.quarter_end_date
 ),
 
 compared as (
     select
-        quarters.asset,
-        quarters.ticker,
-        quarters.quarter_end_date,
+        periods.asset,
+        periods.ticker,
+        periods.quarter_end_date,
         inflows.source,
-        quarters.filed_date,
-        quarters.filed_native,
+        periods.filed_date,
+        periods.filed_native,
         moved_in_kind.kind as explained_by,
         inflows.sessions_missing,
         case
             when
-                inflows.net_flow_native is not null
-                and inflows.first_trade_date <= greatest(last_sessions.first_session_date, funds.first_flow_date)
-                and inflows.last_trade_date >= last_sessions.last_session_date
+                inflows.are_all_valued
+                and inflows.first_trade_date <= greatest(periods.first_session_date, periods.first_flow_date)
+                and inflows.last_trade_date >= periods.counted_session_date
                 then
-                    cast(quarters.native_before as double) * power(1 - quarters.fee, quarters.days / 365.0)
-                    + inflows.native_after_fee
-                    + coalesce(cast(moved_in_kind.native_amount as double), 0)
+                    of_quarter.fee_index
+                    * (
+                        cast(periods.native_before as double) / before.fee_index
+                        + inflows.scaled
+                        + coalesce(moved_in_kind.scaled, 0)
+                    )
         end as expected_native
-    from quarters
+    from periods
     inner join inflows
-        on quarters.ticker = inflows.ticker and quarters.quarter_end_date = inflows.quarter_end_date
-    inner join {{ ref('funds') }} as funds on quarters.ticker = funds.ticker
-    inner join last_sessions on quarters.quarter_start_date = last_sessions.quarter_start_date
+        on periods.ticker = inflows.ticker and periods.quarter_end_date = inflows.quarter_end_date
     left join moved_in_kind
-        on quarters.ticker = moved_in_kind.ticker and quarters.quarter_end_date = moved_in_kind.quarter_end_date
+        on periods.ticker = moved_in_kind.ticker and periods.quarter_end_date = moved_in_kind.quarter_end_date
+    left join fee_index as of_quarter
+        on periods.ticker = of_quarter.ticker and periods.quarter_end_date = of_quarter.value_date
+    left join fee_index as before
+        on periods.ticker = before.ticker and periods.quarter_end_before = before.value_date
 )
 
 select
