@@ -38,7 +38,8 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile $(ON_DUCKDB)
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
-	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py
+	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py \
+	    tests/bi/attach_over_http.py
 
 test-node: .venv/ready ## read a real Bitcoin Core on regtest, where there is a bitcoind
 	$(RUN)/pytest -q tests/node/bitcoin_core.py

@@ -236,9 +236,7 @@ async function begin() {
   window.onhashchange = () => addressed() && ask(addressed());
   at("file").onchange = ({target: {files: [file]}}) => {
     if (!file) return;
-    at("run").disabled = true;
-    isPublished = false;
-    open(file).then(run).then(listMarts).catch(failed);
+    opened = opened.then(() => take(file)).catch(failed);
   };
   const [warehouse] = await Promise.all([content.warehouse && unpack(content.warehouse), start()]);
   if (!warehouse) {
@@ -250,10 +248,20 @@ async function begin() {
   await listMarts();
 }
 
+/** Open the file of another warehouse, and ask it the same. */
+async function take(file) {
+  at("run").disabled = true;
+  isPublished = false;
+  await open(file);
+  await run();
+  await listMarts();
+}
+
 function failed(error) {
   say(database ? "This is no warehouse that DuckDB can open." : "DuckDB did not start.");
   at("error").textContent = typeof engineFiles === "undefined"
     ? "duckdb-wasm.js is missing: it has to lie beside this page." : error.message;
 }
 
-begin().catch(failed);
+// what opens a warehouse waits for what opened the one before
+let opened = begin().catch(failed);
