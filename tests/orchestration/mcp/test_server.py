@@ -208,6 +208,12 @@ def test_a_figure_is_cited_down_to_its_page(ask, sample_home):
             "absorption_ratio",
             {"farside", "holder_series"},
         ),
+        (
+            "demand_vs_supply_daily",
+            {"asset": "BTC", "value_date": "2025-11-07", "window_days": 7, "is_preferred": True},
+            "lth_net_change_native",
+            {"farside", "holder_series"},
+        ),
         ("etf_filings", {"ticker": "IBIT", "quarter_end_date": "2025-09-30"}, "filed_native", {"etf_filings"}),
     ],
 )
