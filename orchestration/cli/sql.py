@@ -67,16 +67,18 @@ def _write_file(
     """The answer to a statement as Parquet or as a workbook."""
     from orchestration.cli.binary_output import deliver, save_parquet, save_workbook
 
+    if form == "xlsx":
+        con.execute(statement)
+        columns = [str(column[0]) for column in con.description or ()]
+        deliver(lambda file: save_workbook(columns, _rows(con), file), form, output)
+        return
     found = con.sql(statement)  # pyright: ignore[reportArgumentType]
     if found is None:
-        raise UsageError(f"The statement has no rows for a {form}: give a query, such as `from etf_flows_daily`.")
-    if form == "parquet":
-        deliver(lambda file: save_parquet(found.to_arrow_reader(FETCHED_ROWS), file), form, output)
-    else:
-        deliver(lambda file: save_workbook(found.columns, _rows(found), file), form, output)
+        raise UsageError("The statement has no rows for a file: give a query, such as `from etf_flows_daily`.")
+    deliver(lambda file: save_parquet(found.to_arrow_reader(FETCHED_ROWS), file), form, output)
 
 
-def _rows(found: "duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation") -> Iterator[Row]:
-    """The rows of an answer, a few at a time: it may be larger than memory."""
-    while rows := found.fetchmany(FETCHED_ROWS) if found.description else []:
+def _rows(con: "duckdb.DuckDBPyConnection") -> Iterator[Row]:
+    """The rows of the last statement, a few at a time: an answer may be larger than memory."""
+    while rows := con.fetchmany(FETCHED_ROWS) if con.description else []:
         yield from rows

@@ -26,10 +26,10 @@ class Origin:
 
     Attributes:
         observations: printed values, with the page of each.
-        pages: each page once: url, file, sha256, fetched_at.
+        pages: those of the values listed, each once: url, file, sha256, fetched_at.
         made_of: rows of other marts, as what they are and the query that gives them.
         notes: sentences on what no page shows.
-        left_out: how many observations are not listed.
+        left_out: how many observations are not listed; the queries of `made_of` lead to them.
     """
 
     observations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -41,12 +41,13 @@ class Origin:
     def add(self, values: Sequence[Value]) -> None:
         """Add printed values, those that count first, and their pages."""
         ordered = sorted(values, key=lambda value: value.standing != "counts")
-        self.left_out += len(ordered[MOST_OBSERVATIONS:])
+        room = MOST_OBSERVATIONS - len(self.observations)
+        self.left_out += len(ordered[room:])
         self.observations += [
             {name: field for name, field in asdict(value).items() if name not in OF_THE_PAGE}
-            for value in ordered[:MOST_OBSERVATIONS]
+            for value in ordered[:room]
         ]
-        for value in ordered:
+        for value in ordered[:room]:
             self.add_page(
                 source=value.source,
                 url=value.source_url,

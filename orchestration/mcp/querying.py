@@ -32,6 +32,7 @@ def run(opened: Opened, con: duckdb.DuckDBPyConnection, sql: str, limit: int) ->
         UsageError: it is not one statement that reads, does not run, or takes too long.
     """
     statement = _statement(con, sql)
+    read = _marts_read(opened, con, sql)  # before the query: DuckDB 2.0 does not look while rows are left
     with _within(con, SECONDS):
         try:
             con.execute(statement)
@@ -42,7 +43,6 @@ def run(opened: Opened, con: duckdb.DuckDBPyConnection, sql: str, limit: int) ->
         except duckdb.Error as error:
             raise UsageError(f"The query does not run: {_one_line(error)}") from None
     rows, is_cut = _fitting([[to_json(value) for value in row] for row in found[:limit]])
-    read = _marts_read(opened, con, sql)
     return {
         "columns": [_column(read, name, kind) for name, kind in names],
         "rows": rows,

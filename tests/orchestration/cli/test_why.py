@@ -25,6 +25,8 @@ def test_a_figure_has_its_values_its_page_and_the_bytes_of_that(sample_home, flo
     assert page == (sample_home / flow["file"]).read_bytes()
     assert hashlib.sha256(page).hexdigest() == flow["archive_sha256"]
     assert b"(186.5)" in page
+    of_ether = flowhouse("why", "ETHA", "2025-11-03", "--bytes", "--home", sample_home).stdout_bytes
+    assert of_ether == (sample_home / "archive/farside/eth_all/20251108T120000Z.html").read_bytes()
 
 
 def test_the_counts_and_the_nav_give_the_issuers_flow(sample_home, flowhouse):
