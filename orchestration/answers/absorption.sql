@@ -1,6 +1,6 @@
 -- question: Share of supply that funds absorbed
 -- grain: One row per series of holders, definition and dating convention.
--- shown: card 40
+-- shown: table 16
 -- marts: demand_vs_supply_weekly, etf_market_flows_weekly
 -- reading: Flow of the funds over what was issued and let go: 1 means that they took all of it, below 0 that they let
 --   go too. There is no share where holders took up all that was issued. Net counts coins that came of age; gross does

@@ -1,8 +1,8 @@
 -- question: Age of coins: share of supply by time since the last move
 -- grain: One row per month end and age, and per age one of the newest day.
--- shown: chart 80
+-- shown: chart 120
 -- marts: onchain_age_bands_daily
--- reading: Youngest on top, oldest at the foot: where the older parts shrink, old coins moved.
+-- reading: Youngest on top, oldest at the foot, at the ends of months: where the older parts shrink, old coins moved.
 -- empty: No chain is stored yet: `flowhouse ingest bitcoin` reads a node.
 
 with shown as (
@@ -24,9 +24,7 @@ select
     network,
     sum(supply_native) as "BTC"
 from shown
-where
-    value_date > newest - interval 1 year
-    and (value_date = newest or value_date = last_day(value_date))
+where value_date = newest or value_date = last_day(value_date)
 group by day, age, network
 having sum(supply_native) > 0
 order by day, age

@@ -17,4 +17,12 @@ select
     as_of as "as of",
     article
 from marts.claims
-order by claim_id
+order by
+    case verdict
+        when 'contradicted' then 1
+        when 'depends_on_definition' then 2
+        when 'supported' then 3
+        when 'insufficient_data' then 4
+        else 5
+    end,
+    claim_id

@@ -1,6 +1,6 @@
 -- question: Cost basis: BTC by the price at which they last moved
 -- grain: One row per range of US$ 5,000.
--- shown: chart 70
+-- shown: chart 110
 -- marts: onchain_cost_basis
 -- reading: Each bar is the coins that last moved at prices in that range of US$ 5,000. Coins that moved before there
 --   was a price are left out.

@@ -1,29 +1,23 @@
--- question: Demand against supply: BTC per week
--- grain: One row per week.
--- shown: chart 30
--- marts: demand_vs_supply_weekly
--- reading: Blue is what the funds took in, orange what was issued and what the supply of long-term holders fell by;
---   above them is the share that funds absorbed. Coins let go need not have been sold; a week marked * has a
---   known internal move and is not drawn.
--- empty: No week has both flows of funds and a supply of long-term holders yet.
-
-with ranked as (
-    select *, dense_rank() over (order by holder_series <> 'derived', holder_series) as choice
-    from marts.demand_vs_supply_weekly
-    where
-        asset = 'BTC' and flow_source = 'farside' and dating_convention = 'trade_date'
-        and definition_id = 'age_155d_step'
-)
+-- question: Demand against supply: change over the window, BTC
+-- grain: One row per window and day.
+-- shown: chart 70
+-- marts: demand_vs_supply_daily, etf_market_daily
+-- reading: What funds took in and long-term holders' supply rose by over the days before, against what was issued. The
+--   band spans the definitions of a long-term holder; apparent demand is issuance less the change of coins idle for a
+--   year. Coins that leave long-term supply need not have been sold.
+-- empty: No day has both flows of funds and a supply of long-term holders yet.
 
 select
-    week_start_date as week,
-    etf_net_flow_native as "funds took in",
-    issued_native - lth_net_change_native as "issued and let go",
-    absorption_ratio as "share absorbed",
-    holder_series as series,
-    is_complete as "is complete",
-    missing,
-    has_internal_move as "internal move"
-from ranked
-where choice = 1 and week_start_date > (select max(week_start_date) from ranked) - interval 12 week
-order by week
+    window_days || ' days' as "window",
+    value_date as day,
+    etf_net_flow_native as funds,
+    lth_net_change_native as "long-term holders",
+    issued_native as issued,
+    apparent_demand_native as "apparent demand",
+    lth_net_change_low_native as "holders, lowest definition",
+    lth_net_change_high_native as "holders, highest definition"
+from marts.demand_vs_supply_daily
+where
+    asset = 'BTC' and is_preferred and window_days in (30, 7)
+    and value_date >= (select min(trade_date) from marts.etf_market_daily where asset = 'BTC')
+order by window_days desc, day

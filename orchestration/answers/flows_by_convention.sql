@@ -1,8 +1,8 @@
 -- question: Flows by date: shares of IBIT by two dates, BTC per week
 -- grain: One row per week and dating convention.
--- shown: chart 20
+-- shown: chart 150
 -- marts: etf_flows_weekly
--- reading: Blue counts the shares on the day they were traded, orange on the day the issuer counted them, one session
+-- reading: Dark counts the shares on the day they were traded, grey on the day the issuer counted them, one session
 --   later: the two can differ in sign. A pale bar is a week that is not complete.
 -- empty: No share counts of IBIT are stored yet.
 
@@ -15,5 +15,4 @@ select
 from marts.etf_flows_weekly
 where
     ticker = 'IBIT' and source = 'issuer' and net_flow_native is not null
-    and week_start_date > (select max(week_start_date) from marts.etf_flows_weekly) - interval 12 week
 order by week, dating desc

@@ -1,6 +1,6 @@
 -- question: Long-term holders, the same week
 -- grain: One row per network, series and definition.
--- shown: card 30
+-- shown: table 14
 -- marts: onchain_lth_flows_daily, etf_market_flows_weekly
 -- reading: Net change of supply, and coins spent. Gross of internal moves: value of coins moved, not sale proceeds.
 -- empty: No supply of long-term holders is stored for that week.

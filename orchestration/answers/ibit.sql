@@ -1,6 +1,6 @@
 -- question: IBIT by two dates
 -- grain: One row per dating convention and source.
--- shown: card 20
+-- shown: table 12
 -- marts: etf_flows_weekly, etf_market_flows_weekly
 -- reading: The same shares by the date of the trade, and by the date on which the issuer counts them, a session later.
 -- empty: No complete week of IBIT is stored yet.

@@ -1,6 +1,6 @@
 -- question: Stress on chain: the newest liquidations and vault outflows
 -- grain: One row per day, network, protocol, kind of event and coin.
--- shown: table 20
+-- shown: table 40
 -- marts: onchain_defi_liquidations_daily, onchain_vault_outflows_daily
 -- reading: Loans closed by force with the collateral seized for them, and coins that left a vault, by day. US$ are
 --   shown where the coin has a price.

@@ -1,6 +1,6 @@
 -- question: Token holders
 -- grain: One row per token and network.
--- shown: table 10
+-- shown: table 30
 -- marts: onchain_tokens, onchain_token_supply_daily, onchain_token_flows_daily, onchain_holder_supply_daily
 -- reading: Coins wrapped on account chains: supply, how long it is held, and how much went to exchanges and came from
 --   them over the last seven days stored. Coins are matched first in, first out; a token that is not matched says

@@ -118,7 +118,7 @@ def _add_docs(home: Home, part: Path, earlier: Earlier | None) -> None:
 def _write_report(home: Home, folder: Path, content: dict) -> None:
     from orchestration.publishing.report.page import render  # 0.1 s of CPU, only when publishing
 
-    report = render(folder / published.WAREHOUSE, content, home.build / "charts")
+    report = render(folder / published.WAREHOUSE, content, home.build / "report")
     (folder / published.REPORT).write_text(report.html, encoding="utf-8")
     (folder / "charts").mkdir()
     for name, image in report.charts.items():

@@ -1,236 +1,281 @@
-"""The drawing of each chart: a function from the rows of the answer of its name to a Vega-Lite specification."""
+"""The drawing of each chart: from its series and their colours to a Vega-Lite specification, which names no data.
 
-from collections.abc import Callable, Sequence
+A row of what is drawn has x (milliseconds since 1970, or a number), series, value, and faint where it is not complete.
+The page and the images draw the same specification.
+"""
 
-from orchestration.publishing.report.results import Result, Row
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-Drawing = Callable[[Sequence[Row]], dict]
-DRAWINGS: dict[str, Drawing] = {}
+ALL_FUNDS = "All funds"
+FUND_COLORS = ["fund-1", "fund-2", "fund-3", "fund-4", "fund-5", "fund-6"]
+"""Of an asset's largest funds; the others share a seventh, since nobody tells twelve colours apart."""
+SERIES_COLORS = ["holders", "ink", "muted", "demand", "mean", *FUND_COLORS]
+"""Of series that are not known beforehand."""
+CELL_HEIGHT = 24
+DAY_MS = 86_400_000
+
+Colors = Mapping[str, str]
+"""Names of colours of the palette, by series."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """How the rows of an answer become a chart.
+
+    Attributes:
+        draw: its specification.
+        x: the column across.
+        unit: of the values.
+        series: the column that names the series; None where each other numeric column is one.
+        colors: by series; those of funds where none are given.
+        by: the column of a choice, one of which is drawn at a time.
+        across: days have ranges and zoom, weeks are cells of a table, and steps are anything else.
+        shows: one fund at a time, or all series.
+        band: two series that bound an area, and have no line and no legend.
+        bar: how many days a bar spans, from x on; 0 where x is a point.
+    """
+
+    draw: Callable[[Colors], dict]
+    x: str
+    unit: str
+    series: str | None = None
+    colors: Colors | None = None
+    by: str | None = None
+    across: Literal["days", "weeks", "steps"] = "days"
+    shows: Literal["one", "all"] = "all"
+    band: tuple[str, ...] = ()
+    bar: int = 0
+
+
+CHARTS: dict[str, Chart] = {}
 """By the name of the answer."""
 
-DAY = {
-    "field": "day",
-    "type": "temporal",
-    "scale": {"type": "utc"},
-    "axis": {"format": "%b %y", "title": None, "tickCount": "month", "labelOverlap": True},
-}
-WEEK = {
-    "field": "week",
-    "type": "ordinal",
-    "axis": {
-        "title": None,
-        "labelAngle": 0,
-        "labelOverlap": True,
-        "labelExpr": "utcFormat(toDate(datum.value), '%-d %b')",
-    },
-}
-LINE = {"type": "line", "strokeWidth": 2}
-LINE_LEGEND = {"symbolType": "stroke", "symbolStrokeWidth": 3}
-QUANTITY = {"type": "quantitative", "axis": {"format": ",.0f", "title": None}}
-LEVEL = QUANTITY | {"scale": {"zero": False}}
-IN_AND_OUT = ["var(--in)", "var(--out)"]
-FAINT_IF_INCOMPLETE = {"condition": {"test": "datum['is complete']", "value": 1}, "value": 0.4}
+DATES = {"year": "%Y", "quarter": "%b", "month": "%b", "week": "%-d %b", "date": "%-d %b", "day": "%-d %b"}
+TIME = {"type": "temporal", "scale": {"type": "utc"}}
+TICKS = {"tickCount": {"expr": "width / 80"}, "labelOverlap": True, "labelFlush": True}
+DAY = TIME | {"field": "x", "axis": {"format": DATES, "title": None} | TICKS}
+VALUE = {"field": "value", "type": "quantitative", "axis": {"format": ",~f", "title": None}}
+LEVEL = VALUE | {"scale": {"zero": False, "nice": True}}
+FAINT = {"condition": {"test": "datum.faint", "value": 0.4}, "value": 1}
+IN_OR_OUT = {"condition": {"test": "datum.value < 0", "value": "var(--out)"}, "value": "var(--in)"}
+ZERO = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": "var(--muted)"}, "encoding": {"y": {"datum": 0}}}
 
 
-def draws_answer(drawing: Drawing) -> Drawing:
+def chart(**how) -> Callable[[Callable[[Colors], dict]], Callable[[Colors], dict]]:
     """Register the drawing of the answer that has the function's name."""
-    DRAWINGS[drawing.__name__] = drawing
-    return drawing
+
+    def register(draw: Callable[[Colors], dict]) -> Callable[[Colors], dict]:
+        CHARTS[draw.__name__] = Chart(draw, **how)
+        return draw
+
+    return register
 
 
-def specification(chart: Result) -> dict:
-    """A chart's rows as a Vega-Lite specification."""
-    return DRAWINGS[chart.answer.name](chart.records)
+def color(colors: Colors) -> dict:
+    """The colour of a series; its legend is the page's, and that of an image."""
+    scale = {"domain": list(colors), "range": [f"var(--{name})" for name in colors.values()]}
+    return {"field": "series", "type": "nominal", "scale": scale}
 
 
-@draws_answer
-def flows_by_fund(rows: Sequence[Row]) -> dict:
+def span(days: float, part: int = 0, parts: int = 1) -> list[dict]:
+    """The start and the end of a bar that begins at x; of several side by side, the place of one."""
+    width = days * DAY_MS * 0.8 / parts
+    start = f"datum.x + {days * DAY_MS * 0.1 + part * width}"
+    return [{"calculate": start, "as": "start"}, {"calculate": f"datum.start + {width}", "as": "end"}]
+
+
+def bars(days: float, encoding: dict, *steps: dict, place: list[dict] | None = None) -> dict:
+    """Bars over days, so many wide."""
+    across = {"x": DAY | {"field": "start"}, "x2": {"field": "end"}, "y2": {"datum": 0}}
+    return {"transform": [*steps, *(place or span(days))], "mark": "bar", "encoding": across | encoding}
+
+
+def lines(colors: Colors, y: dict = LEVEL, **mark) -> dict:
+    """A line per series."""
+    return {
+        "mark": {"type": "line", "strokeWidth": 2, "strokeJoin": "round"} | mark,
+        "encoding": {"x": DAY, "y": y, "color": color(colors)},
+    }
+
+
+def areas(colors: Colors, stack: str) -> dict:
+    """Areas one upon another, in the order of their series."""
+    axis = {"format": "%" if stack == "normalize" else ",~f", "title": None}
+    return {
+        "transform": [{"calculate": f"indexof({list(colors)}, datum.series)", "as": "order"}],
+        "mark": {"type": "area", "stroke": "var(--paper)", "strokeWidth": 0.5},
+        "encoding": {
+            "x": DAY,
+            "y": VALUE | {"stack": stack, "axis": axis},
+            "order": {"field": "order", "type": "quantitative"},
+            "color": color(colors),
+        },
+    }
+
+
+def band(low: str, high: str) -> dict:
+    """An area between two fields of rows that have both."""
+    return {
+        "mark": {"type": "area", "color": "var(--holders)", "opacity": 0.18},
+        "encoding": {"x": DAY, "y": LEVEL | {"field": low}, "y2": {"field": high}},
+    }
+
+
+@chart(x="session", unit="US$ m", series="fund", by="asset", shows="one", bar=1)
+def flows_daily(colors: Colors) -> dict:
+    """A bar per session: blue where money came in, orange where it left."""
+    return {"layer": [bars(1, {"y": VALUE, "color": IN_OR_OUT, "opacity": FAINT}), ZERO]}
+
+
+@chart(x="week", unit="US$ m", series="fund", by="asset", across="weeks")
+def flows_by_fund(colors: Colors) -> dict:
     """Weeks across, funds down: a cell is blue where the fund took in and orange where it gave back."""
-    place = {
-        "x": WEEK | {"axis": WEEK["axis"] | {"orient": "top"}},
-        "y": {"field": "fund", "sort": None, "title": None},
+    week = {
+        "field": "x",
+        "type": "ordinal",
+        "axis": {
+            "orient": "top",
+            "title": None,
+            "labelAngle": 0,
+            "labelOverlap": True,
+            "labelExpr": "utcFormat(toDate(datum.value), '%-d %b')",
+        },
     }
     tints = [f"var(--{tint})" for tint in ("out-3", "out-2", "out-1", "none", "in-1", "in-2", "in-3")]
     steps = {"type": "threshold", "domain": [-300, -100, -0.05, 0.05, 100, 300], "range": tints}
-    funds = len({row["fund"] for row in rows})
+    cell = {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 1}
     return {
-        "data": {"values": rows},
-        "height": 24 * funds + 40,
-        "encoding": place,
+        "encoding": {"x": week, "y": {"field": "series", "sort": None, "title": None}},
         "layer": [
             {
-                "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
+                "mark": cell,
                 "encoding": {
-                    "color": {"field": "US$ m", "type": "quantitative", "scale": steps, "legend": None},
-                    "opacity": FAINT_IF_INCOMPLETE,
+                    "color": {"field": "value", "type": "quantitative", "scale": steps, "legend": None},
+                    "opacity": FAINT,
                 },
             },
             {
-                "mark": {"type": "text", "aria": False},
-                "encoding": {"text": {"field": "US$ m", "type": "quantitative", "format": ",.0f"}},
+                "mark": {"type": "text", "opacity": {"expr": "bandwidth('x') > 34 ? 1 : 0"}},
+                "encoding": {"text": {"field": "value", "type": "quantitative", "format": ",.0f"}},
             },
         ],
     }
 
 
-@draws_answer
-def flows_by_convention(rows: Sequence[Row]) -> dict:
-    """Two bars a week: the same shares by the date of the trade and by the date of the count."""
-    colors = {"domain": ["trade_date", "as_of_date"], "range": IN_AND_OUT}
-    return {
-        "data": {"values": rows},
-        "mark": "bar",
-        "encoding": {
-            "x": WEEK,
-            "xOffset": {"field": "dating", "sort": colors["domain"]},
-            "y": {"field": "BTC"} | QUANTITY,
-            "color": {"field": "dating", "scale": colors},
-            "opacity": FAINT_IF_INCOMPLETE,
-        },
-    }
+@chart(x="session", unit="US$ bn", series="fund", by="asset")
+def cumulative_flows(colors: Colors) -> dict:
+    """A line per fund, and one of all together."""
+    return {"layer": [ZERO, lines(colors, VALUE)]}
 
 
-@draws_answer
-def demand_and_supply(rows: Sequence[Row]) -> dict:
-    """Two bars a week, what the funds took in and what was let go, with the share that they absorbed above."""
-    measures = ["funds took in", "issued and let go"]
-    top = "max(0, datum['funds took in'], datum['issued and let go'])"
-    share = "isValid(datum['share absorbed']) ? format(datum['share absorbed'], '.0%') : ''"
-    label = f"datum['internal move'] ? '*' : {share}"
-    # one move of 798,636 BTC between a custodian's own wallets would flatten all other weeks
-    drawn = [row | dict.fromkeys(measures) | {"share absorbed": None} if row["internal move"] else row for row in rows]
-    return {
-        "data": {"values": drawn},
-        "encoding": {"x": WEEK},
-        "layer": [
-            {
-                "transform": [{"fold": measures, "as": ["measure", "BTC"]}],
-                "mark": "bar",
-                "encoding": {
-                    "xOffset": {"field": "measure", "sort": measures},
-                    "y": {"field": "BTC"} | QUANTITY,
-                    "color": {"field": "measure", "scale": {"domain": measures, "range": IN_AND_OUT}},
-                    "opacity": FAINT_IF_INCOMPLETE,
-                },
-            },
-            {
-                "transform": [{"calculate": top, "as": "top"}, {"calculate": label, "as": "label"}],
-                "mark": {"type": "text", "dy": -8, "aria": False},
-                "encoding": {"y": {"field": "top"} | QUANTITY, "text": {"field": "label"}},
-            },
-        ],
-    }
+@chart(x="session", unit="coins", series="fund", by="asset")
+def holdings(colors: Colors) -> dict:
+    """The coins of all funds, split by fund."""
+    return areas(colors, "zero")
 
 
-@draws_answer
-def long_term_supply(rows: Sequence[Row]) -> dict:
-    """One line per series and definition."""
-    hues = [f"var(--{hue})" for hue in ("in", "out", "muted", "age-2", "age-5", "ink")]
-    return {
-        "data": {"values": rows},
-        "mark": LINE,
-        "encoding": {
-            "x": DAY,
-            "y": {"field": "BTC"} | LEVEL,
-            "color": {"field": "series", "scale": {"range": hues}, "legend": LINE_LEGEND | {"columns": 1}},
-        },
-    }
+@chart(x="session", unit="% of net assets", series="fund", by="asset")
+def market_share(colors: Colors) -> dict:
+    """A line per fund."""
+    return lines(colors, VALUE)
 
 
-@draws_answer
-def matured_and_spent(rows: Sequence[Row]) -> dict:
-    """Bars up for what came of age, bars down for what was spent, a mark for the difference."""
-    measures = ["matured", "spent"]
-    return {
-        "data": {"values": rows},
-        "encoding": {"x": WEEK},
-        "layer": [
-            {
-                "transform": [
-                    {"fold": measures, "as": ["measure", "coins"]},
-                    {"calculate": "datum.measure === 'spent' ? -datum.coins : datum.coins", "as": "BTC"},
-                ],
-                "mark": "bar",
-                "encoding": {
-                    "y": {"field": "BTC"} | QUANTITY,
-                    "color": {"field": "measure", "scale": {"domain": measures, "range": IN_AND_OUT}},
-                },
-            },
-            {
-                "mark": {"type": "tick", "color": "var(--ink)", "thickness": 3, "width": 10},
-                "encoding": {"y": {"field": "net change"} | QUANTITY},
-            },
-        ],
-    }
+@chart(x="session", unit="sessions", series="fund", by="asset", shows="one", bar=1)
+def streaks(colors: Colors) -> dict:
+    """A bar per session as high as the run of inflows is long, or as deep as that of outflows."""
+    return {"layer": [bars(1, {"y": VALUE, "color": IN_OR_OUT}), ZERO]}
 
 
-@draws_answer
-def age_bands(rows: Sequence[Row]) -> dict:
-    """A column per month, split by the age of its coins."""
-    bands = ["to 1 week", "to 1 month", "to 6 months", "to 1 year", "to 3 years", "older"]
-    return {
-        "data": {"values": rows},
-        "height": 270,
-        "transform": [{"calculate": f"indexof({bands}, datum.age)", "as": "order"}],
-        "mark": "bar",
-        "encoding": {
-            "x": WEEK
-            | {"field": "day", "axis": WEEK["axis"] | {"labelExpr": "utcFormat(toDate(datum.value), '%b %y')"}},
-            "y": {"field": "BTC", "type": "quantitative", "stack": "normalize", "axis": {"format": "%", "title": None}},
-            "order": {"field": "order", "type": "quantitative", "sort": "descending"},
-            "color": {
-                "field": "age",
-                "scale": {"domain": bands, "range": [f"var(--age-{step})" for step in range(1, 7)]},
-                "legend": {"columns": 3},
-            },
-        },
-    }
+BAND = ("holders, lowest definition", "holders, highest definition")
+SIDES = {"funds": "in", "long-term holders": "holders", "issued": "muted", "apparent demand": "demand"}
 
 
-@draws_answer
-def price(rows: Sequence[Row]) -> dict:
+@chart(x="day", unit="BTC", by="window", colors=SIDES | dict.fromkeys(BAND, "holders"), band=BAND)
+def demand_and_supply(colors: Colors) -> dict:
+    """A line per side of the market, with a band where definitions of a long-term holder differ."""
+    both = {"pivot": "series", "value": "value", "groupby": ["x"]}
+    drawn = {"filter": f"indexof({[*BAND]}, datum.series) < 0"}
+    shown = {name: colors[name] for name in colors if name not in BAND}
+    return {"layer": [{"transform": [both]} | band(*BAND), ZERO, {"transform": [drawn]} | lines(shown, VALUE)]}
+
+
+@chart(x="day", unit="BTC", series="series", colors={})
+def long_term_supply(colors: Colors) -> dict:
+    """A line per series and definition, and the band between them."""
+    ends = [{"op": end, "field": "value", "as": end} for end in ("min", "max")]
+    between = {"transform": [{"aggregate": ends, "groupby": ["x"]}]} | band("min", "max")
+    return {"layer": [between, lines(colors)]}
+
+
+MATURED = {"matured": "in", "spent": "out", "net change": "ink"}
+
+
+@chart(x="week", unit="BTC", colors=MATURED, bar=7)
+def matured_and_spent(colors: Colors) -> dict:
+    """Bars up for what came of age, bars down for what was spent, a line for the difference."""
+    of_pair, of_net = ({"filter": f"datum.series {sign} 'net change'"} for sign in ("!==", "==="))
+    net = lines(colors, VALUE, interpolate="step-after", strokeWidth=1.5)
+    return {"layer": [bars(7, {"y": VALUE, "color": color(colors)}, of_pair), {"transform": [of_net]} | net, ZERO]}
+
+
+@chart(x="day", unit="US$", colors={"close": "ink", "200-day mean": "mean", "realized price": "holders"})
+def price(colors: Colors) -> dict:
     """The close, and the two averages it is compared with."""
-    measures = ["close", "200-day mean", "realized price"]
-    hues = ["var(--ink)", "var(--out)", "var(--in)"]
-    return {
-        "data": {"values": rows},
-        "transform": [{"fold": measures, "as": ["measure", "US$"]}, {"filter": "datum['US$'] !== null"}],
-        "mark": LINE,
-        "encoding": {
-            "x": DAY,
-            "y": {"field": "US$"} | LEVEL,
-            "color": {"field": "measure", "scale": {"domain": measures, "range": hues}, "legend": LINE_LEGEND},
-        },
-    }
+    return lines(colors)
 
 
-@draws_answer
-def cost_basis(rows: Sequence[Row]) -> dict:
+@chart(x="US$ from", unit="BTC", colors={"BTC": "holders"}, across="steps")
+def cost_basis(colors: Colors) -> dict:
     """How many coins last moved at which price."""
+    axis = {"format": ",.0f", "title": "US$", "labelAngle": 0, "labelOverlap": True}
     return {
-        "data": {"values": rows},
-        "mark": {"type": "bar", "color": "var(--in)"},
-        "encoding": {
-            "x": {
-                "field": "US$ from",
-                "type": "ordinal",
-                "axis": {"format": ",.0f", "title": "US$", "labelAngle": 0, "labelOverlap": True},
-            },
-            "y": {"field": "BTC"} | QUANTITY,
-        },
+        "mark": {"type": "bar", "color": "var(--holders)"},
+        "encoding": {"x": {"field": "x", "type": "ordinal", "axis": axis}, "y": VALUE},
     }
 
 
-@draws_answer
-def reporting_latency(rows: Sequence[Row]) -> dict:
+AGES = ["older", "to 3 years", "to 1 year", "to 6 months", "to 1 month", "to 1 week"]
+
+
+@chart(x="day", unit="BTC", series="age", colors={age: f"age-{6 - place}" for place, age in enumerate(AGES)})
+def age_bands(colors: Colors) -> dict:
+    """The supply, split by the age of its coins: the oldest at the foot."""
+    return areas(colors, "normalize")
+
+
+@chart(x="session", unit="US$ m", by="asset", colors={"first print": "muted", "final": "ink"})
+def first_prints(colors: Colors) -> dict:
+    """A dot for the first total that was printed, a ring for the final one, and a line for what lies between."""
+    dots = {"type": "point", "filled": True, "size": 45, "opacity": 1}
+    ends = [{"op": end, "field": "value", "as": end} for end in ("min", "max")]
+    between = {
+        "transform": [{"aggregate": ends, "groupby": ["x"]}],
+        "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 2},
+        "encoding": {"x": DAY, "y": VALUE | {"field": "min"}, "y2": {"field": "max"}},
+    }
+    return {"layer": [between, ZERO, {"mark": dots, "encoding": {"x": DAY, "y": VALUE, "color": color(colors)}}]}
+
+
+@chart(x="session", unit="hours", colors={"hours": "muted", "hours, sign flipped": "out"})
+def reporting_latency(colors: Colors) -> dict:
     """A dot per session, orange where a partial total had the opposite sign."""
     hours = {"scale": {"type": "symlog"}, "axis": {"title": None, "values": [1, 6, 24, 72, 168, 720, 2160]}}
-    return {
-        "data": {"values": rows},
-        "mark": {"type": "circle", "size": 70, "opacity": 1},
-        "encoding": {
-            "x": WEEK | {"field": "session"},
-            "y": {"field": "hours", "type": "quantitative"} | hours,
-            "color": {"condition": {"test": "datum['sign flipped']", "value": "var(--out)"}, "value": "var(--in)"},
-        },
-    }
+    dots = {"type": "circle", "size": 60, "opacity": 1}
+    return {"mark": dots, "encoding": {"x": DAY, "y": VALUE | hours, "color": color(colors)}}
+
+
+@chart(x="week", unit="BTC", series="dating", colors={"trade_date": "ink", "as_of_date": "muted"}, bar=7)
+def flows_by_convention(colors: Colors) -> dict:
+    """Two bars a week: the same shares by the date of the trade and by the date of the count."""
+    sides = [
+        bars(
+            7,
+            {"y": VALUE, "color": color(colors), "opacity": FAINT},
+            {"filter": f"datum.series === '{name}'"},
+            place=span(7, part, len(colors)),
+        )
+        for part, name in enumerate(colors)
+    ]
+    return {"layer": [*sides, ZERO]}

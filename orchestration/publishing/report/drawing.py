@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,8 +21,12 @@ class Chart:
     png: bytes
 
 
-def draw(charts: Mapping[str, tuple[dict, str]], folder: Path | None) -> dict[str, Chart]:
-    """Charts by name, from a Vega-Lite specification and the title of the image.
+Plan = tuple[dict, Sequence[Mapping], str]
+"""A Vega-Lite specification, its rows, and the title of the image."""
+
+
+def draw(charts: Mapping[str, Plan], folder: Path | None) -> dict[str, Chart]:
+    """Charts by name.
 
     Args:
         folder: holds charts drawn before, and after this call those of `charts` alone; None to keep none.
@@ -38,17 +42,17 @@ def draw(charts: Mapping[str, tuple[dict, str]], folder: Path | None) -> dict[st
     return drawn
 
 
-def _drawn(specification: dict, title: str) -> Chart:
+def _drawn(specification: dict, rows: Sequence[Mapping], title: str) -> Chart:
     # Its renderer takes 0.1 s of CPU to import, and 0.7 s for the first chart.
     from orchestration.publishing.report import rendering
 
-    svg = rendering.svg(specification)
+    svg = rendering.svg(specification, rows)
     return Chart(svg, rendering.png(svg, title))
 
 
-def _key(specification: dict, title: str) -> str:
+def _key(specification: dict, rows: Sequence[Mapping], title: str) -> str:
     """The digest of all that a chart is drawn from."""
-    return hashlib.sha256(json.dumps([specification, title, _renderer()]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([specification, rows, title, _renderer()]).encode()).hexdigest()
 
 
 @cache

@@ -28,3 +28,14 @@ def cell(value: object) -> str:
     if isinstance(value, date):
         return day(value)
     return amount(value) if isinstance(value, int | float | Decimal) else str(value)
+
+
+def signed(value: float | Decimal) -> str:
+    """A change: with its sign, in whole numbers from 10 on."""
+    text = f"{value:+,.0f}" if abs(value) >= 10 else f"{value:+,.2f}"
+    return text.replace("-", MINUS)
+
+
+def shortday(text: str) -> str:
+    """A day from ISO text."""
+    return day(date.fromisoformat(text))

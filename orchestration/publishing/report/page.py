@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,11 +14,14 @@ from markupsafe import Markup
 
 from orchestration.answers.answers import answers, shown_in
 from orchestration.publishing import findings
-from orchestration.publishing.report import drawing, formatting, rendering, summary
-from orchestration.publishing.report.charts import specification
+from orchestration.publishing.report import drawing, engine, formatting, rendering, summary
+from orchestration.publishing.report.charts import CHARTS
+from orchestration.publishing.report.panel import Panel, fund_colors, panel
 from orchestration.publishing.report.results import Result, ask
 
 HERE = Path(__file__).parent
+BESIDE = {"SQL in the browser": "sql.html", "docs": "docs/index.html", "Parquet": "parquet"}
+"""What lies in the published folder beside the page, by what its link says."""
 
 
 @dataclass(frozen=True)
@@ -28,41 +32,57 @@ class Report:
     charts: Mapping[str, bytes]
 
 
-def render(warehouse: Path, manifest: Mapping, drawn: Path | None = None) -> Report:
+def render(warehouse: Path, manifest: Mapping, kept: Path | None = None) -> Report:
     """The report of a published database.
 
     Args:
         warehouse: the database file, which is opened read-only.
-        manifest: the build's manifest, of which build_id, built_at, as_of, is_sample, failed_sources and findings are
-            used.
-        drawn: the folder that keeps charts for the next report.
+        manifest: the build's manifest, of which build_id, built_at, as_of, is_sample, sources, failed_sources, findings
+            and marts are used.
+        kept: the folder that keeps charts and their script for the next report.
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
-        cards, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("card", "chart", "table"))
-        claims, figure, columns = (ask(con, answers()[name]) for name in ("claims", "figure_to_bytes", "columns"))
+        tiles, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("tile", "chart", "table"))
+        looked_up = {
+            one.name: ask(con, one) for one in shown_in("report") if "read_json" not in one.sql and "?" not in one.sql
+        }
+    funds = fund_colors(next(chart for chart in charts if chart.answer.name == "flows_daily").records)
+    panels = {chart.answer.name: panel(CHARTS[chart.answer.name], chart, funds) for chart in charts if chart.rows}
     titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in charts if chart.rows}
-    specifications = {name: specification(chart) for chart in charts if (name := chart.answer.name) in titles}
-    drawings = drawing.draw({name: (specifications[name], titles[name]) for name in titles}, drawn)
+    plans = {name: (of.still, of.rows(), titles[name]) for name, of in panels.items()}
+    drawings = drawing.draw(plans, kept and kept / "charts")
+    scripts = [_file("report.js"), Markup(engine.script(kept)), _file("live.js")]
+    figure, columns = looked_up["figure_to_bytes"], looked_up["columns"]
     html = _template().render(
         manifest=manifest,
         moment=datetime.fromisoformat(manifest["as_of"] or manifest["built_at"]),
-        sentence=summary.sentence(cards),
+        failures=_failures(manifest),
+        age=_age(manifest),
+        sentence=summary.sentence([*tiles, looked_up["streak_now"]]),
+        footnote=summary.footnote(tiles),
         findings=[findings.sentence(finding) for finding in manifest["findings"]],
-        cards=cards,
+        assets=_assets(panels),
+        tiles=tiles,
         charts=charts,
         tables=tables,
-        claims=claims,
+        claims=looked_up["claims"],
+        freshness=looked_up["freshness"],
+        disagreements=looked_up["source_disagreements"],
         figure=figure,
         file_query=file_query(figure),
         files=answers()["file_of_bytes"],
         series_files=answers()["holder_series_files"],
         every_column=columns,
         marts=_by_mart(columns),
+        parquet=manifest.get("marts", {}),
+        beside={name: path for name, path in BESIDE.items() if (warehouse.parent / path).exists()},
+        panels=panels,
         drawings={name: Markup(chart.svg) for name, chart in drawings.items()},
         palettes={"light": rendering.LIGHT, "dark": rendering.DARK},
         style=_file("report.css"),
-        script=_file("report.js"),
-        script_hash=_hash(_file("report.js")),
+        data=_data(panels),
+        scripts=scripts,
+        script_hashes=Markup(" ").join(_hash(script) for script in scripts),
     )
     return Report(html, {name: chart.png for name, chart in drawings.items()})
 
@@ -79,6 +99,43 @@ def file_query(figure: Result) -> str:
     return answers()["file_of_bytes"].sql.replace("?", f"'{sha256}'")
 
 
+def _failures(manifest: Mapping) -> list[str]:
+    """A sentence for each failure of a source, or the source's name where the manifest has no more."""
+    said = [(*reading["ask_failures"], *reading["failures"]) for reading in manifest.get("sources", [])]
+    sentences = dict.fromkeys(sentence for failures in said for sentence in failures)
+    return list(sentences) or [f"{source} failed." for source in manifest["failed_sources"]]
+
+
+def _age(manifest: Mapping) -> Callable[[str, int], Markup]:
+    """How old a day is, as a mark that the page's script keeps true: late after so many hours."""
+    made = datetime.fromisoformat(manifest["built_at"])
+
+    def age(day: str, late_after: int) -> Markup:
+        over = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)
+        late = ' class="late"' if made - over > timedelta(hours=late_after) else ""
+        days = max(0, (made - over).days)
+        return Markup('<time datetime="{}" data-late-after="{}"{}>{} days before this page was made</time>').format(
+            over.isoformat(), late_after, Markup(late), days
+        )
+
+    return age
+
+
+def _assets(panels: Mapping[str, Panel]) -> list[str]:
+    """The assets that a reader can choose between."""
+    return list(dict.fromkeys(asset for of in panels.values() if of.chart.by == "asset" for asset in of.choices))
+
+
+def _data(panels: Mapping[str, Panel]) -> Markup:
+    """What the page's script reads: the data of each chart, once."""
+    content = {
+        "config": rendering.CONFIG | {"legend": {"disable": True}},
+        "charts": {name: of.json() for name, of in panels.items()},
+    }
+    # "</script>" in a text would end its block
+    return Markup(json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"))
+
+
 def _by_mart(columns: Result) -> dict[str, list[dict]]:
     marts: dict[str, list[dict]] = {}
     for record in columns.records:
@@ -90,7 +147,7 @@ def _template():
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["cell"] = formatting.cell
+    environment.filters |= {name: getattr(formatting, name) for name in ("cell", "signed", "amount", "shortday")}
     return environment.get_template("report.html.j2")
 
 
@@ -98,6 +155,6 @@ def _file(name: str) -> Markup:
     return Markup((HERE / name).read_text(encoding="utf-8"))
 
 
-def _hash(script: str) -> str:
+def _hash(script: str) -> Markup:
     """The script's hash for the page's content security policy, which allows no other script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Markup(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'")

@@ -6,6 +6,7 @@ wide: legible on a phone, and two fit side by side on a desktop, so no chart is 
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import vl_convert
@@ -19,6 +20,7 @@ LIGHT = {
     "line": "#d8dee4",
     "in": "#0b6aa8",
     "out": "#c2500c",
+    "late": "#b3261e",
     "none": "#f1f3f5",
     "in-1": "#dcebf7",
     "in-2": "#a9cfec",
@@ -26,6 +28,16 @@ LIGHT = {
     "out-1": "#fbe6d6",
     "out-2": "#f5bf94",
     "out-3": "#ee9a57",
+    "holders": "#7d3cb5",
+    "demand": "#2f8757",
+    "mean": "#b07d00",
+    "fund-1": "#0d7f7a",
+    "fund-2": "#b83280",
+    "fund-3": "#7c7a12",
+    "fund-4": "#8f5a3c",
+    "fund-5": "#4a5c96",
+    "fund-6": "#c0506a",
+    "fund-rest": "#9aa3ad",
     "age-1": "#f2d43c",
     "age-2": "#cdb85c",
     "age-3": "#a59c74",
@@ -40,6 +52,7 @@ DARK = {
     "line": "#2d3640",
     "in": "#58a6e8",
     "out": "#f0883e",
+    "late": "#ff8f85",
     "none": "#1a2129",
     "in-1": "#14293b",
     "in-2": "#1d4568",
@@ -47,6 +60,16 @@ DARK = {
     "out-1": "#38230f",
     "out-2": "#623a14",
     "out-3": "#8f5217",
+    "holders": "#b98ae8",
+    "demand": "#5cbf88",
+    "mean": "#e0b13a",
+    "fund-1": "#3fc1ba",
+    "fund-2": "#ec79b8",
+    "fund-3": "#c2bf4a",
+    "fund-4": "#cf9a78",
+    "fund-5": "#93a5e6",
+    "fund-6": "#f0909f",
+    "fund-rest": "#6b7682",
     "age-1": "#f7de5a",
     "age-2": "#d6c561",
     "age-3": "#b0a56f",
@@ -57,6 +80,8 @@ DARK = {
 """Blue for inflows, orange for outflows: colour-blind readers distinguish this pair best. Text on both meets AA."""
 
 CONFIG = {
+    # the page names each chart, and has its rows as a table
+    "aria": False,
     "background": None,
     "font": "sans-serif",
     "view": {"stroke": None},
@@ -85,10 +110,10 @@ CONFIG = {
 }
 
 
-def svg(spec: dict) -> str:
-    """A specification as SVG whose colours are CSS variables."""
+def svg(spec: dict, rows: Sequence[Mapping]) -> str:
+    """A specification and its rows as SVG whose colours are CSS variables."""
     frame = {"width": WIDTH, "height": 240, "autosize": {"type": "fit", "contains": "padding"}, "config": CONFIG}
-    return vl_convert.vegalite_to_svg(frame | spec, allowed_base_urls=[])
+    return vl_convert.vegalite_to_svg(frame | spec | {"data": {"values": rows}}, allowed_base_urls=[])
 
 
 def png(drawing: str, title: str) -> bytes:

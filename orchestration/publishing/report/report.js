@@ -1,15 +1,3 @@
-// What a mark says is in its label; a pointer over it shows that.
-const tip = document.getElementById("tip");
-document.addEventListener("pointermove", (event) => {
-  const mark = event.target.closest(".chart [role='graphics-symbol'][aria-label]:not([aria-roledescription='axis'], [aria-roledescription='legend'])");
-  tip.hidden = !mark;
-  if (!mark) return;
-  tip.textContent = mark.getAttribute("aria-label").replaceAll("; ", "\n");
-  tip.style.whiteSpace = "pre-line";
-  tip.style.left = `${Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8)}px`;
-  tip.style.top = `${Math.max(event.clientY - tip.offsetHeight - 8, 8)}px`;
-});
-
 // Where the clipboard is refused, as for some files on disk, the query is selected instead.
 document.addEventListener("click", async (event) => {
   if (!event.target.matches(".copy")) return;
@@ -29,3 +17,26 @@ const open = () => {
 };
 addEventListener("hashchange", open);
 open();
+
+// Claims that are asked for.
+const filter = document.querySelector("form.filter");
+if (filter) {
+  filter.hidden = false;
+  const rows = [...filter.closest("section").querySelectorAll("tbody tr")];
+  filter.addEventListener("submit", (event) => event.preventDefault());
+  filter.addEventListener("input", () => {
+    const text = filter.elements.text.value.toLowerCase(), verdict = filter.elements.verdict.value;
+    for (const row of rows) {
+      row.hidden = !row.textContent.toLowerCase().includes(text) || (verdict && row.cells[2].textContent !== verdict);
+    }
+    filter.querySelector("[role=status]").textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
+  });
+}
+
+// How old things are follows the reader's clock: the page may be read long after it was made.
+for (const time of document.querySelectorAll("time[data-late-after]")) {
+  const hours = (Date.now() - Date.parse(time.dateTime)) / 3600000;
+  const days = Math.floor(hours / 24);
+  time.textContent = hours < 1 ? "less than an hour ago" : days < 2 ? `${Math.floor(hours)} hours ago` : `${days.toLocaleString("en-US")} days ago`;
+  time.classList.toggle("late", hours > Number(time.dataset.lateAfter));
+}

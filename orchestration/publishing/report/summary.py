@@ -1,28 +1,47 @@
-"""The report's first sentence, made from the rows of its cards."""
+"""The report's first sentence and its footnote, made from the rows of its tiles."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from orchestration.publishing.report.formatting import amount, day
-from orchestration.publishing.report.results import Result
+from orchestration.publishing.report.results import Result, Row
+
+ASSET = "BTC"
 
 
-def sentence(cards: Sequence[Result]) -> str:
-    """Who was selling and who was buying in the last complete week, in words; simulated networks are left out."""
-    found = {card.answer.name: card.records for card in cards}
-    funds = next((row for row in found["funds"] if row["asset"] == "BTC"), None)
-    if funds is None:
+def sentence(results: Sequence[Result]) -> str:
+    """Who was buying and who was selling, since when, in words."""
+    week, holders, streak = (_row(results, name) for name in ("week_flow", "holders_month", "streak_now"))
+    if week is None:
         return "No week of the US spot Bitcoin funds is complete yet: nobody can be named a buyer or a seller."
-    monday = date.fromisoformat(funds["week"])
-    text = f"In the week of {day(monday)} to {day(monday + timedelta(days=6))}, US spot Bitcoin funds"
-    text += f" {_change(funds['coins'], 'took in', 'gave back')} (US$ {amount(funds['US$ m'])} m)"
-    whole = (row for row in found["holders"] if row["network"] == "main" and row["days"] == "7 of 7")
-    if holders := next(whole, None):
-        text += f", and the supply of long-term holders {_change(holders['net change, BTC'], 'rose by', 'fell by')}"
-        text += f" ({holders['series']}, {holders['definition']})"
-        if any(row["internal move"] for row in found["absorption"]):
+    text = f"In the week of {_day(week['since'])} to {_day(week['day'])}, US spot Bitcoin funds"
+    text += f" {_change(week['coins'], 'took in', 'gave back')} (US$ {amount(week['US$ m'])} m)"
+    if streak and abs(streak["sessions"]) > 1:
+        kind = "inflows" if streak["sessions"] > 0 else "outflows"
+        text += f"; to {_day(streak['day'])} they had {abs(streak['sessions'])} sessions of {kind} in a row"
+    if holders:
+        text += f". Over the 30 days to {_day(holders['day'])} the supply of long-term holders"
+        text += f" {_change(holders['coins'], 'rose by', 'fell by')}"
+        if holders["internal move"]:
             text += ", touched by a known internal move that was no sale"
     return f"{text}."
+
+
+def footnote(results: Sequence[Result]) -> str:
+    """What the sentence's long-term holders are, exactly; empty where it names none."""
+    holders = _row(results, "holders_month")
+    if holders is None or _row(results, "week_flow") is None:
+        return ""
+    return f"Series {holders['series']}, definition {holders['definition']}; other definitions are in the charts."
+
+
+def _row(results: Sequence[Result], name: str) -> Row | None:
+    found = next(result for result in results if result.answer.name == name)
+    return next((row for row in found.records if row["asset"] == ASSET), None)
+
+
+def _day(text: str) -> str:
+    return day(date.fromisoformat(text))
 
 
 def _change(coins: float | None, up: str, down: str) -> str:

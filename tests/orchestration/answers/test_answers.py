@@ -56,7 +56,7 @@ def test_a_place_shows_its_answers_by_rank():
     assert shown_in("build")[0].name == "ibit_weeks"
 
 
-@pytest.mark.parametrize("place", ["build", "card", "chart", "table", "example"])
+@pytest.mark.parametrize("place", ["build", "tile", "chart", "table", "example"])
 def test_no_two_answers_of_a_place_have_one_rank(place):
     ranks = [answer.shown[place] for answer in shown_in(place)]
     assert len(ranks) == len(set(ranks)) > 0
@@ -69,7 +69,7 @@ def test_an_answer_states_its_grain_and_the_marts_it_reads(answer):
     assert {table.name for table in read} == set(answer.marts)
 
 
-@pytest.mark.parametrize("place", ["card", "chart", "table"])
+@pytest.mark.parametrize("place", ["tile", "chart", "table"])
 def test_what_the_report_shows_says_how_to_read_it_and_what_it_means_when_empty(place):
     assert all(answer.reading and answer.empty for answer in shown_in(place))
 

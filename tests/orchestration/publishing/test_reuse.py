@@ -154,7 +154,7 @@ def test_many_publications_do_not_make_the_file_grow(home, publish_after, monkey
 # Charts
 
 
-CHARTS = {name: ({"mark": "bar", "data": {"values": [{"x": n}]}}, f"{name}: bars") for n, name in enumerate("ab")}
+CHARTS = {name: ({"mark": "bar"}, [{"x": n}], f"{name}: bars") for n, name in enumerate("ab")}
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def drawn(monkeypatch) -> list[str]:
     """Titles of what is drawn, without the time of drawing."""
     titles: list[str] = []
 
-    def draw(_, title: str) -> drawing.Chart:
+    def draw(_, __, title: str) -> drawing.Chart:
         titles.append(title)
         return drawing.Chart(f"<svg>{title}</svg>", title.encode())
 
@@ -174,12 +174,14 @@ def test_a_chart_is_drawn_again_for_other_data_another_title_or_another_renderer
     first = drawing.draw(CHARTS, tmp_path)
     assert drawing.draw(CHARTS, tmp_path) == first
     assert drawn == ["a: bars", "b: bars"]
-    drawing.draw(CHARTS | {"a": (CHARTS["b"][0], "a: bars")}, tmp_path)
-    drawing.draw(CHARTS | {"a": (CHARTS["b"][0], "a: other")}, tmp_path)
-    assert drawn[2:] == ["a: bars", "a: other"]
+    specification, rows, title = CHARTS["a"]
+    drawing.draw(CHARTS | {"a": (specification, CHARTS["b"][1], title)}, tmp_path)
+    drawing.draw(CHARTS | {"a": ({"mark": "area"}, rows, title)}, tmp_path)
+    drawing.draw(CHARTS | {"a": (specification, rows, "a: other")}, tmp_path)
+    assert drawn[2:] == ["a: bars", "a: bars", "a: other"]
     monkeypatch.setattr(drawing, "_renderer", lambda: ["another"])
     drawing.draw(CHARTS, tmp_path)
-    assert len(drawn) == 6
+    assert len(drawn) == 7
 
 
 def test_charts_that_are_no_longer_drawn_are_removed(tmp_path, drawn):
