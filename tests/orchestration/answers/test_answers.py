@@ -12,7 +12,7 @@ from orchestration.answers.answers import AnswerMalformed, answers, parse, shown
 
 ANSWERS = pytest.mark.parametrize("answer", answers().values(), ids=lambda answer: answer.name)
 HEAD = "-- question: Who?\n-- grain: One row per week.\n-- shown: build 20, example 10\n"
-EMPTY_ON_THE_SAMPLE = {"reporting_latency", "changed_verdicts", "revisions"}
+EMPTY_ON_THE_SAMPLE = {"reporting_latency", "first_prints", "changed_verdicts", "revisions", "source_disagreements"}
 """No session of the sample was watched while it was reported; no verdict may change here, and no figure did."""
 
 

@@ -119,12 +119,14 @@ def test_a_build_writes_the_page_and_its_charts_and_says_where(sample_home, fold
     assert all(image.read_bytes().startswith(b"\x89PNG") for image in (folder / "charts").iterdir())
 
 
-def test_the_answer_is_the_sum_of_the_facts(page_text):
+def test_the_answer_is_the_sum_of_the_facts(page_text, folder, rows):
     flows = pl.read_csv(Path(sample.__file__).parent / "btc_flows.csv", infer_schema=False)
     week = flows.filter(pl.col("value_date").is_between(pl.lit("2025-11-03"), pl.lit("2025-11-09")))
     usd_m = week.drop("value_date", "total").cast(pl.Float64).sum().sum_horizontal().item()
     answer = html.unescape(re.search(r'class="answer">(.*?)<', page_text)[1])
-    assert f"gave back 11,675 BTC (US$ \N{MINUS SIGN}{-usd_m:,.0f} m)" in answer
+    days = "trade_date between '2025-11-03' and '2025-11-09'"
+    [(coins,)] = rows(folder, f"select sum(net_flow_native) from marts.etf_fund_daily where asset = 'BTC' and {days}")
+    assert f"gave back {-coins:,.0f} BTC (US$ \N{MINUS SIGN}{-usd_m:,.0f} m)" in answer
     assert "In the week of 3 Nov 2025 to 9 Nov 2025" in answer
 
 
