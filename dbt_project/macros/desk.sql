@@ -36,8 +36,9 @@
 {% endmacro %}
 
 {#
-    CTEs held, and those it is made of: coins of a fund after the trades of a session, from CTE flows (one per fund and
-    session) and the relations passed in: `filings`, `holdings` (issuers' counts), `events`, `fees`, `funds`, `sessions`.
+    CTE held, and those it is made of: coins of a fund after the trades of a session, from CTE flows (one per fund and
+    session; `is_counted` since launch) and the relations passed in: `filings`, `holdings` (issuers' counts), `events`,
+    `fees`, `funds`, `sessions`.
 
     Coins are counted before fees: `scaled` is coins ÷ fee index. What a fund holds on a date is then
     fee index × (scaled flows and events so far + level), and each anchor gives the level it implies.
@@ -286,9 +287,9 @@ held as (
 {% endmacro %}
 
 {#
-    CTE costs: what a coin cost that came by flows, on average: inflows at the dollars that came, outflows at the average.
-    From CTE flows. Flows of a spell during which the sums of coins stay above zero count; its first session counts with
-    the coins by which it rose above.
+    CTE costs: what a coin that came by flows cost on average: inflows at the dollars that came, outflows at the
+    average. From CTE flows. Flows of a spell during which the sums of coins stay above zero count; its first session
+    counts with the coins by which it rose above.
 #}
 {% macro average_cost_ctes() %}
 positions as (
@@ -320,7 +321,10 @@ shrunk as (
     select
         *,
         exp(cast(sum(
-            {{ fixed('case when position_before > 0 and net_flow_native < 0 then ln(cast(position_native as double) / cast(position_before as double)) else 0 end', 18) }}
+            {{ fixed(
+                'case when position_before > 0 and net_flow_native < 0'
+                ~ ' then ln(cast(position_native as double) / cast(position_before as double)) else 0 end', 18
+            ) }}
         ) over (
             partition by ticker, spell order by trade_date rows between unbounded preceding and current row
         ) as double)) as share_left
@@ -361,7 +365,9 @@ costs as (
         (partition by {{ by }} order by trade_date rows between {{ sessions - 1 }} preceding and current row)
     {%- endset -%}
     case
-        when count(*) over {{ window }} = {{ sessions }} and count(case when {{ is_open }} then 1 end) over {{ window }} = 0
+        when
+            count(*) over {{ window }} = {{ sessions }}
+            and count(case when {{ is_open }} then 1 end) over {{ window }} = 0
             then {{ exact_sum_over(amount, window) }}
     end
 {%- endmacro %}

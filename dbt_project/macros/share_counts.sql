@@ -178,7 +178,7 @@ explained as (
     from moves
 ),
 
--- A split moves NAV and count by inverse ratios; only one of 5 for 4 or less hides among true moves of the NAV.
+-- A split moves NAV and count by inverse ratios; one of less than 6 for 5 hides among true moves of the NAV.
 breaks as (
     select
         *,
@@ -187,7 +187,7 @@ breaks as (
         coalesce(
             (
                 abs(nav_drift) > {{ nav_bound('close_ratio is not null') }}
-                or (abs(ln(shares_ratio)) > 0.2 and not is_explained)
+                or (abs(ln(shares_ratio)) > 0.18 and not is_explained)
             )
             and abs(ln(shares_ratio) + nav_drift) < greatest(abs(nav_drift), abs(ln(shares_ratio))) / 2,
             false

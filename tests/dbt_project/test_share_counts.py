@@ -182,7 +182,7 @@ def split(fund: Fund, place: int, ratio: float) -> Fund:
 @pytest.mark.parametrize("closes", [{}, {"closes": None}], ids=["with closes", "without"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_split_that_no_seed_knows_has_no_flow_and_a_finding(rows_of, place, closes):
-    fund, ratios = steady(**closes), (2, 3, 1 / 3, 1.5, 1.25, 0.1)
+    fund, ratios = steady(**closes), (2, 3, 1 / 3, 1.5, 1.25, 1.2, 0.1)
     splits = [split(steady(f"{ratio} for 1", **closes), place, ratio) for ratio in ratios]
     found = outcomes(rows_of, fund, *splits)
     at = place % len(fund.navs)
@@ -457,7 +457,7 @@ class Judge:
         drift, moved = self.drifts[at], self.count_ratios[at]
         if drift is None or moved is None:
             return False
-        is_large = self.nav_off[at] or self._is_unexplained(at, lambda r: abs(log(r)) > 0.2)
+        is_large = self.nav_off[at] or self._is_unexplained(at, lambda r: abs(log(r)) > 0.18)
         return is_large and abs(log(moved) + drift) < max(abs(drift), abs(log(moved))) / 2
 
     def _is_copied(self, at: int) -> bool:

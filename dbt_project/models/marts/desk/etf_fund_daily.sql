@@ -15,17 +15,18 @@ preferred as (
     {{ preferred_flows(ref('etf_flows_daily'), ref('flow_sources')) }}
 ),
 
-last_days as (
+spans as (
     select
         asset,
         ticker,
-        max(trade_date) as last_date,
-        max(max(trade_date)) over (partition by asset) as last_date_of_asset
+        min(trade_date) as first_date,
+        max(max(trade_date)) over (partition by asset) as last_date
     from preferred
     group by asset, ticker
 ),
 
--- A fund's days go on to the last session that any source has begun. Coins that came before the first flow were its own.
+-- A fund's days go on to the last session that any source of its asset has begun. Figures of days before its first flow
+-- are not summed.
 flows as (
     select
         preferred.*,
@@ -44,11 +45,13 @@ flows as (
         false as is_reported,
         true as is_counted
     from listed
-    inner join last_days
+    inner join spans
         on
-            listed.ticker = last_days.ticker
-            and listed.trade_date > last_days.last_date
-            and listed.trade_date <= last_days.last_date_of_asset
+            listed.ticker = spans.ticker
+            and listed.trade_date >= spans.first_date
+            and listed.trade_date <= spans.last_date
+    left join preferred on listed.ticker = preferred.ticker and listed.trade_date = preferred.trade_date
+    where preferred.ticker is null
 ),
 
 {{ held_ctes(relations) }},
@@ -69,7 +72,8 @@ days as (
     select
         flows.asset,
         flows.trade_date,
-        row_number() over (partition by flows.asset order by flows.trade_date desc) <= {{ open_sessions() }} as is_recent,
+        row_number() over (partition by flows.asset order by flows.trade_date desc) <= {{ open_sessions() }}
+            as is_recent,
         max(listed_so_far.funds_expected) > count(case when flows.is_reported then listed_so_far.ticker end)
             as has_unreported
     from flows
@@ -135,7 +139,8 @@ select
         when count(counted_native) over so_far = count(counted_usd) over so_far then sum(counted_native) over so_far
     end as cumulative_flow_native,
     cast(
-        coalesce(max(sessions_listed) over so_far - count(case when is_reported then sessions_listed end) over so_far, 0) as integer
+        coalesce(max(sessions_listed) over so_far, 0)
+        - count(case when is_reported then sessions_listed end) over so_far as integer
     ) as cumulative_missing,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'ticker', 5) }} as flow_5d_usd,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'ticker', 20) }} as flow_20d_usd,
@@ -169,10 +174,10 @@ select
     average_cost_usd,
     case
         when not is_day_open
-            then 100 * net_assets_usd / {{ exact_sum_over('net_assets_usd', 'of_asset') }}
+            then 100 * net_assets_usd / nullif({{ exact_sum_over('net_assets_usd', 'of_asset') }}, 0)
     end as market_share_pct,
     100 * net_flow_usd / nullif(lag(net_assets_usd) over by_session, 0) as flow_of_assets_pct,
-    100 * held_native / supply_native as supply_share_pct,
+    100 * held_native / nullif(supply_native, 0) as supply_share_pct,
     case when held_native is not null then supply_method end as supply_method,
     cast(null as double) as premium_pct,
     nullif(

@@ -43,10 +43,10 @@ weeks as (
 open_weeks as (
     select
         asset,
-        week_start_date,
+        {{ week_start('trade_date') }} as week_start_date,
         count(case when is_open then 1 end) > 0 as is_open
-    from days
-    group by asset, week_start_date
+    from {{ ref('etf_market_daily') }}
+    group by asset, {{ week_start('trade_date') }}
 )
 
 select

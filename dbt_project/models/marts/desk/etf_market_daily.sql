@@ -35,7 +35,8 @@ market as (
         coalesce(max(listed.funds_expected), 0) as funds_expected,
         sum(funds.held_native) as held_native,
         {{ exact_sum('funds.net_assets_usd') }} as net_assets_usd,
-        row_number() over (partition by funds.asset order by funds.trade_date desc) <= {{ open_sessions() }} as is_recent
+        row_number() over (partition by funds.asset order by funds.trade_date desc) <= {{ open_sessions() }}
+            as is_recent
     from funds
     left join listed on funds.ticker = listed.ticker and funds.trade_date = listed.trade_date
     left join last_seen on funds.flow_source = last_seen.source
@@ -82,7 +83,9 @@ select
         when count(net_flow_native) over so_far = count(net_flow_usd) over so_far
             then sum(net_flow_native) over so_far
     end as cumulative_flow_native,
-    cast(coalesce(max(flows_expected) over so_far, 0) - sum(funds_reported) over so_far as integer) as cumulative_missing,
+    cast(
+        coalesce(max(flows_expected) over so_far, 0) - sum(funds_reported) over so_far as integer
+    ) as cumulative_missing,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'asset', 5) }} as flow_5d_usd,
     {{ last_sessions_sum('net_flow_usd', 'is_open', 'asset', 20) }} as flow_20d_usd,
     {{ streak_sessions('asset') }} as flow_streak_sessions,
@@ -90,7 +93,7 @@ select
     net_assets_usd,
     reference_usd,
     reference_method,
-    100 * cast(held_native as double) / supply_native as supply_share_pct,
+    100 * cast(held_native as double) / nullif(supply_native, 0) as supply_share_pct,
     case when held_native is not null then supply_method end as supply_method,
     close_usd,
     cast(null as double) as close_new_york_usd
