@@ -164,8 +164,8 @@ windows as (
             definition_id,
             {{ window_days }} as window_days,
             count(session_date) over of_window as sessions_listed,
-            count(net_flow_native) over of_window as sessions,
-            count(net_flow_usd) over of_window as sessions_with_usd,
+            count(net_flow_usd) over of_window as sessions,
+            count(net_flow_native) over of_window as sessions_valued,
             count(complete_flow_native) over of_window as sessions_complete,
             sum(net_flow_native) over of_window as net_flow_native,
             lth_native - lag(lth_native, {{ window_days }}) over by_day as lth_net_change_native,
@@ -196,7 +196,7 @@ measured as (
         *,
         case
             when sessions_listed = 0 then 0
-            when sessions = sessions_with_usd then net_flow_native
+            when sessions_valued = sessions then net_flow_native
         end as etf_net_flow_native,
         coalesce(mined_native, supply_change_native) as issued_native
     from windows
