@@ -35,7 +35,7 @@ class Chart:
     Attributes:
         kind: `bar` or `line` over `date`, or `table` of whole rows.
         measures: the columns drawn, or those that the table shows after its date.
-        filters: values of key columns; None keeps the rows in which the column has a value.
+        filters: values of key columns, or the preferred row; None keeps the rows in which the column has a value.
     """
 
     name: str
@@ -43,11 +43,37 @@ class Chart:
     kind: str
     date: str
     measures: tuple[str, ...]
-    filters: dict[str, str | None]
+    filters: dict[str, str | int | bool | None]
     series: tuple[str, ...] = field(default=())
 
 
 CHARTS = (
+    Chart(
+        "US spot Bitcoin funds: US$ a session",
+        "etf_market_daily",
+        "bar",
+        "trade_date",
+        ("net_flow_usd",),
+        {"asset": "BTC"},
+        ("is_complete",),
+    ),
+    Chart(
+        "US spot Bitcoin funds: coins held, fund by fund",
+        "etf_fund_daily",
+        "line",
+        "trade_date",
+        ("held_native",),
+        {"asset": "BTC", "held_native": None},
+        ("ticker",),
+    ),
+    Chart(
+        "Bitcoin over 30 days: what funds took in, the change of long-term supply, and issuance",
+        "demand_vs_supply_daily",
+        "line",
+        "value_date",
+        ("etf_net_flow_native", "lth_net_change_native", "issued_native"),
+        {"asset": "BTC", "window_days": 30, "is_preferred": True},
+    ),
     Chart(
         "US spot Bitcoin funds: US$ a week, and whether all of them reported",
         "etf_market_flows_weekly",

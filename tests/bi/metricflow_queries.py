@@ -31,7 +31,43 @@ COINS_SPENT = """
     group by week
 """
 
+MONTHS = "{{ Dimension('demand__is_preferred') }} and {{ Dimension('demand__window_days') }} = 30"
+A_WEEK = "{{ Dimension('demand__window_days') }} = 7 and {{ TimeDimension('metric_time', 'day') }} >= '2025-11-03'"
+
 ANSWERS = {
+    "fund_flow_usd": (
+        "metric_time__week,desk_fund__ticker",
+        None,
+        "select week_start_date, ticker, net_flow_usd from marts.etf_fund_weekly",
+    ),
+    "fund_flow_native": (
+        "metric_time__day,desk_fund__asset",
+        None,
+        "select trade_date, asset, net_flow_native from marts.etf_market_daily",
+    ),
+    "fund_held_native": (
+        "metric_time__week,desk_fund__ticker",
+        None,
+        "select week_start_date, ticker, held_native from marts.etf_fund_weekly",
+    ),
+    "demand_funds_native": (
+        "metric_time__day,demand__asset",
+        MONTHS,
+        """
+        select value_date, asset, etf_net_flow_native
+        from marts.demand_vs_supply_daily
+        where is_preferred and window_days = 30
+        """,
+    ),
+    "demand_holders_native": (
+        "metric_time__day,demand__holder_series",
+        MONTHS,
+        """
+        select value_date, series, lth_native - lag(lth_native, 30) over (order by value_date)
+        from marts.onchain_holder_supply_daily
+        where asset = 'BTC' and network = 'main'
+        """,
+    ),
     "net_flow_usd": (
         "metric_time__week,fund_flow__asset",
         FARSIDE,
@@ -65,12 +101,18 @@ ANSWERS = {
 """For each metric: what it is grouped by, the condition, and the same from other tables where there are any."""
 
 MIXED = {
+    "fund_flow_native": ("desk_fund__flow_source", "{{ Dimension('desk_fund__flow_source') }} = 'farside'"),
+    "fund_held_native": ("metric_time__year", None),
+    "demand_funds_native": ("demand__asset", A_WEEK),
+    "demand_holders_native": ("demand__asset", A_WEEK),
+    "apparent_demand_native": ("demand__asset", A_WEEK),
     "net_flow_usd": ("fund_flow__ticker", "{{ Dimension('fund_flow__ticker') }} = 'IBIT'"),
     "net_flow_native": ("fund_flow__source", FARSIDE),
     "lth_spent_native": ("holder_flow__network", SIMULATED),
     "lth_net_change_native": ("holder_flow__network", SIMULATED),
 }
-"""Two sources of a fund, two assets of a source, three definitions on a network: a sum would mean nothing."""
+"""Two sources of a fund, two assets of a source, three definitions on a network, windows that overlap: a sum would mean
+nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,24 @@ from orchestration.publishing import published
 
 PASSWORD = secrets.token_urlsafe(16)
 QUERIES = {
+    "US spot Bitcoin funds: US$ a session": """
+        select market.trade_date, market.is_complete, sum(fund.net_flow_usd)
+        from marts.etf_fund_daily as fund
+        inner join marts.etf_market_daily as market using (asset, trade_date)
+        where asset = 'BTC'
+        group by all
+        order by 1
+    """,
+    "US spot Bitcoin funds: coins held, fund by fund": """
+        select trade_date, ticker, held_native
+        from marts.etf_fund_daily
+        where asset = 'BTC' and held_native is not null
+    """,
+    "Bitcoin over 30 days: what funds took in, the change of long-term supply, and issuance": """
+        select value_date, etf_net_flow_native, lth_net_change_native, issued_native
+        from marts.demand_vs_supply_daily
+        where asset = 'BTC' and window_days = 30 and is_preferred
+    """,
     "US spot Bitcoin funds: US$ a week, and whether all of them reported": """
         select cast(date_trunc('week', trade_date) as date), true, sum(net_flow_usd)
         from marts.etf_flows_daily
