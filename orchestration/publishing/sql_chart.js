@@ -21,15 +21,17 @@ function chartColumns(table) {
   };
 }
 
-/** The chart that an answer is first shown as; null where none says anything. */
+/** The chart that an answer is first shown as: over time, or by name where each name has one row; null where none says
+    anything. */
 function firstChoice({times, texts, numbers}) {
-  const [x] = times.length ? times : texts;
+  const isOnce = column => new Set(column.values).size === column.values.length;
+  const [time] = times, name = texts.find(isOnce);
+  const x = time && (isOnce(time) || !name) ? time : name ?? texts[0];
   if (!x || !numbers.length || new Set(x.values).size < 2) return null;
-  if (!times.length) return {x, values: [numbers[0]], by: null, kind: "bars"};
-  const isOnce = new Set(x.values).size === x.values.length;
-  const unit = name => name.split(/[_ ]/).at(-1);
-  const alike = numbers.filter(({name}) => unit(name) === unit(numbers[0].name)).slice(0, 4);
-  return {x, values: isOnce ? alike : [numbers[0]], by: isOnce ? null : splitting(x, texts), kind: "lines"};
+  if (x !== time) return {x, values: [numbers[0]], by: null, kind: "bars"};
+  const unit = column => column.name.split(/[_ ]/).at(-1);
+  const alike = numbers.filter(column => unit(column) === unit(numbers[0])).slice(0, 4);
+  return {x, values: isOnce(x) ? alike : [numbers[0]], by: isOnce(x) ? null : splitting(x, texts), kind: "lines"};
 }
 
 /** The text column that leaves one row per time and name, or else the one with the most names that a chart can hold. */

@@ -76,13 +76,16 @@ async function listMarts() {
     element("h3", {textContent: question}), ...marts.map(mart => listed(mart, columns))]));
 }
 
+/** Rows, in words; a number, or a BigInt as DuckDB gives it. */
+const counted = rows => `${rows.toLocaleString("en")} ${Number(rows) === 1 ? "row" : "rows"}`;
+
 /** A mart with its columns, a look at its rows, and the Parquet file beside the page. */
 function listed(mart, columns) {
   const described = columns.filter(column => column.table_name === mart.table_name).flatMap(column => [
     element("dt", {}, element("code", {textContent: column.column_name}), ` ${column.data_type.toLowerCase()}`),
     element("dd", {textContent: column.comment ?? ""}),
   ]);
-  const rows = element("span", {className: "quiet", textContent: ` ${mart.estimated_size.toLocaleString("en")} rows`});
+  const rows = element("span", {className: "quiet", textContent: ` ${counted(mart.estimated_size)}`});
   const look = element("button", {textContent: "Look at its rows"});
   look.onclick = () => ask(`select *\nfrom marts.${mart.table_name}\nlimit 100`);
   const file = element("a", {href: `parquet/${mart.table_name}.parquet`, textContent: "Parquet", download: ""});
@@ -148,7 +151,7 @@ async function run() {
     showChart(answer);
     const rows = answer.numRows;
     const part = rows > ROWS_SHOWN ? `, the first ${ROWS_SHOWN.toLocaleString("en")} shown` : "";
-    say(`${rows.toLocaleString("en")} ${rows === 1 ? "row" : "rows"}${part}, ${took} ms`);
+    say(`${counted(rows)}${part}, ${took} ms`);
     at("save").disabled = at("arrow").disabled = rows === 0;
     address(query);
     remember(query);

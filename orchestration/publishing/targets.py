@@ -25,6 +25,8 @@ BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 STATUS = re.compile(r"status code: (\d+)")
 SHA256 = "sha256"
 """The metadata of an object that holds its digest: an ETag is one of the parts that it was sent in."""
+INSTANCE = "169.254.169.254"
+"""Where obstore asks a machine of a cloud for keys, when it has none."""
 CLIENT: "ClientConfig" = {
     "allow_http": True,  # for a server in the own network; an endpoint is https unless it says otherwise
     "connect_timeout": timedelta(seconds=5),
@@ -186,6 +188,10 @@ class Bucket:
         except FileNotFoundError:
             raise CopyFailed(f"{self.name} is not there: create the bucket, or check its name and region.") from None
         except GenericError as error:
+            if INSTANCE in str(error):
+                raise CopyFailed(
+                    f"There are no keys for {self.name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                ) from None
             status = STATUS.search(str(error))
             how = f"answered {status[1]}" if status else "could not be reached"
             raise CopyFailed(f"{self.name} {how}: check AWS_ENDPOINT_URL, AWS_REGION and the network.") from None

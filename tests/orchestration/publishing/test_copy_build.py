@@ -236,6 +236,17 @@ def test_an_answer_of_the_server_is_one_sentence_without_keys(home, publish_afte
     assert not [each for each in ("AKIAEXAMPLE", "secret", "127.0.0.1") if each in str(error.value)]
 
 
+def test_keys_that_are_missing_are_one_sentence(home, publish_after, server, monkeypatch):
+    publish_after(home)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"{server.address}/{targets.INSTANCE}")
+    server.fails = lambda method, path: True
+    with pytest.raises(CopyFailed) as error:
+        copy_latest(home, TO, 7)
+    assert str(error.value) == f"There are no keys for {TO}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+
+
 def test_a_server_that_is_not_there_is_one_sentence(home, publish_after, server, monkeypatch):
     publish_after(home)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:secret-of-the-bucket@127.0.0.1:1")

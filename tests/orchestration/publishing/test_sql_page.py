@@ -237,6 +237,15 @@ def test_names_are_drawn_as_bars_and_one_row_as_nothing(opened):
     assert opened.page.locator("#chart").inner_html() == ""
 
 
+def test_one_row_per_name_is_drawn_by_name_though_it_has_a_date(opened):
+    opened.ask(
+        "select date '2026-01-01' + n::integer // 2 as as_of, 'fund ' || n as name, n as usd from range(5) as t(n)"
+    )
+    assert opened.page.locator("#chart svg").get_attribute("aria-label").startswith("bars of usd: fund 0 0, fund 1 1,")
+    opened.page.locator("#chart select").nth(1).select_option(label="as_of")
+    assert opened.page.locator("#chart svg").get_attribute("aria-label").startswith("lines of usd from 2026-01-01")
+
+
 def test_names_in_a_chart_are_never_read_as_html(opened):
     opened.ask("select '<img src=x onerror=alert(1)>' || n as name, n as flow from range(3) as t(n)")
     assert opened.page.locator("#chart img").count() == 0
