@@ -10,7 +10,7 @@ ON_DUCKDB := tests/dbt_project tests/orchestration/answers tests/orchestration/p
         tests/orchestration/test_partial.py tests/orchestration/test_readme.py tests/orchestration/test_chain.py \
         tests/orchestration/test_tokens.py $(addprefix tests/orchestration/cli/test_,build.py claims.py sql.py)
 
-.PHONY: build test check lint graph hooks test-duckdb2 test-bi test-node test-mutants bench picture vega serve clean
+.PHONY: build test check lint graph hooks test-duckdb2 test-bi test-node test-mutants bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -60,9 +60,6 @@ bench: .venv/ready ## measure builds, the reading of nodes and of token logs, th
 
 picture: build ## make the README's picture of the sample's report
 	$(RUN)/python tests/orchestration/publishing/picture.py data/published/latest/report.html
-
-vega: .venv/ready ## bundle the Vega that draws the report's charts, after vl-convert is updated
-	$(RUN)/python -m orchestration.publishing.report.engine
 
 serve: .venv/ready ## open Dagster's web UI on this machine
 	$(RUN)/flowhouse serve
