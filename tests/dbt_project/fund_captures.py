@@ -299,11 +299,11 @@ def recorded(root: Path) -> World:
     frame = calendar.sessions(date(2024, 1, 1), date(2026, 12, 31)).select("session_date", "opens_at", "closes_at")
     funds = [
         Fund(**{name: row[name] for name in Fund.__dataclass_fields__})
-        for row in _seed("facts_funds", first_flow_date=pl.Date, last_flow_date=pl.Date, fee_bps=pl.Int64)
+        for row in seed("facts_funds", first_flow_date=pl.Date, last_flow_date=pl.Date, fee_bps=pl.Int64)
     ]
-    events = _seed("facts_fund_events", event_date=pl.Date, ratio=pl.Float64, native_amount=pl.Float64)
-    filings = _seed("facts_filings", quarter_end_date=pl.Date, filed_date=pl.Date, filed_native=pl.Float64)
-    fees = _seed("fund_fees", from_date=pl.Date, fee_bps=pl.Int64)
+    events = seed("facts_fund_events", event_date=pl.Date, ratio=pl.Float64, native_amount=pl.Float64)
+    filings = seed("facts_filings", quarter_end_date=pl.Date, filed_date=pl.Date, filed_native=pl.Float64)
+    fees = seed("fund_fees", from_date=pl.Date, fee_bps=pl.Int64)
     world = World([Session(*row) for row in frame.iter_rows()], funds, events, filings, fees)
     archive = Archive(root)
     for source in (farside.SOURCE, ishares.SOURCE, binance_vision.SOURCE):
@@ -314,7 +314,7 @@ def recorded(root: Path) -> World:
     return world
 
 
-def _seed(name: str, **types: type[pl.DataType]) -> list[dict]:
+def seed(name: str, **types: type[pl.DataType]) -> list[dict]:
     path = DBT_PROJECT / "seeds" / f"{name}.csv"
     return pl.read_csv(path, schema_overrides=types, infer_schema_length=None).to_dicts()
 
@@ -330,7 +330,7 @@ TABLES = {
 
 def raw_tables(world: World, cutoff: datetime) -> dict[str, pl.DataFrame]:
     """What the lake holds of a world, and the control table of a build as of a time."""
-    tables = {name: _observed(world, name.split("/")[0], key) for name, key in TABLES.items()}
+    tables = {name: observed(world, name.split("/")[0], key) for name, key in TABLES.items()}
     first, last = world.sessions[0].day, world.sessions[-1].day
     control = pl.DataFrame({"as_of_at": [cutoff], "as_of_cutoff": [cutoff]})
     findings = {f"{source}/findings": pl.DataFrame(schema=FINDING_SCHEMA) for source in ("farside", "ishares")}
@@ -342,7 +342,7 @@ def _calendar(first: date, last: date) -> pl.DataFrame:
     return calendar.sessions(first, last)
 
 
-def _observed(world: World, source: str, key: dict[str, pl.DataType]) -> pl.DataFrame:
+def observed(world: World, source: str, key: dict[str, pl.DataType]) -> pl.DataFrame:
     pages = sorted((page for page in world.pages if page.source == source), key=lambda page: page.fetched_at)
     captures = [
         (Capture(source, "page", "", page.fetched_at, "", 0, page.sha256, "served", ""), page.frame) for page in pages

@@ -96,7 +96,8 @@ def build(nodes: Sequence[Node], raw: Mapping[str, pl.DataFrame], seeds: Mapping
         elif node.columns:
             con.execute(f"{node.table}; insert into {node.schema}.{node.name} by name {node.sql}")
         else:
-            con.execute(f"create {node.kind} {node.schema}.{node.name} as {node.sql}")
+            kind = "table" if node.kind == "incremental" else node.kind
+            con.execute(f"create {kind} {node.schema}.{node.name} as {node.sql}")
     return con
 
 

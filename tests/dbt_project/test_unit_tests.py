@@ -5,27 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 
 import duckdb
-import polars as pl
 import pytest
+from empty_lake import write_tables
 
-from ingestion import calendar, reading, registry
-from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
-from ingestion.evm import ledger
-from ingestion.lake.observations import observation_schema
-from ingestion.sources import holder_series
-from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
-from orchestration.settings import Settings
 
 FACTS = {"funds", "fund_events", "etf_filings", "etf_fund_fees", "market_sessions", "claims", "claim_checks"}
 """Marts of reviewed facts and of the calendar: they have rows without any publisher."""
-
-CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
-"""Columns of the chain's raw tables."""
 
 ORDERLESS = {"count", "count_star", "max", "min", "quantile_cont", "first"}
 """Aggregates that give one result in any order of the rows: `first` is what a subquery of one row becomes."""
@@ -35,16 +24,7 @@ ORDERLESS = {"count", "count_star", "max", "min", "quantile_cont", "first"}
 def home(tmp_path_factory) -> Home:
     """A home whose sources have no rows, built with every unit test and data test."""
     home = Home(tmp_path_factory.mktemp("home"))
-    for source in registry.sources():
-        home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
-        reading.create_tables(source, home.lake)
-    home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
-    for table, schema in CHAIN.items():
-        home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
-    ledger.create_tables(home.lake)
-    own_seeds.update(home, Settings())
-    home.lake.write(calendar.SOURCE, calendar.TABLE, calendar.sessions(date(2025, 3, 3), date(2025, 3, 14)))
-    home.write_control(home.build)
+    write_tables(home)
     where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", "--project-dir", DBT_PROJECT]
     command += [

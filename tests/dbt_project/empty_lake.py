@@ -1,0 +1,31 @@
+"""A home whose sources have no rows: every raw table is there, typed."""
+
+from datetime import date
+
+import polars as pl
+
+from ingestion import calendar, reading, registry
+from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
+from ingestion.evm import ledger
+from ingestion.lake.observations import observation_schema
+from ingestion.sources import holder_series
+from orchestration import own_seeds
+from orchestration.home import Home
+from orchestration.settings import Settings
+
+CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
+"""Columns of the chain's raw tables."""
+
+
+def write_tables(home: Home) -> None:
+    """Write the raw tables of every source, two weeks of sessions and the control table."""
+    for source in registry.sources():
+        home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
+        reading.create_tables(source, home.lake)
+    home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
+    for table, schema in CHAIN.items():
+        home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
+    ledger.create_tables(home.lake)
+    own_seeds.update(home, Settings())
+    home.lake.write(calendar.SOURCE, calendar.TABLE, calendar.sessions(date(2025, 3, 3), date(2025, 3, 14)))
+    home.write_control(home.build)
