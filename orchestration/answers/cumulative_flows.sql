@@ -1,9 +1,9 @@
--- question: Cumulative flows: US spot funds since launch, US$ bn
+-- question: Cumulative flows: US spot funds, US$ bn
 -- grain: One row per fund and session, and per session one of all funds together.
 -- shown: chart 30
 -- marts: etf_fund_daily, etf_market_daily
--- reading: The sum of all flows since each fund's first. Coins that a trust held before it became a fund are no flow: so
---   GBTC and ETHE fall below zero.
+-- reading: The sum of a fund's flows from its first session on or, where earlier ones are not stored, from the first
+--   that is. Coins that a trust held before it became a fund are no flow: so GBTC and ETHE fall below zero.
 -- empty: No daily flows of funds are stored yet: run `flowhouse build --live` or replay an archive.
 
 with flows as (

@@ -4,18 +4,19 @@
 -- marts: demand_vs_supply_daily, etf_market_daily
 -- reading: What funds took in and long-term holders' supply rose by over the days before, against what was issued. The
 --   band spans the definitions of a long-term holder; apparent demand is issuance less the change of coins idle for a
---   year. Coins that leave long-term supply need not have been sold.
+--   year. Coins that leave long-term supply need not have been sold; holders have no
+--   line while the window holds a known move inside one owner.
 -- empty: No day has both flows of funds and a supply of long-term holders yet.
 
 select
     window_days || ' days' as "window",
     value_date as day,
     etf_net_flow_native as funds,
-    lth_net_change_native as "long-term holders",
+    case when not has_internal_move then lth_net_change_native end as "long-term holders",
     issued_native as issued,
     apparent_demand_native as "apparent demand",
-    lth_net_change_low_native as "holders, lowest definition",
-    lth_net_change_high_native as "holders, highest definition"
+    case when not has_internal_move then lth_net_change_low_native end as "holders, lowest definition",
+    case when not has_internal_move then lth_net_change_high_native end as "holders, highest definition"
 from marts.demand_vs_supply_daily
 where
     asset = 'BTC' and is_preferred and window_days in (30, 7)

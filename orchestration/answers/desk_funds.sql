@@ -12,13 +12,22 @@ with newest as (
     from marts.etf_fund_daily
     where asset = ? and is_reported
     group by asset
+),
+
+-- a total says something where the sessions since the fund began are stored
+started as (
+    select
+        ticker,
+        min(cumulative_missing) as missing_before
+    from marts.etf_fund_daily
+    group by ticker
 )
 
 select
     funds.ticker as fund,
     round(funds.net_flow_usd / 1e6, 3) as "US$ m",
     round(funds.flow_20d_usd / 1e6, 3) as "20 days",
-    round(funds.cumulative_flow_usd / 1e9, 3) as "total, bn",
+    case when started.missing_before <= 1 then round(funds.cumulative_flow_usd / 1e9, 3) end as "total, bn",
     funds.flow_streak_sessions as streak,
     funds.held_native as "coins held",
     round(funds.net_assets_usd / 1e9, 3) as "US$ bn",
@@ -26,5 +35,6 @@ select
     case when not funds.is_reported then 'flow' end as missing,
     funds.trade_date as "as of"
 from marts.etf_fund_daily as funds
+left join started on funds.ticker = started.ticker
 inner join newest on funds.asset = newest.asset and funds.trade_date = newest.trade_date
 order by funds.net_assets_usd is null, funds.net_assets_usd desc, funds.ticker

@@ -11,7 +11,7 @@ select
     net_flow_native as coins,
     flow_streak_sessions as streak,
     flow_5d_usd / 1e6 as "5 days",
-    round(cumulative_flow_usd / 1e9, 3) as "total, bn",
+    case when missing_before <= 1 then round(cumulative_flow_usd / 1e9, 3) end as "total, bn",
     case
         when is_complete then null
         when funds_reported < funds_expected
@@ -22,7 +22,8 @@ select
 from (
     select
         *,
-        count(net_flow_usd) over (order by trade_date desc) as reported_since
+        count(net_flow_usd) over (order by trade_date desc) as reported_since,
+        min(cumulative_missing) over () as missing_before
     from marts.etf_market_daily
     where asset = ?
 ) as sessions

@@ -2,12 +2,16 @@
 -- grain: One row per fund.
 -- shown: table 10
 -- marts: etf_fund_daily, funds
--- reading: After the newest session with a number for each fund. The rank is by the flow of that session; the error is
---   how far coins carried from one filing to the next missed it.
+-- reading: After the newest session with a number for each fund. The rank is by the flow of that session; the sum
+--   since launch is told where all sessions since are stored; the error is how far coins carried from one filing to the
+--   next missed it.
 -- empty: No daily flows of funds are stored yet.
 
 with known as (
-    select *, max(trade_date) over (partition by ticker) as newest
+    select
+        *,
+        max(trade_date) over (partition by ticker) as newest,
+        min(cumulative_missing) over (partition by ticker) as missing_before
     from marts.etf_fund_daily
     where net_flow_usd is not null
 )
@@ -21,7 +25,7 @@ select
     known.flow_20d_usd / 1e6 as "20 sessions",
     known.flow_streak_sessions as streak,
     known.day_rank as "rank",
-    known.cumulative_flow_usd / 1e9 as "since launch, US$ bn",
+    case when known.missing_before <= 1 then known.cumulative_flow_usd / 1e9 end as "since launch, US$ bn",
     known.held_native as "coins held",
     known.net_assets_usd / 1e9 as "assets, US$ bn",
     known.market_share_pct as "share, %",

@@ -131,6 +131,7 @@ def _print_values(home: Home, values: "Sequence[Value]", asked: "Asked") -> None
         return
     columns = [
         "session",
+        "asset",
         "ticker",
         "source",
         "figure",
@@ -146,6 +147,7 @@ def _print_values(home: Home, values: "Sequence[Value]", asked: "Asked") -> None
         [
             (
                 value.trade_date,
+                value.asset,
                 value.ticker,
                 value.source,
                 _figure(value),

@@ -1,6 +1,7 @@
 """One read-only statement, confined to the warehouse, with limits of time, rows and bytes."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,15 @@ import duckdb
 from ingestion.errors import UsageError
 from orchestration.mcp.catalogue import Mart, unit_of
 from orchestration.mcp.json_values import to_json
+from orchestration.mcp.selected import own_columns
 from orchestration.mcp.warehouse import Opened
 
 SECONDS = 10
 MOST_ROWS = 1_000
 MOST_BYTES = 200_000
 """Of the rows as JSON: about what a model reads at once."""
+ALTERNATIVES = ("source", "dating_convention", "flow_source", "series", "holder_series", "definition_id", "window_days")
+"""Columns of keys whose values are several answers to one question."""
 
 
 def run(opened: Opened, con: duckdb.DuckDBPyConnection, sql: str, limit: int) -> dict[str, Any]:
@@ -42,14 +46,16 @@ def run(opened: Opened, con: duckdb.DuckDBPyConnection, sql: str, limit: int) ->
             raise UsageError(f"The query was ended after {SECONDS} s: ask for less, or sum in the query.") from None
         except duckdb.Error as error:
             raise UsageError(f"The query does not run: {_one_line(error)}") from None
+    own = own_columns(con, sql, [name for name, _ in names])
     rows, is_cut = _fitting([[to_json(value) for value in row] for row in found[:limit]])
     return {
-        "columns": [_column(read, name, kind) for name, kind in names],
+        "columns": [_column(read, name, kind, own.get(name)) for name, kind in names],
         "rows": rows,
         "row_count": len(rows),
         "has_more_rows": is_cut or len(found) > limit,
         "marts": [{"name": mart.name, "grain": mart.grain} for mart in read],
         "completeness": _completeness(read, [name for name, _ in names], rows),
+        "warnings": [_mixed(mart, unfixed) for mart in read if (unfixed := _unfixed(mart, sql))],
     }
 
 
@@ -114,11 +120,24 @@ def _marts_read(opened: Opened, con: duckdb.DuckDBPyConnection, sql: str) -> lis
     return [mart for name, mart in opened.marts.items() if name in names]
 
 
-def _column(read: Sequence[Mart], name: str, kind: str) -> dict[str, Any]:
-    """A column of the answer with its unit; what it means, where it is a mart's own."""
-    known = next((mart.columns[name] for mart in read if name in mart.columns), None)
+def _column(read: Sequence[Mart], name: str, kind: str, own: str | None) -> dict[str, Any]:
+    """A column of the answer; with its unit and what it means, where it passes on a mart's own."""
+    known = next((mart.columns[own] for mart in read if own and own in mart.columns), None)
     meaning = {"meaning": known.meaning} if known else {}
-    return {"name": name, "type": kind, "unit": unit_of(name)} | meaning
+    return {"name": name, "type": kind, "unit": unit_of(known.name) if known else None} | meaning
+
+
+def _unfixed(mart: Mart, sql: str) -> list[str]:
+    """Parts of a mart's key that tell the same money or coins several times, and that a query does not name."""
+    named = set(re.findall(r"\w+", sql.lower()))
+    return [name for name in ALTERNATIVES if name in mart.key and name not in named]
+
+
+def _mixed(mart: Mart, unfixed: Sequence[str]) -> str:
+    return (
+        f"{mart.name} has a row for each {' and '.join(unfixed)}, which the query does not name: a sum over its rows"
+        " counts the same flows or coins several times. Choose one of each, or ask a mart of the desk."
+    )
 
 
 def _completeness(read: Sequence[Mart], names: Sequence[str], rows: Sequence[list[object]]) -> list[str]:

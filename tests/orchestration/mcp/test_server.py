@@ -82,6 +82,27 @@ def test_every_column_that_is_an_amount_has_a_unit(sample_home):
     assert without <= ratios
 
 
+def test_only_a_column_that_is_a_marts_own_has_a_unit(ask):
+    answer = ask(
+        "query",
+        sql="select net_assets_usd / 1e9 as net_assets_usd, net_flow_usd as net_flow_native, max(held_native) over () m"
+        " from etf_fund_daily where ticker = 'IBIT' limit 1",
+    ).structured_content
+    assert [column["unit"] for column in answer["columns"]] == [None, "US dollars", "coins of the row's asset"]
+    answer = ask(
+        "query", sql="select net_flow_native from (select net_flow_usd as net_flow_native from etf_fund_daily)"
+    ).structured_content
+    assert [column["unit"] for column in answer["columns"]] == [None]
+
+
+def test_a_sum_over_sources_and_conventions_is_warned_of(ask):
+    mixed = "select week_start_date, sum(net_flow_native) from etf_flows_weekly where ticker = 'IBIT' group by 1"
+    (warning,) = ask("query", sql=mixed).structured_content["warnings"]
+    assert warning.startswith("etf_flows_weekly has a row for each source and dating_convention, which the query does")
+    chosen = mixed.replace("where", "where source = 'issuer' and dating_convention = 'trade_date' and")
+    assert ask("query", sql=chosen).structured_content["warnings"] == []
+
+
 def test_a_query_says_units_and_what_is_not_complete(ask):
     sql = "select ticker, net_flow_usd, is_reported from etf_flows_daily where trade_date = '2025-11-10' order by 1"
     answer = ask("query", sql=sql).structured_content
