@@ -278,11 +278,17 @@ class Desk:
         return self.by_source.nav(self.funds[ticker], day) if ticker in self.funds else None
 
     def count(self, ticker: str, day: date) -> Figure:
-        """Shares after the trades of a session: a settlement-dated count belongs to the session before its date."""
+        """Shares after the trades of a session in a workbook: a settlement-dated count belongs to the one before."""
         fund = self.funds[ticker]
+        if day not in self.days_of_workbooks(ticker):
+            return None
         if fund.share_date_convention == "settlement_date":
             return self.by_source.count(fund, self.by_source.session_after(day))
         return self.by_source.count(fund, day) if fund.share_date_convention == "trade_date" else None
+
+    @remembered
+    def days_of_workbooks(self, ticker: str) -> set[date]:
+        return {day for _, of, day, _ in self.by_source.cells.get("ishares", {}) if of == ticker}
 
     def close(self, asset: str, day: date) -> Figure:
         return self.by_source.state("binance_vision", (asset, VENUE, day, CLOSE))
@@ -457,6 +463,11 @@ class Desk:
     def is_missing(self, ticker: str, day: date) -> bool:
         return self.is_listed(ticker, day) and self.flow(ticker, day) is None
 
+    def missing_of(self, ticker: str, day: date) -> int:
+        """Missing sessions as a fund's row says them: none of a fund that had no row while it was listed."""
+        has_listed_row = any(self.is_listed(ticker, each) for each in self.sessions_of(ticker, day))
+        return self.missing_until(ticker)[day] if has_listed_row else 0
+
     @remembered
     def missing_until(self, ticker: str) -> dict[date, int]:
         """How many listed sessions up to each day have no number, those before the first page included."""
@@ -468,7 +479,10 @@ class Desk:
         return None if None in flows else total(flows)
 
     def average_costs(self, ticker: str) -> dict[date, Figure]:
-        """What a fund's coins cost by its flows: inflows at the price of the session, outflows at the average."""
+        """What a fund's coins cost by its flows: inflows at the price of the session, outflows at the average.
+
+        Where more went out than had come in, the next inflows first make up for it.
+        """
         if ticker not in self.funds or ticker in self.converted or not self.begins_with_launch(ticker):
             return {}
         native, cost, found = 0.0, 0.0, {}
@@ -478,10 +492,13 @@ class Desk:
                 flow, coin_flow = self.flow(ticker, day), self.flow_native(ticker, day)
                 if coin_flow is None:
                     break
-                cost += flow if flow > 0 else float(coin_flow) * (cost / native if native > 0 else 0.0)
-                native += float(coin_flow)
+                before, native = native, native + float(coin_flow)
                 if native <= 0:
-                    native, cost = 0.0, 0.0
+                    cost = 0.0
+                elif flow > 0:
+                    cost += flow * (native - max(before, 0.0)) / float(coin_flow)
+                else:
+                    cost *= native / before
             found[day] = cost / native if native > 0 else None
         return found
 
@@ -552,7 +569,7 @@ class Desk:
                     "is_open": self.is_open(ticker, day),
                     "cumulative_flow_usd": usd,
                     "cumulative_flow_native": None if None in coin_flows else total(coin_flows),
-                    "cumulative_missing": self.missing_until(ticker)[day],
+                    "cumulative_missing": self.missing_of(ticker, day),
                     "flow_5d_usd": self.window(ticker, day, 5),
                     "flow_20d_usd": self.window(ticker, day, 20),
                     "flow_streak_sessions": self.streak(self.flow(ticker, each) for each in days[number::-1]),
