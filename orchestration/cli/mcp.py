@@ -17,8 +17,8 @@ def mcp(root: Path | None) -> None:
     {"mcpServers": {"flowhouse": {"command": "/path/to/flowhouse", "args": ["mcp", "--home", "/path/to/data"]}}}
 
     The first is the command, the second what a client wants in its settings. The model can list and describe marts, run
-    one confined read-only query, read the claims, and cite a figure down to its page. Nothing is written, and no network
-    is used.
+    one confined read-only query, read the claims, and cite a figure down to its page. Nothing is written, and no
+    network is used.
     """
     from orchestration.mcp.server import serve
 
