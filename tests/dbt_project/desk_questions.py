@@ -97,8 +97,8 @@ def flow_and_return(marts: Marts) -> list[tuple]:
     for asset in ("BTC", "ETH"):
         pairs = []
         rows = rows_of(marts, "etf_market_daily", asset, "net_flow_usd reference_usd reference_method")
-        for (*_, before, _), (_, _, flow, price, method) in pairwise(rows):
-            if method not in (None, "utc_close") and before is not None and flow is not None:
+        for (*_, before, clock), (_, _, flow, price, method) in pairwise(rows):
+            if not {clock, method} & {None, "utc_close"} and flow is not None:
                 pairs.append((flow, 100 * (price / before - 1)))
         if pairs:
             answers.append((asset, len(pairs), statistics.correlation(*zip(*pairs, strict=True))))
