@@ -119,11 +119,8 @@ function forget() {
 
 /** The query in the page's address, so that it can be shared; empty where there is none. */
 function addressed() {
-  try {
-    return new URLSearchParams(location.hash.slice(1)).get("sql")?.trim() ?? "";
-  } catch {
-    return "";
-  }
+  const query = new URLSearchParams(location.hash.slice(1)).get("sql")?.trim() ?? "";
+  return query.includes("\ufffd") ? "" : query;  // what stands for bytes that are no text
 }
 
 function address(query) {

@@ -3,7 +3,15 @@ const FILE = "warehouse.duckdb";
 const content = JSON.parse(document.getElementById("content").textContent);
 const at = id => document.getElementById(id);
 const say = text => { at("state").textContent = text; };
-let database, connection, answer, isPublished = true, isCancelled = false;
+let database, connection, answer, isPublished = true, isCancelled = false, turn = Promise.resolve();
+
+/** Do something with the connection after what was asked of it before: an answer comes in pieces, and another query in
+    between would break it off. */
+function inTurn(work) {
+  const done = turn.then(work);
+  turn = done.catch(() => {});
+  return done;
+}
 
 /** An element with its children; text is never read as HTML. */
 function element(name, properties, ...children) {
@@ -62,15 +70,12 @@ async function open(source) {
 }
 
 async function listMarts() {
-  // a query that is being answered in pieces must have its connection for itself
-  const other = await database.connect();
-  const rowsOf = async query => (await other.query(query)).toArray().map(row => row.toJSON());
+  const rowsOf = query => inTurn(async () => (await connection.query(query)).toArray().map(row => row.toJSON()));
   const tables = await rowsOf(
     "select table_name, comment, estimated_size from duckdb_tables() where schema_name = 'marts' order by table_name");
   const columns = await rowsOf(
     "select table_name, column_name, data_type, comment from duckdb_columns()"
     + " where schema_name = 'marts' order by table_name, column_index");
-  await other.close();
   known = {marts: tables, columns};
   at("marts").replaceChildren(...byQuestion(tables).flatMap(({question, marts}) => [
     element("h3", {textContent: question}), ...marts.map(mart => listed(mart, columns))]));
@@ -145,7 +150,7 @@ async function run() {
   say("Running …");
   const begun = performance.now();
   try {
-    answer = await answered(query);
+    answer = await inTurn(() => answered(query));
     const took = Math.round(performance.now() - begun);
     show(query);
     showChart(answer);

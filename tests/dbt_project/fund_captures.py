@@ -141,7 +141,7 @@ class Maker:
 
     def add_fees(self, ticker: str) -> None:
         """Fees from some days on, those of filings and captures among them."""
-        days = self.rng.sample([*QUARTERS, *(session.day for session in self.shown)], self.rng.randint(1, 3))
+        days = self.rng.sample(sorted({*QUARTERS, *(session.day for session in self.shown)}), self.rng.randint(1, 3))
         self.world.fees += [
             {"ticker": ticker, "from_date": day, "fee_bps": self.rng.choice([0, 20, 150])} for day in days
         ]

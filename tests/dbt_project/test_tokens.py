@@ -485,7 +485,8 @@ def mart(tmp_path_factory):
     gap = {"network": "arbitrum", "contract": ARBITRUM.address, "topic": TRANSFER, "from_block": 3 * 10**6}
     gap |= {"to_block": 3 * 10**6, "is_final": True, "to_value_date": LAST}
     write_lake(home, STREAMS, SETTLED, LAST, supplies=supplies, coverage=[gap])
-    dbt(home, "build", "--select", "+path:models/marts/onchain", "--exclude-resource-type", "unit_test")
+    onchain = ["--select", "+path:models/marts/onchain", "--indirect-selection", "cautious"]
+    dbt(home, "build", *onchain, "--exclude-resource-type", "unit_test")
     with duckdb.connect(str(home.build_file), read_only=True) as con:
         names = [path.stem for path in Path(DBT_PROJECT, "models/marts/onchain").glob("*.sql")]
         held = {name: con.sql(f"select * from marts.{name}").pl().to_dicts() for name in names}

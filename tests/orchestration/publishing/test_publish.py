@@ -54,8 +54,9 @@ def test_the_report_stands_beside_what_it_is_made_of(home, publish_after):
     past = Home(home.root, datetime(2025, 11, 20, 2, 15))
     past.build.mkdir()
     past.build_file.write_bytes(home.build_file.read_bytes())
-    assert "as known at" in (publish_after(home) / "report.html").read_text()
-    assert 'known at\n<time datetime="2025-11-20T02:15:00+00:00">' in (publish_after(past) / "report.html").read_text()
+    assert "As known at <time" in (publish_after(home) / "report.html").read_text()
+    moment = '<time datetime="2025-11-20T02:15:00+00:00">'
+    assert f"As it could have been known at {moment}" in (publish_after(past) / "report.html").read_text()
 
 
 def test_one_content_has_one_build_id_whatever_the_lake_holds_by_then(home, inputs, publish_after, monkeypatch):
@@ -85,7 +86,7 @@ def test_a_changed_verdict_is_a_finding_with_names_in_manifest_and_report(home, 
         {"kind": "claim_verdict_changed", "rows": 2, "names": ["C1/a", "C2/b"]},
     ]
     report = (folder / "report.html").read_text()
-    assert '<h2 id="findings">Findings</h2>' in report
+    assert "<summary>2 findings about the data</summary>" in report
     assert "2 checks of claims have another verdict than recorded (C1/a, C2/b)" in report
     assert "2 rows of marts.etf_findings say late." in report
 
@@ -95,7 +96,7 @@ def test_a_build_without_findings_has_no_such_section(home, publish_after):
         con.execute("delete from marts.etf_findings")
     folder = publish_after(home)
     assert json.loads((folder / "manifest.json").read_text())["findings"] == []
-    assert "Findings" not in (folder / "report.html").read_text()
+    assert "about the data</summary>" not in (folder / "report.html").read_text()
 
 
 def test_the_same_build_gives_the_same_checksums(home, publish_after):
