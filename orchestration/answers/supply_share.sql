@@ -5,17 +5,10 @@
 -- reading: Coins of the funds over all coins issued by the end of that day.
 -- empty: No holdings of the funds are stored yet.
 
-with valued as (
-    select *, max(funds_valued) over (partition by asset order by trade_date rows 9 preceding) as most_valued
+with known as (
+    select *, max(trade_date) over (partition by asset) as newest
     from marts.etf_market_daily
     where held_native is not null
-),
-
--- a newer day may have the holdings of the first funds that reported alone
-known as (
-    select *, max(trade_date) over (partition by asset) as newest
-    from valued
-    where funds_valued = most_valued
 )
 
 select
