@@ -119,7 +119,9 @@ def check(dagster: DagsterInstance, kind: str) -> tuple[bool, str]:
 
 def marts(home: Home) -> tuple[int, ...]:
     with duckdb.connect(str(published.warehouse(home)), read_only=True) as con:
-        return tuple(value for sql in (BLOCKS, SPENT, TRANSFERS, HOLDERS) for value in con.sql(sql).fetchone() or ())
+        return tuple(
+            value for sql in (BLOCKS, SPENT, TRANSFERS, HOLDERS) for value in con.execute(sql).fetchone() or ()
+        )
 
 
 @pytest.fixture(scope="module")
