@@ -9,11 +9,11 @@ import polars as pl
 from ingestion.archive import Archive, Capture
 from ingestion.errors import ArchiveDamaged
 from ingestion.judgement.known import KNOWN
-from ingestion.lake import journal
+from ingestion.lake import journal, parts
 from ingestion.lake.journal import Check
 from ingestion.lake.observations import CAPTURES, FINDINGS, read_log
 from ingestion.lake.tables import Lake
-from ingestion.source import Source
+from ingestion.source import RowSource, Source
 
 
 def name(resource: str, file: str) -> str:
@@ -34,6 +34,24 @@ def check_tables(lake: Lake, source: Source[Any]) -> Check:
         if not read.is_empty():  # a lake of 0.1.0, which has no journal
             file = f"{lake.root.name}/{source.name}/{source.table}/{source.table}.parquet"
             return replace(found, damages=(f"{file} has no row of the {read.height:,} captures that were read",))
+    return found
+
+
+def part_damages(lake: Lake, source: RowSource[Any]) -> dict[str, str]:
+    """A clause for each resource of which a part or the record is not as it was written; only looks."""
+    found: dict[str, str] = {}
+    for name, record in parts.records(lake, source.name).items():
+        resource = name.removesuffix(".json")
+        if resource not in source.resources:
+            continue
+        if record is None:
+            found[resource] = f"{lake.root.name}/{source.name}/{name} cannot be read"
+            continue
+        for table, part in ((table, part) for table, names in record.parts.items() for part in names):
+            digest = lake.digest(source.name, table, part)
+            if digest is None or digest != record.digest(table, part):
+                how = "is not what was written" if digest else "is gone or cannot be read"
+                found[resource] = f"{lake.root.name}/{source.name}/{table}/{part}.parquet {how}"
     return found
 
 

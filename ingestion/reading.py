@@ -31,7 +31,6 @@ from ingestion.lake.observations import (
     FINDINGS,
     Verdict,
     newest_state,
-    observation_schema,
     observe,
     read_log_if_readable,
 )
@@ -99,11 +98,11 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     court = Court(source, archive, lake, now, decisions.read(archive, source.name))
     log = log_before.filter(~pl.col("verdict").is_in(RETRIED))
     gone = captures.gone(archive, source.name, log) if check.is_sound else []
-    before = pl.DataFrame(schema=observation_schema(source.key))
+    before = pl.DataFrame(schema=source.schema)
     found, new, damaged = None, list[Capture](), list[str]()
     if check.is_sound:
-        before = lake.read(source.name, source.table, observation_schema(source.key))
-        if not gone and court.judged_by == _judged_by(lake, source.name):
+        before = lake.read(source.name, source.table, source.schema)
+        if not gone and court.judged_by == judged_by(lake, source.name):
             new, damaged = captures.unread(source, archive, log)
             found = court.judge_further(new, log)
     is_again = found is None
@@ -118,9 +117,9 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     stored = before.clear() if is_again else before
     closes = court.closes if source.rules and source.rules.reports_after_close else None
     rows = pl.concat([stored, observe(stored, _pages(outcomes), source.key, closes)])
-    if is_again and check.is_sound and not gone and court.decisions == _judged_by(lake, source.name, "decisions"):
+    if is_again and check.is_sound and not gone and court.decisions == judged_by(lake, source.name, "decisions"):
         _check_kept(source, before, rows, outcomes)
-    log = pl.concat([log, _log(outcomes)]).sort("fetched_at", "sha256", "resource")
+    log = pl.concat([log, log_of(outcomes)]).sort("fetched_at", "sha256", "resource")
     tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
     if source.rules:
         tables |= _judged_tables(lake, source, outcomes, known, is_again)
@@ -128,12 +127,12 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
         if outcome.verdict == "left" and outcome.name not in court.left:
             decisions.note_left(archive, source.name, outcome.name, outcome.reason or "")
     captures.write_tables(lake, source.name, tables, check)
-    if _judged_by(lake, source.name) != court.judged_by:
+    if judged_by(lake, source.name) != court.judged_by:
         judged = {"judged_by": court.judged_by, "decisions": court.decisions}
         lake.write_record(source.name, JUDGED, json.dumps(judged))
     rows_before = before.height if check.is_sound else check.rows(source.table)
     healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
-    return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *_left_out(archive, source.name, gone)])
+    return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *left_out(archive, source.name, gone)])
 
 
 def create_tables(source: Source[Any], lake: Lake) -> None:
@@ -332,7 +331,7 @@ def _check_newest(page: pl.DataFrame, limit: date) -> None:
         raise PageRefused(f"it carries figures of {newest}, later than {limit}: its dates or its stamp are wrong.")
 
 
-def _judged_by(lake: Lake, source: str, field: str = "judged_by") -> str:
+def judged_by(lake: Lake, source: str, field: str = "judged_by") -> str:
     """What the captures of a source were judged by when they were last read; empty where nobody knows."""
     try:
         return json.loads(lake.read_record(source, JUDGED) or "{}").get(field, "")
@@ -382,7 +381,8 @@ def _pages(outcomes: Iterable[Outcome]) -> list[tuple[Capture, pl.DataFrame]]:
     return [(each.capture, each.cells) for each in outcomes if each.verdict == "read" and each.cells is not None]
 
 
-def _log(outcomes: Iterable[Outcome]) -> pl.DataFrame:
+def log_of(outcomes: Iterable[Outcome]) -> pl.DataFrame:
+    """What became of captures, as rows of a log."""
     fields = [name for name in CAPTURE_SCHEMA if name not in ("verdict", "refusal")]
     rows = [
         {name: getattr(each.capture, name) for name in fields} | {"verdict": each.verdict, "refusal": each.reason}
@@ -417,7 +417,8 @@ def _judged_tables(
     }
 
 
-def _left_out(archive: Archive, source: str, gone: Sequence[str]) -> list[str]:
+def left_out(archive: Archive, source: str, gone: Sequence[str]) -> list[str]:
+    """A sentence for captures that were removed from the archive; none where none was."""
     if not gone:
         return []
     which = f"{archive.root.name}/{source}/{gone[0]}" + (f" and {len(gone) - 1:,} more" if len(gone) > 1 else "")

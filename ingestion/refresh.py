@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ingestion import captures, reading
+from ingestion import captures, reading, row_reading
 from ingestion.archive import Archive
 from ingestion.errors import ArchiveDamaged, IngestionError, WouldShrink
 from ingestion.lake.journal import JOURNAL
 from ingestion.lake.observations import read_log
 from ingestion.lake.tables import Lake
-from ingestion.source import Fetcher, PublisherSource, Source
+from ingestion.source import Fetcher, PublisherSource, RowSource, Source
 
 Mode = Literal["live", "replay", "sample", "file", "held"]
 """How captures are gathered: from publishers, an archive folder, the sample, a user's file, or not at all."""
@@ -94,7 +94,10 @@ def refresh(
         repaired.append(f"lake/{source.name}/{READING} was gone or unreadable: when it was last asked is not known.")
     read = added = 0
     try:
-        found = reading.read(source, archive, lake, now)
+        if isinstance(source, RowSource):
+            found = row_reading.read(source, archive, lake, now)
+        else:
+            found = reading.read(source, archive, lake, now)
         failures = (*failures, *found.damaged, *_standing(source.name, found.log))
         read, added = found.read, found.added
         repaired += found.healed

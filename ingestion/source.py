@@ -4,15 +4,16 @@ Each module in `ingestion/sources/` has three plain functions and ends with `SOU
 
     fetch(http, resource, archived, day)   what the publisher serves now, as `Served`; the only one with I/O
     parse(content)                         bytes -> rows as the publisher wrote them
-    frame(rows, resource)                  rows -> key + (raw_text, value): one row per cell, typed, in our units
+    frame(rows, resource)                  rows -> key + values, typed, in our units: raw_text and value of each cell,
+                                           or, of a `RowSource`, the columns that it names
 
 A blank cell ("not reported yet") has neither raw_text nor value. A page that cannot be trusted raises `PageRefused`.
 A source whose pages may contradict what is known says with `vet` what a page must be by itself, and with `rules` how
 much of what is known it may change; `ingestion/judgement` applies them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
@@ -20,6 +21,7 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
+from ingestion.lake.observations import CELL, observation_schema
 
 Row = TypeVar("Row")
 Newest = Literal["same_day", "next_session"]
@@ -115,12 +117,14 @@ class Source(Generic[Row]):
         terms: the terms of use of its data.
         ext: the extension of its files in the archive.
         key: the columns that identify a cell, with their types; one of them is `value_date`.
+        values: the columns that a row has beside its key, with their types.
         newest: the latest value date that a page may have: the day it was fetched, or the next NYSE session.
         cadence: when figures are expected; None where nobody promises any, as for a user's own file.
         vet: refuses a page for what it says, or leaves out what of it cannot be trusted: takes its cells in the order
             of the page, and the sessions that had opened; returns the cells to read, and findings.
         check_address: refuses bytes that are not what their address says, where they tell.
         rules: how much a page may change; None where publishers are free to replace what they published.
+        is_opt_in: whether it is asked only where the settings name it.
     """
 
     name: str
@@ -132,10 +136,21 @@ class Source(Generic[Row]):
     newest: Newest
     parse: Callable[[bytes], list[Row]]
     frame: Callable[[list[Row], str], pl.DataFrame]
+    values: Mapping[str, pl.DataType] = field(default_factory=lambda: CELL)
     vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = None
     check_address: Callable[[bytes, str], None] | None = None
     rules: Rules | None = None
     cadence: Cadence | None = None
+    is_opt_in: bool = False
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """The columns of its raw table: key, observed_at, values, archive_sha256."""
+        return observation_schema(self.key, self.values)
+
+    def is_chosen(self, chosen: Collection[str] | None) -> bool:
+        """Whether it is asked where the settings name these sources, or None."""
+        return not self.is_opt_in if chosen is None else self.name in chosen
 
     def read(self, content: bytes, resource: str) -> pl.DataFrame:
         """The cells of a page, at least one: key, raw_text, value.
@@ -164,6 +179,33 @@ class PublisherSource(Source[Row]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowSource(PublisherSource[Row]):
+    """A publisher whose pages have rows of several figures, too many for a row per figure: bars, snapshots, fills.
+
+    Its raw table is in parts, one per resource and month of the value date, and has a row per change of any of a row's
+    values. No two resources have rows of the same key. `rules` and `vet` are not for it.
+    """
+
+    values: Mapping[str, pl.DataType] = field()
+
+    def read(self, content: bytes, resource: str) -> pl.DataFrame:
+        """The rows of a page, at least one: key and values.
+
+        Raises:
+            PageRefused: it cannot be trusted as a whole, a row has no key, or two rows have the same.
+        """
+        rows = super().read(content, resource).select(*self.key, *self.values)
+        keys = rows.select(*self.key)
+        if keys.null_count().sum_horizontal().item():
+            raise PageRefused("it has a row whose key is not whole: look at the page.")
+        if keys.is_duplicated().any():
+            raise PageRefused(
+                f"it has two rows of {' '.join(map(str, keys.filter(keys.is_duplicated()).row(0)))}: look at the page."
+            )
+        return rows
+
+
+@dataclass(frozen=True, kw_only=True)
 class UploadSource(Source[Row]):
     """A source of users' own files; a resource is the name that a user gives to a file.
 
@@ -176,7 +218,7 @@ class UploadSource(Source[Row]):
 
 def cell_schema(key: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
     """The columns of a frame whose cells `key` identifies."""
-    return {**key, "raw_text": pl.String(), "value": pl.Float64()}
+    return {**key, **CELL}
 
 
 def newest_day(cells: pl.DataFrame) -> date:

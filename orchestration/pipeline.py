@@ -125,7 +125,7 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         is_wanted = request.wants(source.name)
         # The models read every table, also that of a source which is asked at another time, or never.
         if is_wanted or (request.derives and not home.lake.has(source.name, source.table)):
-            is_left_out = isinstance(source, PublisherSource) and chosen is not None and source.name not in chosen
+            is_left_out = isinstance(source, PublisherSource) and not source.is_chosen(chosen)
             is_held = not is_wanted or (isinstance(request.mode, Live) and is_left_out)
             yield gather.update(source, home, Held() if is_held else request.mode)
         elif not home.lake.has(source.name, source.table):

@@ -38,7 +38,7 @@ def of(settings: Settings) -> Rhythms:
     """Who is asked in which rhythm."""
     chosen = settings.publishers.sources
     why_none = "publishers.mode is held: nobody is asked" if settings.publishers.mode == "held" else None
-    asked = [source for source in registry.publishers() if chosen is None or source.name in chosen]
+    asked = [source for source in registry.publishers() if source.is_chosen(chosen)]
     if not asked:
         why_none = "publishers.sources is empty: nobody is asked"
     funds = [source for source in asked if source.cadence and source.cadence.funds]

@@ -1,12 +1,13 @@
 """Observations from captures: one row per change of a cell, with the time it was first seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import polars as pl
 
 from ingestion.archive import Capture
-from ingestion.lake.tables import UNREADABLE, Lake, Schema
+from ingestion.lake import parts
+from ingestion.lake.tables import UNREADABLE, Lake
 
 CAPTURES, FINDINGS = "captures", "findings"
 TOTAL = "TOTAL"
@@ -38,19 +39,21 @@ FINDING_SCHEMA = {
 }
 
 
-def observation_schema(key: Schema) -> dict[str, pl.DataType | type[pl.DataType]]:
-    """Columns of a table of observations whose cells are named by `key`."""
-    return {
-        **key,
-        "observed_at": pl.Datetime("us"),
-        "raw_text": pl.String,
-        "value": pl.Float64,
-        "archive_sha256": pl.String,
-    }
+CELL: Mapping[str, pl.DataType] = {"raw_text": pl.String(), "value": pl.Float64()}
+"""What a cell holds: its text as published, and its number."""
+
+
+def observation_schema(
+    key: Mapping[str, pl.DataType], values: Mapping[str, pl.DataType] = CELL
+) -> dict[str, pl.DataType]:
+    """Columns of a table of observations whose cells, or rows of some values, are named by `key`."""
+    return {**key, "observed_at": pl.Datetime("us"), **values, "archive_sha256": pl.String()}
 
 
 def read_log(lake: Lake, source: str) -> pl.DataFrame:
     """The captures of a source and what became of them; former logs have other columns and no verdict."""
+    if names := parts.counted_parts(lake, source, CAPTURES):  # of a source that has a log per resource
+        return pl.concat([lake.read(source, CAPTURES, CAPTURE_SCHEMA, name) for name in names])
     log = lake.read(source, CAPTURES, CAPTURE_SCHEMA)
     if "verdict" not in log.columns:
         is_read = pl.col("refusal").is_null()
@@ -123,3 +126,23 @@ def observe(
         is_early = ~is_report & (pl.col("observed_at") < pl.col("closes_at"))
         differs |= ~is_early & pl.col("value").is_not_null() & is_early.shift(1).over(key)
     return states.filter("is_new", differs).select(columns).sort("observed_at", *key)
+
+
+def observe_rows(
+    stored: pl.DataFrame, rows: pl.DataFrame, capture: Capture, key: Iterable[str], values: Iterable[str]
+) -> pl.DataFrame:
+    """The observations that a capture adds to `stored`: its rows of which a value is new or another than before.
+
+    What a page does not show says nothing. No observation of `stored` is as new as the capture.
+
+    Args:
+        stored: earlier observations of these keys: key, observed_at, values, archive_sha256.
+        rows: what the capture says: key and values.
+    """
+    key, values = list(key), list(values)
+    seen = rows.with_columns(
+        observed_at=pl.lit(capture.fetched_at, pl.Datetime("us")), archive_sha256=pl.lit(capture.sha256)
+    ).select(stored.columns)
+    before = newest_state(stored, key).select(*key, pl.struct(values).alias("before"))
+    differs = pl.col("before").is_null() | pl.struct(values).ne_missing(pl.col("before"))
+    return seen.join(before, on=key, how="left").filter(differs).select(stored.columns)

@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from ingestion import calendar
-from ingestion.lake.observations import newest_state, observation_schema, read_log
+from ingestion.lake import parts
+from ingestion.lake.observations import newest_state, read_log
 from ingestion.lake.tables import Lake
 from ingestion.refresh import last_readings
-from ingestion.source import Source
+from ingestion.source import RowSource, Source
 from orchestration import seeds
 from orchestration.health import due
 from orchestration.health.due import Session
@@ -46,7 +47,9 @@ def read(lake: Lake, source: Source[Any], sessions: Sequence[Session]) -> Covera
         PolarsError, OSError: a table cannot be read.
     """
     log = read_log(lake, source.name).filter(pl.col("verdict") == "read")
-    rows = lake.read(source.name, source.table, observation_schema(source.key))
+    if isinstance(source, RowSource):
+        return _of_rows(lake, source, log)
+    rows = lake.read(source.name, source.table, source.schema)
     if rows.is_empty() or log.is_empty():
         return Coverage(rows.height)
     (read_at,), (observed_at,) = log.select(pl.max("fetched_at")).row(0), rows.select(pl.max("observed_at")).row(0)
@@ -54,6 +57,17 @@ def read(lake: Lake, source: Source[Any], sessions: Sequence[Session]) -> Covera
     (newest,) = cells.select(pl.max("value_date")).row(0)
     complete, missing = _complete_day(source, cells, sessions, read_at)
     return Coverage(rows.height, read_at, observed_at, newest, complete, missing)
+
+
+def _of_rows(lake: Lake, source: RowSource[Any], log: pl.DataFrame) -> Coverage:
+    """What the lake has of a row source; its newest day that is over counts as complete."""
+    names = parts.counted_parts(lake, source.name, source.table)
+    if not names or log.is_empty():
+        return Coverage()
+    rows = pl.concat([lake.scan(source.name, source.table, name).select("value_date", "observed_at") for name in names])
+    found = rows.select(pl.len(), newest=pl.max("value_date"), observed_at=pl.max("observed_at")).collect()
+    (count, newest, observed_at), (read_at,) = found.row(0), log.select(pl.max("fetched_at")).row(0)
+    return Coverage(count, read_at, observed_at, newest, min(newest, read_at.date() - timedelta(days=1)))
 
 
 def sessions(lake: Lake, at: datetime) -> list[Session]:

@@ -71,10 +71,14 @@ def archive(home: Home) -> Iterator[HealthCheck]:
 
 
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
-    """Fetch the newest page of each publisher's resources and say what it has; nothing is stored."""
+    """Fetch a page of each publisher's resources and say what it has; nothing is stored.
+
+    Of a publisher that is asked only where the settings name it, and they do not, the first resource stands for all.
+    """
     http = Http(settings.publishers.contact)
     for source in registry.publishers():
-        for resource in source.resources:
+        is_chosen = source.is_chosen(settings.publishers.sources)
+        for resource in source.resources if is_chosen else source.resources[:1]:
             name = f"{source.name}/{resource}"
             try:
                 served = next(iter(source.fetch(http, resource, {}, day)))

@@ -10,6 +10,7 @@ from ingestion.evm import ledger as events
 from ingestion.lake import journal, parts
 from ingestion.lake.tables import UNREADABLE, Lake
 from ingestion.refresh import READING, last_readings
+from ingestion.source import RowSource
 from ingestion.sources import holder_series
 from orchestration.errors import PublishedDamaged
 from orchestration.home import Home
@@ -46,7 +47,11 @@ def rotten(name: str) -> str:
 
 def _tables(lake: Lake) -> Iterator[tuple[str, str]]:
     for source in registry.sources():
-        for damage in captures.check_tables(lake, source).damages:
+        if isinstance(source, RowSource):
+            damages = captures.part_damages(lake, source).values()
+        else:
+            damages = captures.check_tables(lake, source).damages
+        for damage in damages:
             yield source.name, f"{damage}: {BUILD}"
     for damage in journal.check(lake, calendar.SOURCE, (calendar.TABLE,)).damages:
         yield calendar.SOURCE, f"{damage}: {BUILD}"
@@ -140,6 +145,7 @@ def _is_watched(source: str, table: str) -> bool:
 def _has_rows(lake: Lake, source: str, table: str) -> bool:
     """Whether a table has a row that counts; of a chain only what a record names does."""
     if source not in CHAINS:
-        return lake.has(source, table) and _height(lake, source, table) != 0
+        names = [None, *parts.counted_parts(lake, source, table)]
+        return any(lake.has(source, table, part) and _height(lake, source, table, part) != 0 for part in names)
     named = [part for record in lake.records(source) for part in _named_parts(lake, source, record) or []]
     return any(_height(lake, source, *part) != 0 for part in named if part[0] == table and lake.has(source, *part))

@@ -95,7 +95,7 @@ def _source_state(
 ) -> SourceState:
     covered = _coverage(home.lake, source, sessions)
     asked = settings.publishers.sources
-    is_due = not home.is_sample and (asked is None or source.name in asked)
+    is_due = not home.is_sample and source.is_chosen(asked)
     following = _due(source, covered, sessions) if is_due else None
     late_by = max(at - following.late_at, timedelta(0)) if following else timedelta(0)
     failures = result.standing_failures if result else ()

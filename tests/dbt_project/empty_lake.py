@@ -7,7 +7,6 @@ import polars as pl
 from ingestion import calendar, reading, registry
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
-from ingestion.lake.observations import observation_schema
 from ingestion.sources import holder_series
 from orchestration import own_seeds
 from orchestration.home import Home
@@ -20,7 +19,7 @@ CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": B
 def write_tables(home: Home) -> None:
     """Write the raw tables of every source, two weeks of sessions and the control table."""
     for source in registry.sources():
-        home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
+        home.lake.write(source.name, source.table, pl.DataFrame(schema=source.schema))
         reading.create_tables(source, home.lake)
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
     for table, schema in CHAIN.items():

@@ -24,7 +24,6 @@ from ingestion import registry
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
-from ingestion.lake.observations import observation_schema
 from ingestion.sources import binance_vision, holder_series
 from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
@@ -463,7 +462,7 @@ def mart(tmp_path_factory):
     home = Home(tmp_path_factory.mktemp("home"))
     home.write_control(home.build)
     for source in registry.sources():
-        home.lake.write(source.name, source.table, pl.DataFrame(schema=observation_schema(source.key)))
+        home.lake.write(source.name, source.table, pl.DataFrame(schema=source.schema))
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
     for table, schema in CHAIN.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
@@ -477,7 +476,7 @@ def mart(tmp_path_factory):
         }
         for number in range(401)
     ]
-    schema = observation_schema(binance_vision.SOURCE.key)
+    schema = binance_vision.SOURCE.schema
     home.lake.write("binance_vision", "bars_daily", pl.DataFrame(closes, schema=schema))
     supply = {"chain_id": 1, "value_date": FIRST, "block_number": 1, "block_hash": "0x"}
     judged = [(TBTC, True), (WBTC, False), (SIMBTC, True)]

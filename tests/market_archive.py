@@ -1,0 +1,23 @@
+"""The recorded market figures as an archive folder; they lie beside the project, named after where they were found."""
+
+import json
+import shutil
+from pathlib import Path
+
+RECORDED = Path(__file__).parents[2] / "shared" / "market" / "archive"
+"""Not part of the project: tests that need it skip where it is absent."""
+
+NAMES: dict[str, str] = {}
+"""`source/resource` as recorded, and as here. Those that no source reads are left out."""
+
+
+def convert(folder: Path) -> Path:
+    """Copy what sources here read into `folder`, an archive folder; returns it."""
+    for recorded, name in NAMES.items():
+        source, resource = name.split("/")
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for meta in (RECORDED / recorded).glob("*.meta.json"):
+            fields = json.loads(meta.read_text()) | {"source": source, "resource": resource}
+            shutil.copyfile(meta.parent / fields["file"], folder / name / fields["file"])
+            (folder / name / meta.name).write_text(json.dumps(fields))
+    return folder
