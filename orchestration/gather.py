@@ -1,5 +1,6 @@
 """Brings a home's raw tables up to date, source by source: the pipeline's first step, and `flowhouse ingest`."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,19 @@ def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
     name: Mode = "held" if is_idle else mode.name
     with home.lock():
         return refresh(source, home.archive, home.lake, name, now(), failures)
+
+
+def is_idle(source: Source[Any], home: Home, mode: IngestMode, chosen: Collection[str] | None) -> bool:
+    """Whether there is nothing to do for a source that is asked by choice only: it is not chosen, and nothing is held.
+
+    Args:
+        chosen: names of the sources that the settings name; None where they name none.
+    """
+    if source.is_chosen(chosen) or not source.is_opt_in or isinstance(mode, Sample):
+        return False
+    folders = [home.archive.root, *([mode.folder] if isinstance(mode, Replay) else [])]
+    is_held = any((folder / source.name).is_dir() for folder in folders)
+    return not is_held and home.lake.read_record(source.name, READING) is None
 
 
 def update_chain(home: Home, mode: IngestMode) -> None:

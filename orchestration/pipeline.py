@@ -122,6 +122,9 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         yield own
     chosen = settings.publishers.sources
     for source in registry.sources():
+        if gather.is_idle(source, home, request.mode, chosen):
+            home.lake.create(source.name, {source.table: source.schema})
+            continue
         is_wanted = request.wants(source.name)
         # The models read every table, also that of a source which is asked at another time, or never.
         if is_wanted or (request.derives and not home.lake.has(source.name, source.table)):

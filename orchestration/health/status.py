@@ -72,10 +72,14 @@ def read(home: Home, settings: Settings, at: datetime) -> Status:
         losses[name].append(sentence)
     readings = {result.source: result for result in last_readings(home.lake)}
     sessions = completeness.sessions(home.lake, at)
+    chosen = settings.publishers.sources
     sources = [
         _source_state(home, source, settings, readings.get(source.name), losses.pop(source.name, []), sessions, at)
         for source in registry.sources()
     ]
+    # one that is asked by choice only, and was not chosen, has nothing to say
+    silent = {each.name for each in registry.sources() if each.is_opt_in and not each.is_chosen(chosen)}
+    sources = [each for each in sources if each.state != "empty" or each.source not in silent]
     if own := readings.get(own_seeds.SOURCE):
         sources.append(_own_seeds_state(own))
     chains = chain_states(home, settings, readings, losses, at)
