@@ -7,7 +7,14 @@ from pathlib import Path
 RECORDED = Path(__file__).parents[2] / "shared" / "market" / "archive"
 """Not part of the project: tests that need it skip where it is absent."""
 
-NAMES: dict[str, str] = {}
+NAMES: dict[str, str] = {
+    "coinglass/BTC_liquidation_4h": "coinglass_liquidations/BTC_binance",
+    "coinglass/ETH_liquidation_4h": "coinglass_liquidations/ETH_binance",
+    "coinglass/SOL_liquidation_4h": "coinglass_liquidations/SOL_binance",
+    "coinglass/XRP_liquidation_4h": "coinglass_liquidations/XRP_binance",
+    "hyperliquid_fills/adl_net_volume_20251010": "hyperliquid_adl/adl_net_volume_20251010",
+    "hyperliquid_stats/daily_notional_liquidated_by_coin": "hyperliquid_liquidations/daily_notional_liquidated_by_coin",
+}
 """`source/resource` as recorded, and as here. Those that no source reads are left out."""
 
 
