@@ -7,7 +7,16 @@ from pathlib import Path
 RECORDED = Path(__file__).parents[2] / "shared" / "market" / "archive"
 """Not part of the project: tests that need it skip where it is absent."""
 
-NAMES: dict[str, str] = {}
+NAMES: dict[str, str] = {
+    **{f"nasdaq/{ticker}": f"nasdaq/{ticker}" for ticker in ("COIN", "CRCL", "MSTR")},
+    **{
+        f"fred/{series}": f"fred/{series}"
+        for series in (
+            *("DCOILBRENTEU", "DCOILWTICO", "DGS10", "DGS2", "DGS30", "DTWEXBGS", "FEDFUNDS", "SP500", "T10Y2Y"),
+            *("VIXCLS", "WALCL"),
+        )
+    },
+}
 """`source/resource` as recorded, and as here. Those that no source reads are left out."""
 
 

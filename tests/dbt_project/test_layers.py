@@ -131,6 +131,8 @@ CONTRACT = {
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
         " unspendable_native",
     ),
+    "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd"),
+    "macro_observations": ("provider series_id value_date vintage_date", "value unit"),
     "claims": (
         "claim_id",
         "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
@@ -303,10 +305,12 @@ REACHED = {
     "farside/findings": "etf_findings",
     "farside/flows": "etf_* demand_* claim*",
     "flowhouse/control": "*",
+    "fred/observations": "macro_observations",
     "holder_series/definitions": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
     "holder_series/supply": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
     "ishares/findings": "etf_findings",
     "ishares/fund_daily": "etf_* demand_* claim*",
+    "nasdaq/equity_prices": "equity_prices_daily",
     "nyse/sessions": "market_sessions etf_* demand_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
