@@ -133,6 +133,8 @@ CONTRACT = {
     ),
     "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd"),
     "macro_observations": ("provider series_id value_date vintage_date", "value unit"),
+    "macro_events": ("kind start_date", "end_date title target_low_pct target_high_pct source_url"),
+    "fund_flows_reported_weekly": ("publisher scope_kind scope week_end_date", "net_flow_usd quote source_url"),
     "claims": (
         "claim_id",
         "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
