@@ -14,6 +14,14 @@ NAMES: dict[str, str] = {
     "coinglass/XRP_liquidation_4h": "coinglass_liquidations/XRP_binance",
     "hyperliquid_fills/adl_net_volume_20251010": "hyperliquid_adl/adl_net_volume_20251010",
     "hyperliquid_stats/daily_notional_liquidated_by_coin": "hyperliquid_liquidations/daily_notional_liquidated_by_coin",
+    **{f"nasdaq/{ticker}": f"nasdaq/{ticker}" for ticker in ("COIN", "CRCL", "MSTR")},
+    **{
+        f"fred/{series}": f"fred/{series}"
+        for series in (
+            *("DCOILBRENTEU", "DCOILWTICO", "DGS10", "DGS2", "DGS30", "DTWEXBGS", "FEDFUNDS", "SP500", "T10Y2Y"),
+            *("VIXCLS", "WALCL"),
+        )
+    },
 }
 """`source/resource` as recorded, and as here. Those that no source reads are left out."""
 

@@ -139,6 +139,10 @@ CONTRACT = {
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
         " unspendable_native",
     ),
+    "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd"),
+    "macro_observations": ("provider series_id value_date vintage_date", "value unit"),
+    "macro_events": ("kind start_date", "end_date title target_low_pct target_high_pct source_url"),
+    "fund_flows_reported_weekly": ("publisher scope_kind scope week_end_date", "net_flow_usd quote source_url"),
     "claims": (
         "claim_id",
         "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
@@ -315,6 +319,7 @@ REACHED = {
     "farside/flows": "etf_* demand_* claim*",
     "flowhouse/control": "*",
     "gate_liquidations/liquidations": "derivatives_liquidation*",
+    "fred/observations": "macro_observations",
     "holder_series/definitions": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
     "holder_series/supply": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
     "hyperliquid_adl/liquidations": "derivatives_liquidation*",
@@ -322,6 +327,7 @@ REACHED = {
     "ishares/findings": "etf_findings",
     "ishares/fund_daily": "etf_* demand_* claim*",
     "kraken_liquidations/liquidations": "derivatives_liquidation*",
+    "nasdaq/equity_prices": "equity_prices_daily",
     "nyse/sessions": "market_sessions etf_* demand_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",

@@ -13,7 +13,10 @@ from empty_lake import write_tables
 
 from orchestration.home import DBT_PROJECT, Home
 
-FACTS = {"funds", "fund_events", "etf_filings", "etf_fund_fees", "market_sessions", "claims", "claim_checks"}
+FACTS = {
+    *("funds", "fund_events", "etf_filings", "etf_fund_fees", "market_sessions", "claims", "claim_checks"),
+    *("macro_events", "fund_flows_reported_weekly"),
+}
 """Marts of reviewed facts and of the calendar: they have rows without any publisher."""
 
 ORDERLESS = {"count", "count_star", "max", "min", "quantile_cont", "first"}
