@@ -7,6 +7,10 @@ from pathlib import Path
 RECORDED = Path(__file__).parents[2] / "shared" / "market" / "archive"
 """Not part of the project: tests that need it skip where it is absent."""
 
+PERPETUALS = (
+    *("1000PEPE", "1000SHIB", "AAVE", "ADA", "ARB", "AVAX", "BNB", "BTC", "CRV", "DOGE", "ENA", "ETH", "HYPE", "LINK"),
+    *("LTC", "OP", "SOL", "SUI", "TON", "TRX", "UNI", "XRP"),
+)
 NAMES: dict[str, str] = {
     "coinglass/BTC_liquidation_4h": "coinglass_liquidations/BTC_binance",
     "coinglass/ETH_liquidation_4h": "coinglass_liquidations/ETH_binance",
@@ -22,6 +26,9 @@ NAMES: dict[str, str] = {
             *("VIXCLS", "WALCL"),
         )
     },
+    **{f"binance_vision/{coin}USDT_1d": f"binance_vision/{coin}USDT_1d" for coin in ("SOL", "XRP")},
+    **{f"binance_vision_um/{coin}USDT_1h": f"binance_bars/perpetual_{coin}USDT_1h" for coin in PERPETUALS},
+    "binance_vision_um/BTCUSDT_price_5m": "binance_bars/mark_BTCUSDT_5m",
 }
 """`source/resource` as recorded, and as here. Those that no source reads are left out."""
 

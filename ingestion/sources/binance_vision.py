@@ -1,4 +1,4 @@
-"""Daily bars of BTC and ETH against USDT on Binance's spot market, as Binance publishes them on data.binance.vision.
+"""Daily bars of BTC, ETH and other coins against USDT on Binance's spot market, from data.binance.vision.
 
 What: zips of one CSV each, per closed month, or per closed day while its month is not published.
 Limits: USDT counts as USD, so a figure is off by USDT's distance from par; a bar runs from 00:00 to 24:00 UTC,
@@ -23,7 +23,7 @@ from ingestion.source import Cadence, Fetcher, PublisherSource, cell_schema
 
 KEY = {"asset": pl.String(), "venue": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 VENUE = "binance"
-ASSETS = {"BTCUSDT_1d": "BTC", "ETHUSDT_1d": "ETH"}
+ASSETS = {f"{asset}USDT_1d": asset for asset in ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE", "ADA", "TON")}
 
 FIRST_MONTH = date(2023, 6, 1)
 """Half a year and more before the first US spot fund traded, 2024-01-11."""

@@ -83,6 +83,14 @@ CONTRACT = {
         " net_assets_usd reference_usd reference_method supply_share_pct supply_method close_usd close_new_york_usd",
     ),
     "market_prices_daily": ("asset venue price_date", "open_usd high_usd low_usd close_usd volume_native"),
+    "market_bars_hourly": (
+        "asset venue instrument_kind quote_asset open_at",
+        "open_usd high_usd low_usd close_usd volume_native volume_quote trades is_complete",
+    ),
+    "market_price_extremes_daily": (
+        "asset venue quote_asset price_date",
+        "low_usd low_at high_usd high_at minutes_below_peg",
+    ),
     "market_price_trend_daily": ("asset venue price_date", "close_usd sma_200d_usd sma_days drawdown_pct"),
     "market_sentiment_daily": ("provider value_date", "index_value classification"),
     "onchain_coin_flow": ("asset network spend_date birth_date kind", "amount_native coins"),
@@ -301,6 +309,7 @@ DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
 
 REACHED = {
     "alternative_me/fng": "market_observations market_sentiment_daily claim*",
+    "binance_bars/bars": f"market_bars_hourly market_price_extremes_daily demand_vs_supply_daily {DESK}",
     "binance_vision/bars_daily": "market_* onchain_* etf_* demand_* claim*",
     "bitcoin/blocks_daily": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_created": f"onchain_* demand_* claim* {DESK}",

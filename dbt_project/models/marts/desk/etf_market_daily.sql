@@ -53,6 +53,7 @@ valued as (
         prices.reference_usd,
         prices.reference_method,
         prices.close_usd,
+        prices.close_new_york_usd,
         supply.supply_native,
         supply.supply_method,
         expected.flows_expected
@@ -96,6 +97,6 @@ select
     100 * cast(held_native as double) / nullif(supply_native, 0) as supply_share_pct,
     case when held_native is not null then supply_method end as supply_method,
     close_usd,
-    cast(null as double) as close_new_york_usd
+    close_new_york_usd
 from signed
 window so_far as (partition by asset order by trade_date rows between unbounded preceding and current row)
