@@ -1,7 +1,8 @@
 """Publishers' pages generated from tables of facts: their shapes, our own markup, the same bytes every time.
 
-`flow_page`, `workbook`, `bars_zip`, `index_json` and `supply_csv` take any rows, so that a test can make the page it
-needs; `pages` makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not reported.
+`flow_page`, `workbook`, `bars_zip`, `hours_zip`, `index_json` and `supply_csv` take any rows, so that a test can make
+the page it needs; `pages` makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not
+reported.
 """
 
 import csv
@@ -9,7 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 from importlib.resources import files
@@ -25,11 +26,15 @@ IBIT_URL = (
 )
 INDEX_URL = "https://api.alternative.me/fng/?limit=0&format=json"
 BARS_URL = "https://data.binance.vision/data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-{month}.zip"
+HOURS_URL = "https://data.binance.vision/data/futures/um/daily/klines/{symbol}/1h/{symbol}-1h-{day}.zip"
 
 FLOWS_SEEN = datetime(2025, 11, 8)
 LAST_DAY = datetime(2025, 11, 11)
-DAY_SECONDS = 86_400
+DAY_SECONDS, HOUR_SECONDS = 86_400, 3_600
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+HOURS_HEADER = (
+    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
+)
 # not %b, which follows the locale
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -50,6 +55,7 @@ def pages() -> Iterator[Page]:
     yield "alternative_me", "fng", "json", Served(INDEX_URL, index_days, tuesday)
     yield from _bar_pages("BTCUSDT", "btc_bars.csv")
     yield from _bar_pages("ETHUSDT", "eth_bars.csv")
+    yield from _hour_pages("perpetual_hours.csv")
     supply = supply_csv(_table("holder_supply.csv", "value_date", "long_term_native", "short_term_native"))
     yield "holder_series", "published_utxo", "csv", Served("", supply, tuesday)
 
@@ -108,13 +114,20 @@ def bars_zip(symbol: str, month: str, rows: Iterable[tuple[date, str, str, str, 
         opens, closes = _seconds(day) * 1_000_000, (_seconds(day) + DAY_SECONDS) * 1_000_000 - 1
         bar = [f"{Decimal(number):.8f}" for number in numbers]
         lines.append(",".join([str(opens), *bar, str(closes), *["0"] * 5]) + "\n")
-    entry = zipfile.ZipInfo(f"{symbol}-1d-{month}.csv", ZIP_EPOCH)
-    # the default names the platform; not compressed either, since zlibs do not agree on the bytes
-    entry.create_system = 3
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(entry, "".join(lines))
-    return packed.getvalue()
+    return _zip_of(f"{symbol}-1d-{month}.csv", lines)
+
+
+def hours_zip(symbol: str, day: date, rows: Iterable[tuple[int, str, str, str, str, str]]) -> bytes:
+    """Binance's daily file of a perpetual's hours from (hour, open, high, low, close, volume), with its header.
+
+    Times are milliseconds since 1970; quote volume and trades, which the rows do not give, are blank.
+    """
+    lines = [f"{HOURS_HEADER}\n"]
+    for hour, *bar in rows:
+        opens = _seconds(day) + hour * HOUR_SECONDS
+        closes = (opens + HOUR_SECONDS) * 1000 - 1
+        lines.append(",".join([str(opens * 1000), *bar, str(closes), "", "", "0", "0", "0"]) + "\n")
+    return _zip_of(f"{symbol}-1h-{day}.csv", lines)
 
 
 def index_json(rows: Iterable[tuple[date, str, str]]) -> bytes:
@@ -137,6 +150,26 @@ def _bar_pages(symbol: str, table: str) -> Iterator[Page]:
         name = f"{month:%Y-%m}"
         served = Served(BARS_URL.format(symbol=symbol, month=name), bars_zip(symbol, name, rows), _fetched_at(month))
         yield "binance_vision", f"{symbol}_1d", "zip", served
+
+
+def _hour_pages(table: str) -> Iterator[Page]:
+    hours = _table(table, "price_date", "symbol", "hour", "open", "high", "low", "close", "volume")
+    for (day, symbol), rows in groupby(hours, key=lambda hour: hour[:2]):
+        content = hours_zip(symbol, day, ((int(hour), *bar) for _, _, hour, *bar in rows))
+        fetched_at = datetime(day.year, day.month, day.day, 3) + timedelta(days=1)
+        served = Served(HOURS_URL.format(symbol=symbol, day=day), content, fetched_at)
+        yield "binance_bars", f"perpetual_{symbol}_1h", "zip", served
+
+
+def _zip_of(name: str, lines: Iterable[str]) -> bytes:
+    """A zip of one file, the same bytes everywhere."""
+    entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+    # the default names the platform; not compressed either, since zlibs do not agree on the bytes
+    entry.create_system = 3
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(entry, "".join(lines))
+    return packed.getvalue()
 
 
 def _fetched_at(month: date) -> datetime:

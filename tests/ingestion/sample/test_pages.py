@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import ingestion.sample.pages
 from ingestion.sample.pages import bars_zip, flow_page, pages, workbook
+from ingestion.sources import binance_bars
 
 TABLES = files("ingestion.sample")
 FLOW_TABLES = {"btc_all": "btc_flows.csv", "eth_all": "eth_flows.csv"}
@@ -137,7 +138,14 @@ def test_the_pages_are_captures_of_when_their_figures_were_known():
     monthly = "https://data.binance.vision/data/spot/monthly/klines/{0}/1d/{0}-1d-2025-{1:02}.zip"
     fetched = {month: datetime(2025, month + 1, 1, 3) for month in range(3, 11)} | {11: datetime(2025, 11, 11, 3)}
     assert seen[-1] == ("holder_series", "published_utxo", "csv", "", datetime(2025, 11, 11, 12))
-    assert seen[4:-1] == [
+    daily = "https://data.binance.vision/data/futures/um/daily/klines/{0}/1h/{0}-1h-{1:%Y-%m-%d}.zip"
+    days = [datetime(2025, 10, 10), datetime(2025, 10, 11), datetime(2025, 11, 3), datetime(2025, 11, 4)]
+    assert seen[-13:-1] == [
+        ("binance_bars", f"perpetual_{symbol}_1h", "zip", daily.format(symbol, day), day + timedelta(hours=27))
+        for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+        for day in days
+    ]
+    assert seen[4:-13] == [
         ("binance_vision", f"{symbol}_1d", "zip", monthly.format(symbol, month), fetched[month])
         for symbol in BAR_TABLES
         for month in fetched
@@ -288,3 +296,23 @@ def test_a_workbook_of_any_days_is_newest_first():
     days = [date(2025, month, 9) for month in (5, 12, 1)]
     shown = re.findall(r"\w{3} 09, 2025", workbook([(day, "1.5", "10") for day in days]).decode())
     assert shown == ["Dec 09, 2025", "May 09, 2025", "Jan 09, 2025"]
+
+
+def test_every_hour_of_both_crashes_is_on_the_pages_and_read_as_written():
+    """Quote volume and trades are not known: blank, never 0."""
+    written = {
+        (row["symbol"].removesuffix("USDT"), datetime.fromisoformat(f"{row['price_date']} {int(row['hour']):02}:00")): [
+            *(float(row[price]) for price in ("open", "high", "low", "close", "volume")),
+            *(None, None),
+        ]
+        for row in table("perpetual_hours.csv")
+    }
+    assert len(written) == 3 * 4 * 24
+    rows = [
+        row
+        for source, resource, _, served in pages()
+        if source == "binance_bars"
+        for row in binance_bars.SOURCE.read(served.content, resource).iter_rows(named=True)
+    ]
+    values = [*binance_bars.VALUES]
+    assert {(row["asset"], row["open_at"]): [row[name] for name in values] for row in rows} == written
