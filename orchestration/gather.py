@@ -1,6 +1,5 @@
 """Brings a home's raw tables up to date, source by source: the pipeline's first step, and `flowhouse ingest`."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +52,9 @@ def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
         return refresh(source, home.archive, home.lake, name, now(), failures)
 
 
-def is_idle(source: Source[Any], home: Home, mode: IngestMode, chosen: Collection[str] | None) -> bool:
-    """Whether there is nothing to do for a source that is asked by choice only: it is not chosen, and nothing is held.
-
-    Args:
-        chosen: names of the sources that the settings name; None where they name none.
-    """
-    if source.is_chosen(chosen) or not source.is_opt_in or isinstance(mode, Sample):
+def is_idle(source: Source[Any], home: Home, mode: IngestMode, settings: "Settings") -> bool:
+    """Whether a source that is asked by choice only has nothing to do: it is not chosen, and nothing of it is held."""
+    if settings.asks(source) or not source.is_opt_in or isinstance(mode, Sample):
         return False
     folders = [home.archive.root, *([mode.folder] if isinstance(mode, Replay) else [])]
     is_held = any((folder / source.name).is_dir() for folder in folders)

@@ -151,6 +151,14 @@ class Home:
         holder = f"Another flowhouse is reading {source} {network} into this home"
         return self._lock(f"{source}-{network}{CHAIN_LOCK}", holder, is_patient)
 
+    def collector_lock(self, venue: str) -> AbstractContextManager[None]:
+        """Hold the stream of a venue, for as long as it is collected.
+
+        Raises:
+            HomeBusy: another process collects it.
+        """
+        return self._lock(f"collect-{venue}.lock", f"Another flowhouse collects {venue} into this home", False)
+
     def chains_being_read(self) -> list[str]:
         """The chains whose lock is held, as in `bitcoin main`; under the home's lock, so that none begins meanwhile."""
         locks = sorted((self.root / "build").glob(f"*-*{CHAIN_LOCK}"))

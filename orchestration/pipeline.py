@@ -120,15 +120,14 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         gather.update_tokens(home, request.mode)
     if own := gather.update_own_seeds(home, settings):
         yield own
-    chosen = settings.publishers.sources
     for source in registry.sources():
-        if gather.is_idle(source, home, request.mode, chosen):
+        if gather.is_idle(source, home, request.mode, settings):
             home.lake.create(source.name, {source.table: source.schema})
             continue
         is_wanted = request.wants(source.name)
         # The models read every table, also that of a source which is asked at another time, or never.
         if is_wanted or (request.derives and not home.lake.has(source.name, source.table)):
-            is_left_out = isinstance(source, PublisherSource) and not source.is_chosen(chosen)
+            is_left_out = isinstance(source, PublisherSource) and not settings.asks(source)
             is_held = not is_wanted or (isinstance(request.mode, Live) and is_left_out)
             yield gather.update(source, home, Held() if is_held else request.mode)
         elif not home.lake.has(source.name, source.table):

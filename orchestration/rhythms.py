@@ -36,9 +36,8 @@ class Rhythms:
 
 def of(settings: Settings) -> Rhythms:
     """Who is asked in which rhythm."""
-    chosen = settings.publishers.sources
     why_none = "publishers.mode is held: nobody is asked" if settings.publishers.mode == "held" else None
-    asked = [source for source in registry.publishers() if source.is_chosen(chosen)]
+    asked = [source for source in registry.publishers() if settings.asks(source)]
     if not asked:
         why_none = "publishers.sources is empty: nobody is asked"
     funds = [source for source in asked if source.cadence and source.cadence.funds]

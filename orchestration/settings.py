@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.config import JsonDict
 
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
+from ingestion.streams.venue import ASSETS, SOURCE
 from orchestration import environment, seeds
 from orchestration.configuration import checks, layers
 from orchestration.configuration.choices import nearest
 from orchestration.configuration.keys import KeyPath
 from orchestration.configuration.sentences import mistake
+
+if TYPE_CHECKING:
+    from ingestion.source import Source
 
 FILE_NAME = "flowhouse.toml"
 FINAL_AFTER = 1000
@@ -103,6 +107,18 @@ class Schedule(Section):
     time_zone: Annotated[str, AfterValidator(checks.time_zone)] = "UTC"
 
 
+class Collect(Section):
+    """Which streams `serve` listens to.
+
+    Attributes:
+        liquidations: venues whose liquidations are collected; empty for none.
+        assets: whose contracts are listened to.
+    """
+
+    liquidations: Annotated[tuple[Annotated[str, AfterValidator(checks.venue_name)], ...], Texts] = ()
+    assets: Annotated[tuple[Annotated[str, AfterValidator(checks.asset_name)], ...], Texts] = ASSETS
+
+
 class Claims(Section):
     """Whether a changed verdict fails the build."""
 
@@ -151,6 +167,7 @@ class Settings(Section):
     evm: dict[str, EvmProvider] = {}
     seeds: OwnSeeds = OwnSeeds()
     schedule: Schedule = Schedule()
+    collect: Collect = Collect()
     claims: Claims = Claims()
     alerts: Alerts = Alerts()
     publish: Publish = Publish()
@@ -160,6 +177,11 @@ class Settings(Section):
     rpc_user: str = ""
     rpc_password: SecretStr = SecretStr("")
     evm_rpc_url: SecretStr = SecretStr("")
+
+    def asks(self, source: "Source[Any]") -> bool:
+        """Whether a source is asked; that of a stream is while it is collected, since its segments are to be read."""
+        is_collected = source.name == SOURCE and bool(self.collect.liquidations)
+        return is_collected or source.is_chosen(self.publishers.sources)
 
     @classmethod
     def read(cls, home: Path, given: Mapping[str, str] | None = None) -> Self:

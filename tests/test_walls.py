@@ -15,6 +15,7 @@ WRITERS = (
     "ingestion/bitcoin/files/kept_headers.py",
     "ingestion/lake/",  # removes parts that no record names, and what was dropped
     "ingestion/sample/",  # a node's files, into a temporary folder
+    "ingestion/streams/recorder.py",  # appends to the open segment, and removes it once it is filed
     "orchestration/home.py",
     "orchestration/instance.py",
     "orchestration/publishing/",

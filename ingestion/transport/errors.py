@@ -1,4 +1,4 @@
-"""Errors of HTTP requests. Their texts have no secrets."""
+"""Errors of requests and streams. Their texts have no secrets."""
 
 from ingestion.errors import FetchFailed, IngestionError
 
@@ -13,3 +13,7 @@ class NodeUnreachable(IngestionError):
 
 class NodeRefused(IngestionError):
     """The node answered, but refused the request or returned something else."""
+
+
+class StreamLost(IngestionError):
+    """A stream could not be connected to, broke off or fell silent; what it said until then was heard."""

@@ -7,6 +7,7 @@ import click
 from orchestration.cli.alerts import alerts
 from orchestration.cli.build import build
 from orchestration.cli.claims import claims
+from orchestration.cli.collect import collect
 from orchestration.cli.completion import completion
 from orchestration.cli.config import config
 from orchestration.cli.decide import accept, reject
@@ -50,6 +51,7 @@ def main(debug: bool) -> None:
 for command in (
     build,
     ingest,
+    collect,
     show,
     sql,
     claims,

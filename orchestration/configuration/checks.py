@@ -5,6 +5,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 from ingestion import registry
+from ingestion.streams.venues import VENUES
 from orchestration.configuration.choices import nearest
 
 MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS = (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)
@@ -13,6 +14,7 @@ WEEKDAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 S3 = "s3://"
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 PREFIX = r"(/[\w.=+-]+)*/?"
+ASSET = "[A-Z0-9]{1,20}"
 SIZE = r"[0-9]+(\.[0-9]+)? ?([KMGT]i?B|[KMGT])|[1-9][0-9]?%|100%"
 
 
@@ -32,6 +34,20 @@ def source_name(name: str) -> str:
     """The name of a source."""
     if name not in registry.names():
         raise ValueError(f"has '{name}', which is no source: {nearest(name, registry.names())}.")
+    return name
+
+
+def venue_name(name: str) -> str:
+    """The name of a venue with a stream of liquidations."""
+    if name not in VENUES:
+        raise ValueError(f"has '{name}', which is no venue with a stream: {nearest(name, VENUES)}.")
+    return name
+
+
+def asset_name(name: str) -> str:
+    """The name of an asset, as venues write it in the names of contracts."""
+    if not re.fullmatch(ASSET, name):
+        raise ValueError(f"has '{name}', which is no asset: write one such as BTC.")
     return name
 
 

@@ -1,5 +1,6 @@
 """The checks of `flowhouse doctor`: this machine, the publishers, the nodes."""
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,6 +13,10 @@ from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
 from ingestion.evm import ledger as events
 from ingestion.source import newest_day
+from ingestion.streams.collector import probe
+from ingestion.streams.venue import SOURCE
+from ingestion.streams.venues import VENUES
+from ingestion.transport.errors import StreamLost
 from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
 from orchestration import own_seeds, seeds
@@ -77,6 +82,9 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
     """
     http = Http(settings.publishers.contact)
     for source in registry.publishers():
+        if source.name == SOURCE:
+            yield from _streams(settings)
+            continue
         is_chosen = source.is_chosen(settings.publishers.sources)
         for resource in source.resources if is_chosen else source.resources[:1]:
             name = f"{source.name}/{resource}"
@@ -90,6 +98,17 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
                 )
             except IngestionError as error:
                 yield HealthCheck(False, f"{name}: {error}")
+
+
+def _streams(settings: Settings) -> Iterator[HealthCheck]:
+    """Connect to the streams that are collected, or to one that stands for all."""
+    for name in settings.collect.liquidations or [*VENUES][:1]:
+        try:
+            asyncio.run(probe(VENUES[name], settings.collect.assets))
+            yield HealthCheck(True, f"{SOURCE}/{name}: it pushes liquidations")
+        except StreamLost as lost:
+            sentence = f"{lost}; check the connection, and whether the venue serves this country."
+            yield HealthCheck(False, f"{SOURCE}/{name}: {sentence}")
 
 
 def node(home: Home, location: NodeLocation, settings: Settings) -> Iterator[HealthCheck]:

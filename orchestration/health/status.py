@@ -72,13 +72,12 @@ def read(home: Home, settings: Settings, at: datetime) -> Status:
         losses[name].append(sentence)
     readings = {result.source: result for result in last_readings(home.lake)}
     sessions = completeness.sessions(home.lake, at)
-    chosen = settings.publishers.sources
     sources = [
         _source_state(home, source, settings, readings.get(source.name), losses.pop(source.name, []), sessions, at)
         for source in registry.sources()
     ]
     # one that is asked by choice only, and was not chosen, has nothing to say
-    silent = {each.name for each in registry.sources() if each.is_opt_in and not each.is_chosen(chosen)}
+    silent = {each.name for each in registry.sources() if each.is_opt_in and not settings.asks(each)}
     sources = [each for each in sources if each.state != "empty" or each.source not in silent]
     if own := readings.get(own_seeds.SOURCE):
         sources.append(_own_seeds_state(own))
@@ -98,8 +97,7 @@ def _source_state(
     at: datetime,
 ) -> SourceState:
     covered = _coverage(home.lake, source, sessions)
-    asked = settings.publishers.sources
-    is_due = not home.is_sample and source.is_chosen(asked)
+    is_due = not home.is_sample and settings.asks(source)
     following = _due(source, covered, sessions) if is_due else None
     late_by = max(at - following.late_at, timedelta(0)) if following else timedelta(0)
     failures = result.standing_failures if result else ()

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import math
 import os
 import re
 import selectors
@@ -19,6 +20,7 @@ from orchestration.errors import ServeFailed
 
 STOP_SECONDS = 7.0
 """How long processes may take to end before they are killed; what was read of a chain until then is kept."""
+RESTART_SECONDS = 30.0
 LINE_LENGTH = 2000
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 LEVEL = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ - \S+ - (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ")
@@ -35,6 +37,7 @@ class Process:
         name: what it is, for messages.
         last_line: what it printed last, whether it was shown or not.
         is_shown: whether the record that its last line belongs to is one to show.
+        restarts: what to start again where it ends by itself; None for a process that the others need.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Process:
     rest: bytes = b""
     last_line: str = ""
     is_shown: bool = True
+    restarts: Sequence[str] | None = None
 
     def lines(self, secrets: Sequence[str]) -> Iterator[str]:
         """What it printed since the last call, without colours, secrets, and what only says that all is well."""
@@ -89,6 +93,7 @@ class Processes:
     running: list[Process] = field(default_factory=list)
     is_stopping: bool = False
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _restarts: list[tuple[float, str, Sequence[str]]] = field(default_factory=list)
     _handlers: dict[int, Any] = field(default_factory=dict)
     _wake: tuple[int, int] = (-1, -1)
 
@@ -132,16 +137,31 @@ class Processes:
         self._selector.register(popen.stdout, selectors.EVENT_READ, process)
         return process
 
+    def keep(self, name: str, command: Iterable[str]) -> Process:
+        """Start a process that is started again where it ends by itself."""
+        command = list(command)
+        process = self.start(name, command)
+        process.restarts = command
+        return process
+
     def wait(self, seconds: float) -> None:
         """Show what is printed, until something happens or the time is over.
 
         Raises:
             ServeFailed: a process has ended by itself; the sentence has its last words.
         """
-        self._read(seconds)
-        if not self.is_stopping:
-            for process in self.running:
+        next_restart = min((due for due, *_ in self._restarts), default=math.inf) - time.monotonic()
+        self._read(max(0.0, min(seconds, next_restart)))
+        if self.is_stopping:
+            return
+        for process in list(self.running):
+            if process.restarts is None:
                 self._fail_if_ended(process)
+            elif process.popen.poll() is not None:
+                self._restart_later(process, process.restarts)
+        for restart in [each for each in self._restarts if each[0] <= time.monotonic()]:
+            self._restarts.remove(restart)
+            self.keep(*restart[1:])
 
     def wait_until(self, is_done: Callable[[], bool], seconds: float, what: str) -> bool:
         """Wait for a condition; returns False where a signal ended the waiting.
@@ -175,12 +195,19 @@ class Processes:
             self._fail_if_ended(process)
 
     def _fail_if_ended(self, process: Process) -> None:
-        code = process.popen.poll()
-        if code is None:
-            return
+        if process.popen.poll() is not None:
+            raise ServeFailed(self._obituary(process))
+
+    def _restart_later(self, process: Process, command: Sequence[str]) -> None:
+        self.show(f"{self._obituary(process)}; it starts again in {RESTART_SECONDS:.0f} s.")
+        self._forget(process)
+        self._restarts.append((time.monotonic() + RESTART_SECONDS, process.name, command))
+
+    def _obituary(self, process: Process) -> str:
         self._read(0)  # its last words
+        code = process.popen.poll() or 0
         how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-        raise ServeFailed(f"{process.name} ended by itself ({how}): {process.last_line or 'it printed nothing'}")
+        return f"{process.name} ended by itself ({how}): {process.last_line or 'it printed nothing'}"
 
     def _read(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):

@@ -102,6 +102,8 @@ def serve(
         processes.start("The web server", web, [bound.fileno()])
         daemon = [*PYTHON, "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning"]
         processes.start("Dagster's daemon", daemon)
+        if settings.collect.liquidations:
+            processes.keep("The collector", [*PYTHON, "orchestration.collecting"])
         if processes.wait_until(lambda: _answers(bound.getsockname(), hosts[0]), START_SECONDS, "The web server"):
             show(f"flowhouse serves {home.root} on http://{hosts[0]}; Ctrl-C ends it.")
             _watch(processes)

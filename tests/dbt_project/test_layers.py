@@ -336,6 +336,7 @@ REACHED = {
     "ishares/findings": "etf_findings",
     "ishares/fund_daily": "etf_* demand_* claim*",
     "kraken_liquidations/liquidations": "derivatives_liquidation*",
+    "liquidation_stream/liquidations": "derivatives_liquidation*",
     "nasdaq/equity_prices": "equity_prices_daily",
     "nyse/sessions": "market_sessions etf_* demand_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import time
 
 import pytest
 from filelock import FileLock
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 
 from ingestion.errors import UsageError
 from orchestration.errors import ServeFailed
+from orchestration.serving import processes as processes_module
 from orchestration.serving.processes import Processes
 from orchestration.serving.serve import Listen, secrets
 from orchestration.settings import Alerts, BitcoinNode, EvmProvider, Settings
@@ -43,6 +45,20 @@ def test_only_records_that_say_something_is_wrong_are_shown_without_secrets_and_
 def test_a_program_that_fails_ends_all_with_its_last_words(python):
     with pytest.raises(ServeFailed, match=r"^A program ended by itself \(exit code 3\): no such file$"):
         python("import sys; print('no such file'); sys.exit(3)")
+
+
+def test_a_program_that_is_kept_starts_again_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr(processes_module, "RESTART_SECONDS", 0.1)
+    lines: list[str] = []
+    deadline = time.monotonic() + 30
+    with Processes(dict(os.environ), lines.append) as processes:
+        other = processes.start("Another", [sys.executable, "-c", "import time; time.sleep(60)"])
+        processes.keep("A program", [sys.executable, "-c", "print('a full disk'); raise SystemExit(1)"])
+        while lines.count("a full disk") < 3 and time.monotonic() < deadline:
+            processes.wait(1)
+        assert other.popen.poll() is None
+    assert lines.count("a full disk") == 3
+    assert "A program ended by itself (exit code 1): a full disk; it starts again in 0 s." in lines
 
 
 def test_every_secret_of_the_settings_is_known():

@@ -12,6 +12,8 @@ with observed as (
     select * from {{ ref('stg_hyperliquid_liquidations__liquidations') }}
     union all
     select * from {{ ref('stg_kraken_liquidations__liquidations') }}
+    union all
+    select * from {{ ref('stg_liquidation_stream__liquidations') }}
 ),
 
 newest as (

@@ -1,0 +1,1 @@
+"""Streams of liquidations: what venues push, recorded by the hour, because nobody publishes it afterwards."""
