@@ -8,6 +8,9 @@ RECORDED = Path(__file__).parents[2] / "shared" / "market" / "archive"
 """Not part of the project: tests that need it skip where it is absent."""
 
 NAMES: dict[str, str] = {
+    "binance_vision_um/BTCUSDT_bookDepth": "binance_depth/BTCUSDT",
+    "binance_vision_um/BTCUSDT_fundingRate": "binance_funding/BTCUSDT",
+    "binance_vision_um/BTCUSDT_metrics": "binance_open_interest/BTCUSDT",
     "coinglass/BTC_liquidation_4h": "coinglass_liquidations/BTC_binance",
     "coinglass/ETH_liquidation_4h": "coinglass_liquidations/ETH_binance",
     "coinglass/SOL_liquidation_4h": "coinglass_liquidations/SOL_binance",
@@ -24,6 +27,16 @@ NAMES: dict[str, str] = {
     },
 }
 """`source/resource` as recorded, and as here. Those that no source reads are left out."""
+
+NAMES |= {
+    f"binance_futures/{symbol}_{kind}": f"{source}/{symbol}{period}"
+    for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
+    for kind, source, period in (
+        ("fundingRate", "binance_recent_funding", ""),
+        ("openInterestHist_4h", "binance_recent_open_interest", "_4h"),
+        ("openInterestHist_1d", "binance_recent_open_interest", "_1d"),
+    )
+}
 
 
 def convert(folder: Path) -> Path:
