@@ -38,6 +38,19 @@ NAMES |= {
     )
 }
 
+NAMES |= {
+    f"coinglass/{asset}_{kind}": f"{source}/{asset}{scope}"
+    for asset in ("BTC", "ETH", "SOL", "XRP")
+    for kind, source, scope in (
+        ("funding_oi_weighted_4h", "coinglass_funding", "_all"),
+        ("open_interest_4h", "coinglass_open_interest", ""),
+    )
+}
+NAMES |= {
+    f"coinglass/BTC_funding_8h_{venue}": f"coinglass_funding/BTC_{venue}"
+    for venue in ("binance", "bitget", "bybit", "gate", "htx", "hyperliquid", "mexc", "okx")
+}
+
 
 def convert(folder: Path) -> Path:
     """Copy what sources here read into `folder`, an archive folder; returns it."""

@@ -31,8 +31,11 @@ OPEN_INTEREST: dict[str, pl.DataType] = {
     "margin_kind": pl.String(),
     "open_interest_native": pl.Float64(),
     "open_interest_usd": pl.Float64(),
+    "high_usd": pl.Float64(),
+    "low_usd": pl.Float64(),
 }
-"""linear or inverse, coins and dollars; what a venue does not say is null."""
+"""linear or inverse (null: a sum over both), coins, dollars, and the bounds of the dollars since the snapshot before;
+what nobody says is null."""
 
 FUNDING_KEY: dict[str, pl.DataType] = {
     "asset": pl.String(),
@@ -103,7 +106,7 @@ def read_json(content: bytes, type_: type[Any]) -> Any:
         raise refused(f"more than {bounds.MAX_BYTES} bytes")
     try:
         return msgspec.json.decode(content, type=type_, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise refused(f"no answer as documented ({bounds.shown(str(error))})") from None
 
 
@@ -194,7 +197,7 @@ def open_interest(rows: pl.DataFrame, **constants: Any) -> pl.DataFrame:
     """Rows of snapshots, typed and in order; `constants` are the columns that are the same in all.
 
     Args:
-        rows: `snapshot_at` and the columns that are not in `constants`.
+        rows: `snapshot_at` and the columns that are not in `constants`; figures that neither has are null.
 
     Raises:
         PageRefused: a figure below zero, or a snapshot twice with different figures.
@@ -246,7 +249,8 @@ def refused(what: str) -> PageRefused:
 
 def _typed(rows: pl.DataFrame, key: Mapping[str, Any], values: Mapping[str, Any], constants: Mapping[str, Any]):
     schema = {**key, **values}
-    return rows.with_columns(pl.lit(value).alias(name) for name, value in constants.items()).select(
+    unsaid = dict.fromkeys(name for name in values if name not in rows.columns)
+    return rows.with_columns(pl.lit(value).alias(name) for name, value in {**unsaid, **constants}.items()).select(
         pl.col(name).cast(type_) for name, type_ in schema.items()
     )
 

@@ -160,3 +160,34 @@ def test_depth_was_emptied_on_10_october(marts):
     assert before_noon == pytest.approx(1713e6, abs=5e5)
     assert hourly[0] == pytest.approx(before_noon, rel=0.01)
     assert found[1][2] < before_noon / 10
+
+
+def test_a_vendors_total_stood_at_96_billion_on_6_october_and_at_70_on_3_november(marts):
+    (path,) = (market_archive.RECORDED / "coinglass/BTC_open_interest_4h").glob("*Z.json")
+    high, last = defaultdict(float), {}
+    for period in json.loads(path.read_bytes())["data"][:-1]:
+        day = datetime.fromtimestamp(period["time"] / 1000, UTC).date()  # a period of four hours ends on its day
+        high[day], last[day] = max(high[day], period["high"]), period["close"]
+    found = rows(
+        marts,
+        """
+        select value_date, high_usd, open_interest_usd, margin_kind
+        from marts.derivatives_open_interest_daily where venue = 'coinglass:all' and asset = 'BTC'
+        """,
+    )
+    assert {day: values for day, *values in found} == {day: [high[day], last[day], None] for day in high}
+    by_text = {str(day): values for day, *values in found}
+    assert by_text["2025-10-06"][0] == pytest.approx(96.0e9, abs=5e7)
+    assert by_text["2025-11-03"][1] == pytest.approx(69.6e9, abs=5e7)
+
+
+def test_the_mean_indicated_rate_never_closed_below_zero_from_3_to_6_november(marts):
+    found = rows(
+        marts,
+        """
+        select min(lowest_rate), count(*), min(settlements) from marts.derivatives_funding_daily
+        where venue = 'coinglass:all' and asset = 'BTC' and kind = 'indicative'
+            and value_date between '2025-11-03' and '2025-11-06'
+        """,
+    )
+    assert found == [(pytest.approx(0.00001951), 4, 6)]

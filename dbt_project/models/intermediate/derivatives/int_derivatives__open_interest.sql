@@ -2,6 +2,8 @@ with served as (
     select * from {{ ref('stg_binance_open_interest__open_interest') }}
     union all
     select * from {{ ref('stg_binance_recent_open_interest__open_interest') }}
+    union all
+    select * from {{ ref('stg_coinglass_open_interest__open_interest') }}
 ),
 
 newest as (
@@ -30,6 +32,8 @@ select
     margin_kind,
     open_interest_native,
     open_interest_usd,
+    coalesce(high_usd, open_interest_usd) as high_usd,
+    coalesce(low_usd, open_interest_usd) as low_usd,
     observed_at
 from chosen
 where best_first = 1

@@ -35,6 +35,29 @@ checked as (
             false
         ) as is_gapless
     from neighbours
+),
+
+-- Indicated rates are not paid: at their mean, a day would come to so much.
+days as (
+    select
+        asset,
+        venue,
+        contract,
+        value_date,
+        kind,
+        case
+            when kind = 'settled' then {{ exact_sum('rate', 18) }}
+            else {{ exact_sum('rate', 18) }} * 24 / (count(*) * min(interval_hours))
+        end as sum_rate,
+        cast(count(*) as integer) as settlements,
+        min(interval_hours) as interval_hours,
+        min(rate) as lowest_rate,
+        max(rate) as highest_rate,
+        min(case when is_gapless then 1 else 0 end) = 1
+        and max(venue_seen_at) >= cast({{ add_days('value_date', 1) }} as timestamp) as is_complete,
+        max(last_changed_at) as last_changed_at
+    from checked
+    group by asset, venue, contract, value_date, kind
 )
 
 select
@@ -43,14 +66,12 @@ select
     contract,
     value_date,
     kind,
-    {{ exact_sum('rate', 18) }} as sum_rate,
-    cast(count(*) as integer) as settlements,
-    min(interval_hours) as interval_hours,
-    {{ exact_sum('rate', 18) }} * 365 as annualised_rate,
-    min(rate) as lowest_rate,
-    max(rate) as highest_rate,
-    min(case when is_gapless then 1 else 0 end) = 1
-    and max(venue_seen_at) >= cast({{ add_days('value_date', 1) }} as timestamp) as is_complete,
-    max(last_changed_at) as last_changed_at
-from checked
-group by asset, venue, contract, value_date, kind
+    sum_rate,
+    settlements,
+    interval_hours,
+    sum_rate * 365 as annualised_rate,
+    lowest_rate,
+    highest_rate,
+    is_complete,
+    last_changed_at
+from days

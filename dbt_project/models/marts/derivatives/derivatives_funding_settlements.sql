@@ -2,6 +2,8 @@ with served as (
     select * from {{ ref('stg_binance_funding__funding') }}
     union all
     select * from {{ ref('stg_binance_recent_funding__funding') }}
+    union all
+    select * from {{ ref('stg_coinglass_funding__funding') }}
 ),
 
 newest as (

@@ -10,6 +10,8 @@ select
     margin_kind,
     open_interest_native,
     open_interest_usd,
+    high_usd,
+    low_usd,
     archive_sha256
 from {{ raw('binance_open_interest', 'open_interest') }}
 where observed_at <= {{ as_of_cutoff() }}
