@@ -1,5 +1,3 @@
-"""Open interest and indicated funding of CoinGlass."""
-
 import json
 from datetime import date, datetime, timedelta
 
@@ -7,7 +5,8 @@ import pytest
 from derivative_files import Publisher
 
 from ingestion.errors import PageRefused
-from ingestion.sources import coinglass_funding, coinglass_open_interest
+from ingestion.formats import coinglass
+from ingestion.sources import coinglass_open_interest
 
 
 def milliseconds(at):
@@ -44,17 +43,6 @@ def test_dollars_are_those_at_the_end_of_a_period_and_count_for_the_day_that_end
     ]
 
 
-def test_an_indicated_rate_is_a_fraction_and_of_its_own_kind():
-    bars = page(bar(FOUR, "0.01", "0.02", "-0.03", "-0.0125"), bar(EIGHT))
-    columns = ("venue", "kind", "settled_at", "rate", "interval_hours")
-    mean = coinglass_funding.SOURCE.read(bars, "BTC_all").select(columns)
-    assert mean.rows() == [("coinglass:all", "indicative", datetime(2025, 10, 7), -0.000125, 8)]
-    with pytest.raises(PageRefused, match="begins at another time"):
-        coinglass_funding.SOURCE.read(bars, "BTC_okx")  # its periods are of eight hours
-    venue = coinglass_funding.SOURCE.read(page(bar(EIGHT - timedelta(hours=8)), bar(EIGHT)), "BTC_okx").select(columns)
-    assert venue.rows() == [("coinglass:okx", "indicative", datetime(2025, 10, 7), 0.03, None)]
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -72,9 +60,7 @@ def test_what_cannot_be_trusted_is_refused(content, reason):
 
 
 def test_fetch_takes_older_months_once_and_the_newest_periods_each_time():
-    newest = (
-        f"{coinglass_open_interest.coinglass.URL}/open-interest/aggregated-history?symbol=BTC&interval=4h&limit=1000"
-    )
+    newest = f"{coinglass.URL}/open-interest/aggregated-history?symbol=BTC&interval=4h&limit=1000"
 
     class Everything(Publisher):
         def get(self, url):
