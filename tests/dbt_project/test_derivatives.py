@@ -98,7 +98,8 @@ def test_the_interface_has_six_snapshots_a_day_and_the_last_at_midnight(marts):
         marts,
         """
         select epoch_ms(last_snapshot_at), open_interest_usd, observations
-        from marts.derivatives_open_interest_daily where venue = 'binance' and asset = 'SOL' and expected_observations = 6
+        from marts.derivatives_open_interest_daily
+        where venue = 'binance' and asset = 'SOL' and expected_observations = 6
         """,
     )
     assert len(found) == 28
