@@ -12,6 +12,9 @@ PERPETUALS = (
     *("LTC", "OP", "SOL", "SUI", "TON", "TRX", "UNI", "XRP"),
 )
 NAMES: dict[str, str] = {
+    "binance_vision_um/BTCUSDT_bookDepth": "binance_depth/BTCUSDT",
+    "binance_vision_um/BTCUSDT_fundingRate": "binance_funding/BTCUSDT",
+    "binance_vision_um/BTCUSDT_metrics": "binance_open_interest/BTCUSDT",
     "coinglass/BTC_liquidation_4h": "coinglass_liquidations/BTC_binance",
     "coinglass/ETH_liquidation_4h": "coinglass_liquidations/ETH_binance",
     "coinglass/SOL_liquidation_4h": "coinglass_liquidations/SOL_binance",
@@ -31,6 +34,29 @@ NAMES: dict[str, str] = {
     "binance_vision_um/BTCUSDT_price_5m": "binance_bars/mark_BTCUSDT_5m",
 }
 """`source/resource` as recorded, and as here. Those that no source reads are left out."""
+
+NAMES |= {
+    f"binance_futures/{symbol}_{kind}": f"{source}/{symbol}{period}"
+    for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
+    for kind, source, period in (
+        ("fundingRate", "binance_recent_funding", ""),
+        ("openInterestHist_4h", "binance_recent_open_interest", "_4h"),
+        ("openInterestHist_1d", "binance_recent_open_interest", "_1d"),
+    )
+}
+
+NAMES |= {
+    f"coinglass/{asset}_{kind}": f"{source}/{asset}{scope}"
+    for asset in ("BTC", "ETH", "SOL", "XRP")
+    for kind, source, scope in (
+        ("funding_oi_weighted_4h", "coinglass_funding", "_all"),
+        ("open_interest_4h", "coinglass_open_interest", ""),
+    )
+}
+NAMES |= {
+    f"coinglass/BTC_funding_8h_{venue}": f"coinglass_funding/BTC_{venue}"
+    for venue in ("binance", "bitget", "bybit", "gate", "htx", "hyperliquid", "mexc", "okx")
+}
 
 
 def convert(folder: Path) -> Path:

@@ -1,0 +1,20 @@
+with snapshots as (
+    select
+        *,
+        date_trunc('hour', snapshot_at) as open_at
+    from {{ ref('int_market__depth') }}
+),
+
+hours as ({{ depth_by('open_at') }})
+
+select
+    asset,
+    venue,
+    open_at,
+    band_pct,
+    side,
+    median_notional_usd,
+    min_notional_usd,
+    min_at,
+    snapshots
+from hours
