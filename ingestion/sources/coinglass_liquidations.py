@@ -17,7 +17,7 @@ import polars as pl
 from ingestion.archive import Served
 from ingestion.formats import liquidations
 from ingestion.formats.closed_windows import windows
-from ingestion.source import Cadence, Fetcher, RowSource
+from ingestion.source import ApiKey, Cadence, Fetcher, RowSource
 
 PUBLISHER = "CoinGlass"
 EXCHANGES = {
@@ -114,6 +114,7 @@ SOURCE = RowSource(
     values=liquidations.VALUES,
     newest="same_day",
     cadence=Cadence(days="utc_day", ask_after=timedelta(hours=5), late_after=timedelta(hours=24)),
+    api_key=ApiKey("coinglass", "CG-API-KEY"),
     resources=tuple(f"{asset}_{scope}" for asset in ASSETS for scope in EXCHANGES),
     fetch=fetch,
     parse=parse,
