@@ -133,7 +133,7 @@ def _publisher(name: str) -> click.Command:
         source = registry.source(name)
         if live and source.api_key and source.api_key.name not in settings.publishers.keys:
             raise UsageError(
-                f'{name} is not asked without a key: write {source.api_key.name}_key_env = "NAME" into [publishers].'
+                f'{name} is not asked without a key: write {source.api_key.name}_key_env = "NAME" into [publishers] of flowhouse.toml.'
             )
         _update(source, home, ingest_mode(settings, sample, replay, live))
 

@@ -85,7 +85,9 @@ def keys(settings: Settings) -> Iterator[HealthCheck]:
 
 def _without_key(source: PublisherSource[Any]) -> str:
     name = source.api_key.name if source.api_key else ""
-    return f'{source.name} is not asked without a key: write {name}_key_env = "NAME" into [publishers].'
+    return (
+        f'{source.name} is not asked without a key: write {name}_key_env = "NAME" into [publishers] of flowhouse.toml.'
+    )
 
 
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:

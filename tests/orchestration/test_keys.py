@@ -72,7 +72,9 @@ def test_the_key_goes_into_the_header_and_into_no_file(asked, tmp_path):
 
 def test_the_doctor_says_who_lacks_a_key():
     settings = Settings(publishers=Publishers(sources=(SOURCE,)))
-    sentence = f'{SOURCE} is not asked without a key: write coinglass_key_env = "NAME" into [publishers].'
+    sentence = (
+        f'{SOURCE} is not asked without a key: write coinglass_key_env = "NAME" into [publishers] of flowhouse.toml.'
+    )
     assert [(check.is_well, check.sentence) for check in doctor.keys(settings)] == [(False, sentence)]
     assert not [*doctor.keys(Settings())]
     assert not [*doctor.keys(Settings(publishers=Publishers(sources=(SOURCE,), coinglass_key=SECRET)))]
