@@ -132,8 +132,9 @@ def _publisher(name: str) -> click.Command:
         home, settings = open_configured_home(root)
         source = registry.source(name)
         if live and source.api_key and source.api_key.name not in settings.publishers.keys:
+            key = f"{source.api_key.name}_key_env"
             raise UsageError(
-                f'{name} is not asked without a key: write {source.api_key.name}_key_env = "NAME" into [publishers] of flowhouse.toml.'
+                f'{name} is not asked without a key: write {key} = "NAME" into [publishers] of flowhouse.toml.'
             )
         _update(source, home, ingest_mode(settings, sample, replay, live))
 

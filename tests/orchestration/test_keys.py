@@ -86,8 +86,9 @@ def test_the_doctor_tries_those_whose_key_there_is(asked, monkeypatch):
     assert lacking == [doctor._without_key(source) for source in KEYED]
     assert not asked
     settings = Settings(publishers=Publishers(coinglass_key=SECRET))
-    found = [check.sentence for check in doctor.publishers(settings, date(2025, 11, 14))]
-    assert found[1].startswith(f"{SOURCE}/BTC_all: 2 figures up to 2025-10-0")
+    found = "\n".join(check.sentence for check in doctor.publishers(settings, date(2025, 11, 14)))
+    assert f"{SOURCE}/BTC_all: 2 figures up to 2025-10-0" in found
+    assert "coinalyze_liquidations is not asked without a key" in found
 
 
 @pytest.mark.parametrize("source", registry.publishers(), ids=lambda source: source.name)
