@@ -107,6 +107,19 @@ class Fetcher(Protocol):
     def get(self, url: str) -> Served: ...
 
 
+@dataclass(frozen=True)
+class ApiKey:
+    """A key without which a publisher answers nothing; each user has their own.
+
+    Attributes:
+        name: of the publisher: the settings have the key as `<name>_key`.
+        header: the header of a request that carries it.
+    """
+
+    name: str
+    header: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source(Generic[Row]):
     """What every source has. Its raw table is `<name>/<table>` in the lake, in Dagster and in dbt.
@@ -125,6 +138,7 @@ class Source(Generic[Row]):
         check_address: refuses bytes that are not what their address says, where they tell.
         rules: how much a page may change; None where publishers are free to replace what they published.
         is_opt_in: whether it is asked only where the settings name it.
+        api_key: the key that a publisher asks for; None where everybody may ask.
     """
 
     name: str
@@ -142,6 +156,7 @@ class Source(Generic[Row]):
     rules: Rules | None = None
     cadence: Cadence | None = None
     is_opt_in: bool = False
+    api_key: ApiKey | None = None
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -169,11 +184,13 @@ class PublisherSource(Source[Row]):
     """A source whose pages are fetched.
 
     Attributes:
+        max_bytes: of a page, where it is larger than most publishers' pages are.
         resources: what can be fetched; each is a folder of the archive.
         fetch: takes a client, a resource, the addresses that were read successfully before, each with the sha256 of
             what was read last, and today in UTC.
     """
 
+    max_bytes: int | None = None
     resources: Sequence[str]
     fetch: Callable[[Fetcher, str, Mapping[str, str], date], Iterator[Served]]
 

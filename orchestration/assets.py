@@ -69,7 +69,11 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         checks = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
         wanted = {*selected, *(asset for asset, _ in checks)}
-        mode = Live(settings.publishers.contact) if settings.publishers.mode == "live" else Held()
+        mode = (
+            Live(settings.publishers.contact, settings.publishers.keys)
+            if settings.publishers.mode == "live"
+            else Held()
+        )
         request = pipeline.Request(
             mode,
             sources=_sources(wanted, names, settings),

@@ -11,7 +11,7 @@ from ingestion.errors import PageRefused, UsageError
 from ingestion.evm import ledger as events
 from ingestion.lake.observations import read_log_if_readable
 from ingestion.lake.tables import Lake
-from ingestion.refresh import READING, Mode, RefreshResult, fetch_live, refresh, write_reading
+from ingestion.refresh import READING, RefreshResult, client, fetch_live, refresh, write_reading
 from ingestion.source import PublisherSource, Source, UploadSource, newest_day
 from ingestion.sources import holder_series
 from orchestration import own_seeds, seeds
@@ -44,12 +44,17 @@ def leaves_sample(home: Home, mode: IngestMode) -> bool:
 def update(source: Source[Any], home: Home, mode: IngestMode) -> RefreshResult:
     """Gather captures of one source and read what is new; the lake is locked only while it is written."""
     fit_lake(home, mode)
+    # nobody can be asked for a user's own series, so it is neither live nor ever stale; nor without a key
+    if isinstance(mode, Live) and not _can_be_asked(source, mode):
+        mode = Held()
     failures = _gather(source, home, mode)
-    # nobody can be asked for a user's own series, so it is neither live nor ever stale
-    is_idle = isinstance(mode, Live) and not isinstance(source, PublisherSource)
-    name: Mode = "held" if is_idle else mode.name
     with home.lock():
-        return refresh(source, home.archive, home.lake, name, now(), failures)
+        return refresh(source, home.archive, home.lake, mode.name, now(), failures)
+
+
+def _can_be_asked(source: Source[Any], mode: Live) -> bool:
+    has_key = source.api_key is None or source.api_key.name in mode.keys
+    return isinstance(source, PublisherSource) and has_key
 
 
 def is_idle(source: Source[Any], home: Home, mode: IngestMode, settings: "Settings") -> bool:
@@ -196,11 +201,10 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
             return failures
         case UserUpload(resource, served, note):
             home.archive.put(source.name, resource, served, source.ext, note=note)
-        case Live(contact):
+        case Live():
             if isinstance(source, PublisherSource):
-                from ingestion.transport.publisher import Http  # requests takes 0.1 s of CPU to import
-
-                return fetch_live(source, home.archive, home.lake, Http(contact), now().date())
+                http = client(source, mode.contact, mode.keys)
+                return fetch_live(source, home.archive, home.lake, http, now().date())
         case Held():
             pass
     return []

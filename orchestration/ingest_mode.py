@@ -1,6 +1,7 @@
 """The ways to gather captures. A home is brought up to date in one of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -9,10 +10,15 @@ from ingestion.archive import Served
 
 @dataclass(frozen=True)
 class Live:
-    """From publishers, who see `contact` (it may be empty)."""
+    """From publishers, who see `contact` (it may be empty), and the user's key where they ask for one.
+
+    Attributes:
+        keys: by the name of their publisher.
+    """
 
     name: ClassVar[Literal["live"]] = "live"
     contact: str
+    keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,24 @@ class Publishers(Section):
         contact: mail address or web page that publishers see in the User-Agent; may be empty.
         sources: names of the sources to ask; None for all whose terms allow it.
         mode: live, or held (stored captures only).
+        coinglass_key, coinalyze_key: the user's own keys, without which these publishers are not asked.
     """
 
     contact: str = ""
     sources: Annotated[tuple[Annotated[str, AfterValidator(checks.source_name)], ...] | None, Texts] = None
     mode: Literal["live", "held"] = "held"
+    coinglass_key: SecretStr = SecretStr("")
+    coinalyze_key: SecretStr = SecretStr("")
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys there are, by the name of their publisher."""
+        keys = {"coinglass": self.coinglass_key, "coinalyze": self.coinalyze_key}
+        return {name: key.get_secret_value() for name, key in keys.items() if key.get_secret_value()}
+
+    def asks(self, source: "Source[Any]") -> bool:
+        """Whether a source is asked: it is chosen, and there is a key where it needs one."""
+        return source.is_chosen(self.sources) and (source.api_key is None or source.api_key.name in self.keys)
 
 
 class BitcoinNode(Section):
@@ -181,7 +194,7 @@ class Settings(Section):
     def asks(self, source: "Source[Any]") -> bool:
         """Whether a source is asked; that of a stream is while it is collected, since its segments are to be read."""
         is_collected = source.name == SOURCE and bool(self.collect.liquidations)
-        return is_collected or source.is_chosen(self.publishers.sources)
+        return is_collected or self.publishers.asks(source)
 
     @classmethod
     def read(cls, home: Path, given: Mapping[str, str] | None = None) -> Self:

@@ -1,6 +1,6 @@
 """Histories of CoinGlass's interface v4, for those who have a key: periods with open, high, low and close."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -10,8 +10,9 @@ from ingestion.archive import Served
 from ingestion.formats import derivatives
 from ingestion.formats.closed_windows import windows
 from ingestion.formats.derivatives import Text, refused
-from ingestion.source import Fetcher
+from ingestion.source import ApiKey, Fetcher
 
+KEY = ApiKey("coinglass", "CG-API-KEY")
 URL = "https://open-api-v4.coinglass.com/api/futures"
 TERMS = "CoinGlass's terms allow internal use only; asked only with a key of your own."
 LIMIT = 1000
@@ -37,12 +38,32 @@ class Answer(msgspec.Struct):
     data: list[Bar] | None = None
 
 
-def fetch(http: Fetcher, address: str, length: timedelta, archived: Mapping[str, str], day: date) -> Iterator[Served]:
+def parse(content: bytes) -> list[Bar]:
+    """The periods in the order served.
+
+    Raises:
+        PageRefused: the answer is no such history, or says that something is wrong.
+    """
+    answer: Answer = derivatives.read_json(content, Answer)
+    if str(answer.code) != "0":
+        raise refused(f"the error {str(answer.code)[:20]!r} of CoinGlass ({answer.msg[:100]!r})")
+    return answer.data or []
+
+
+def fetch(
+    http: Fetcher,
+    address: str,
+    length: timedelta,
+    archived: Mapping[str, str],
+    day: date,
+    periods: Callable[[bytes], Sequence[object]] = parse,
+) -> Iterator[Served]:
     """The months that the newest periods do not reach back to and that were not read before, then the newest periods.
 
     Args:
         address: of the newest periods, without their number.
         length: of a period.
+        periods: those of an answer.
 
     Raises:
         FetchFailed: CoinGlass could not be reached or answered with an error.
@@ -55,20 +76,8 @@ def fetch(http: Fetcher, address: str, length: timedelta, archived: Mapping[str,
         first, last = derivatives.milliseconds(start), derivatives.milliseconds(end + length)
         month = f"{newest}&start_time={first}&end_time={last}"
         if start < reached and month not in archived:
-            yield from _with_periods(http, month)
-    yield from _with_periods(http, newest)
-
-
-def parse(content: bytes) -> list[Bar]:
-    """The periods in the order served.
-
-    Raises:
-        PageRefused: the answer is no such history, or says that something is wrong.
-    """
-    answer: Answer = derivatives.read_json(content, Answer)
-    if str(answer.code) != "0":
-        raise refused(f"the error {str(answer.code)[:20]!r} of CoinGlass ({answer.msg[:100]!r})")
-    return answer.data or []
+            yield from _with_periods(http, month, periods)
+    yield from _with_periods(http, newest, periods)
 
 
 def ended(rows: list[Bar], length: timedelta) -> pl.DataFrame:
@@ -87,7 +96,7 @@ def ended(rows: list[Bar], length: timedelta) -> pl.DataFrame:
     return over.select((pl.col("time") + length).alias("end_at"), *FIGURES)
 
 
-def _with_periods(http: Fetcher, address: str) -> list[Served]:
+def _with_periods(http: Fetcher, address: str, periods: Callable[[bytes], Sequence[object]]) -> list[Served]:
     """What is served there; nothing where it has no period that is over."""
     served = http.get(address)
-    return [served] if len(parse(served.content)) > 1 else []
+    return [served] if len(periods(served.content)) > 1 else []

@@ -90,6 +90,8 @@ def _page(http: Fetcher, start: int, end: int) -> tuple[Served, list[datetime]]:
     for limit in (LIMIT, MOST):
         served = http.get(URL.format(start=f"{start}000", end=f"{end}000", limit=limit))
         hours = [_hour(event) for event in parse(served.content)]
+        if others := [hour for hour in hours if not start <= liquidations.epoch(hour) < end]:
+            raise liquidations.refused(PUBLISHER, f"events of the hour of {others[0]} UTC, which was not asked for")
         if not _is_cut(hours):
             break
     return served, hours

@@ -15,7 +15,7 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import liquidations
-from ingestion.source import Cadence, Fetcher, RowSource
+from ingestion.source import ApiKey, Cadence, Fetcher, RowSource
 
 PUBLISHER, VENUE = "Coinalyze", "coinalyze:binance"
 MARKETS = {
@@ -93,6 +93,7 @@ SOURCE = RowSource(
     values=liquidations.VALUES,
     newest="same_day",
     cadence=Cadence(days="utc_day", ask_after=timedelta(hours=1), late_after=timedelta(hours=48)),
+    api_key=ApiKey("coinalyze", "api_key"),
     resources=tuple(MARKETS),
     fetch=fetch,
     parse=parse,

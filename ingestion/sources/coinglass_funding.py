@@ -66,6 +66,7 @@ SOURCE = RowSource(
     values=derivatives.FUNDING,
     newest="same_day",
     cadence=Cadence(days="utc_day", ask_after=timedelta(hours=9), late_after=timedelta(hours=24)),
+    api_key=coinglass.KEY,
     resources=(*(f"{asset}_all" for asset in ASSETS), *(f"BTC_{venue}" for venue in VENUES)),
     fetch=fetch,
     parse=coinglass.parse,

@@ -9,14 +9,13 @@ Exercised: on recorded figures of November 2025, which are those of Binance alon
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import msgspec
 import polars as pl
 
 from ingestion.archive import Served
-from ingestion.formats import liquidations
-from ingestion.formats.closed_windows import windows
+from ingestion.formats import coinglass, liquidations
 from ingestion.source import Cadence, Fetcher, RowSource
 
 PUBLISHER = "CoinGlass"
@@ -25,9 +24,8 @@ EXCHANGES = {
     "binance": "Binance",
 }
 ASSETS = ("BTC", "ETH", "SOL", "BNB", "XRP", "DOGE", "ADA", "TON")
-URL = "https://open-api-v4.coinglass.com/api/futures/liquidation/aggregated-history"
-LENGTH, LIMIT = timedelta(hours=4), 1000
-FIRST_MONTH = date(2025, 1, 1)
+URL = f"{coinglass.URL}/liquidation/aggregated-history"
+LENGTH = timedelta(hours=4)
 
 
 class Span(msgspec.Struct, gc=False):
@@ -54,20 +52,8 @@ def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) 
         PageRefused: it does not accept the key, or an answer cannot be read.
     """
     asset, scope = resource.split("_")
-    newest = f"{URL}?exchange_list={EXCHANGES[scope]}&symbol={asset}&interval=4h&limit={LIMIT}"
-    reached = datetime.combine(day, datetime.min.time()) - LENGTH * (LIMIT - 1)
-    for start, end in windows(FIRST_MONTH, day):
-        # one period more, since the newest of an answer is left out
-        span = f"start_time={liquidations.epoch(start)}000&end_time={liquidations.epoch(end + LENGTH)}000"
-        if start < reached and (address := f"{newest}&{span}") not in archived:
-            yield from _answer(http, address)
-    yield from _answer(http, newest)
-
-
-def _answer(http: Fetcher, address: str) -> list[Served]:
-    """What is served there; nothing where it has no period that is over."""
-    served = http.get(address)
-    return [served] if len(parse(served.content)) > 1 else []
+    address = f"{URL}?exchange_list={EXCHANGES[scope]}&symbol={asset}&interval=4h"
+    yield from coinglass.fetch(http, address, LENGTH, archived, day, parse)
 
 
 def parse(content: bytes) -> list[Span]:
@@ -108,12 +94,13 @@ SOURCE = RowSource(
     name="coinglass_liquidations",
     table="liquidations",
     description=__doc__,
-    terms="CoinGlass's terms allow internal use only; asked only with a key of your own.",
+    terms=coinglass.TERMS,
     ext="json",
     key=liquidations.KEY,
     values=liquidations.VALUES,
     newest="same_day",
     cadence=Cadence(days="utc_day", ask_after=timedelta(hours=5), late_after=timedelta(hours=24)),
+    api_key=coinglass.KEY,
     resources=tuple(f"{asset}_{scope}" for asset in ASSETS for scope in EXCHANGES),
     fetch=fetch,
     parse=parse,

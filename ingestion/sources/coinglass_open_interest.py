@@ -59,6 +59,7 @@ SOURCE = RowSource(
     values=derivatives.OPEN_INTEREST,
     newest="same_day",
     cadence=Cadence(days="utc_day", ask_after=timedelta(hours=5), late_after=timedelta(hours=24)),
+    api_key=coinglass.KEY,
     resources=ASSETS,
     fetch=fetch,
     parse=coinglass.parse,

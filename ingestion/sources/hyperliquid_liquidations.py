@@ -3,8 +3,9 @@
 What: one file of JSON with the whole history of every coin, 6 to 47 MB, asked for on Mondays alone, since each answer
 is kept.
 Limits: longs and shorts are one sum; a coin without liquidations has no row on that day; the newest day may not be over
-and is left out. Coins are missing, most in 2023: on 234 of 680 recorded days their sum is below the total that
-Hyperliquid states beside them. kPEPE and its like are quoted per thousand, and named after the coin.
+and is left out. Coins are missing, most in 2023: on 234 of 680 recorded days their sum differs from the total that
+Hyperliquid states beside them, and is nearly always below it. kPEPE and its like are quoted per thousand, and named
+after the coin.
 Exercised: on recorded bytes until May 2025, and on a made file of 47 MB; nothing live.
 """
 
@@ -90,6 +91,7 @@ SOURCE = RowSource(
     values=liquidations.VALUES,
     newest="same_day",
     cadence=Cadence(days="utc_day", ask_after=timedelta(hours=3), late_after=timedelta(days=9)),
+    max_bytes=MAX_BYTES,
     resources=("daily_notional_liquidated_by_coin",),
     fetch=fetch,
     parse=parse,

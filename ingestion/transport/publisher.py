@@ -36,8 +36,11 @@ class Http:
     Connection errors, time-outs, truncated bodies, 429 and 5xx are tried up to `attempts` times. The proxy and
     certificate settings of the machine apply.
 
+    Args:
+        key: a header and the secret that it carries, to the host that is asked and to no other.
+
     Raises:
-        UsageError: `contact` cannot be sent in a header.
+        UsageError: `contact` or the key cannot be sent in a header.
     """
 
     def __init__(
@@ -48,14 +51,19 @@ class Http:
         bounds: Bounds = BOUNDS,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        key: tuple[str, str] | None = None,
     ):
         if not (contact.isascii() and contact.isprintable()):
             raise UsageError("The contact goes into a header: write it in printable ASCII, on one line.")
+        if key and not (key[1].isascii() and key[1].isprintable() and key[1] == key[1].strip()):
+            raise UsageError(f"The key for {key[0]} goes into a header: write it in printable ASCII, without spaces.")
         suffix = f" (+{contact})" if contact else ""
         self._headers = {"User-Agent": f"flowhouse/{version('flowhouse')}{suffix}"}
+        self._key = key
         self._session = Session(
             bounds,
             follow_redirects=True,
+            secret_headers=(key[0],) if key else (),
             before_request=_Pace(min_interval_seconds, sleep, monotonic),
         )
         # 1, 2, 4 s and up to 1 more.
@@ -71,11 +79,15 @@ class Http:
         return self._policy.retry(lambda attempt: self._attempt(url, attempt))
 
     def _attempt(self, url: str, attempt: int) -> Served | Failure:
-        answer = self._session.request(url, redaction.page(url), headers=self._headers)
+        headers = {**self._headers, **dict([self._key] if self._key else [])}
+        answer = self._session.request(url, redaction.page(url), headers=headers)
         if isinstance(answer, NoResponse):
             failure = Failure(FetchFailed, answer.reason, *_REMEDIES[answer.cause])
         elif answer.status != 200:
-            failure = _refusal(answer)
+            failure = _refusal(answer, has_key=self._key is not None)
+        elif self._key and self._key[1].encode() in answer.content:
+            reason = f"{redaction.page(url)} repeats the key in its answer"
+            failure = Failure(FetchFailed, reason, "it is not stored: get another key, and tell the publisher")
         else:
             return Served(url, answer.content, datetime.now(UTC).replace(microsecond=0, tzinfo=None))
         return failure if attempt == 1 else failure._replace(reason=f"{failure.reason} ({attempt} attempts)")
@@ -97,7 +109,7 @@ class _Pace:
         self._free_at[host] = self._monotonic() + self._interval
 
 
-def _refusal(answer: Response) -> Failure:
+def _refusal(answer: Response, has_key: bool) -> Failure:
     """The failure that an answer other than 200 means."""
     reason = f"{redaction.page(answer.url)} answered {answer.status}"
     if answer.status == 404:
@@ -108,6 +120,8 @@ def _refusal(answer: Response) -> Failure:
         return Failure(FetchFailed, f"{reason} with a challenge page for browsers", remedy)
     if answer.status == 429 or answer.status >= 500:
         return throttled(FetchFailed, reason, answer.headers)
+    if has_key and answer.status in (401, 403):
+        return Failure(FetchFailed, reason, "check the key in the settings and what its plan allows")
     return Failure(FetchFailed, reason, "check the address and whether its publisher allows this client")
 
 

@@ -1,7 +1,7 @@
 """HTTP requests bounded in bytes and in time: each returns an answer, or why there is none."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -75,6 +75,7 @@ class Session:
         connections: kept open per host.
         trust_env: whether the machine's settings for proxies, certificates and logins apply.
         follow_redirects: whether to follow redirects, but never from https to http.
+        secret_headers: names of headers that no redirect takes to another host.
         before_request: called with the host before each request, redirects included.
     """
 
@@ -84,10 +85,11 @@ class Session:
         connections: int = 10,
         trust_env: bool = True,
         follow_redirects: bool = False,
+        secret_headers: Sequence[str] = (),
         before_request: Callable[[str], None] = lambda host: None,
     ):
         self.bounds = bounds
-        self._requests = _Requests(follow_redirects)
+        self._requests = _Requests(follow_redirects, secret_headers)
         self._requests.trust_env = trust_env
         adapter = _Adapter(connections, bounds.total_seconds, before_request)
         for scheme in ("http://", "https://"):
@@ -183,9 +185,10 @@ def _pieces(response: requests.Response, size: int = PIECE_BYTES) -> Iterator[by
 
 
 class _Requests(requests.Session):
-    def __init__(self, follow_redirects: bool):
+    def __init__(self, follow_redirects: bool, secret_headers: Sequence[str]):
         super().__init__()
         self._follow_redirects = follow_redirects
+        self._secret_headers = secret_headers
         self.max_redirects = REDIRECTS
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
@@ -196,6 +199,14 @@ class _Requests(requests.Session):
             if urlsplit(resp.url).scheme == "https" and urlsplit(urljoin(resp.url, target)).scheme != "https":
                 raise _Downgrade
         return target
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Leave secrets behind on the way to another host, as requests does with logins alone."""
+        super().rebuild_auth(prepared_request, response)  # pyright: ignore[reportUnknownMemberType] -- as its stubs say
+        old, new = response.request.url or "", prepared_request.url or ""
+        if self.should_strip_auth(old, new):  # pyright: ignore[reportUnknownMemberType]
+            for name in self._secret_headers:
+                prepared_request.headers.pop(name, None)
 
 
 class _Adapter(HTTPAdapter):

@@ -130,7 +130,13 @@ def _publisher(name: str) -> click.Command:
     @home_option
     def command(sample: bool, replay: Path | None, live: bool, root: Path | None) -> None:
         home, settings = open_configured_home(root)
-        _update(registry.source(name), home, ingest_mode(settings, sample, replay, live))
+        source = registry.source(name)
+        if live and source.api_key and source.api_key.name not in settings.publishers.keys:
+            key = f"{source.api_key.name}_key_env"
+            raise UsageError(
+                f'{name} is not asked without a key: write {key} = "NAME" into [publishers] of flowhouse.toml.'
+            )
+        _update(source, home, ingest_mode(settings, sample, replay, live))
 
     return command
 

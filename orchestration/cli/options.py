@@ -112,7 +112,7 @@ def ingest_mode(
     """
     modes: list[IngestMode] = [Sample()] if sample else []
     modes += [Replay(replay)] if replay is not None else []
-    modes += [Live(settings.publishers.contact)] if live else []
+    modes += [Live(settings.publishers.contact, settings.publishers.keys)] if live else []
     modes += [upload] if upload is not None else []
     if len(modes) > 1:
         raise UsageError("--sample, --replay, --live and --file exclude each other: give one of them.")

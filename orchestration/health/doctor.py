@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from ingestion import registry
 from ingestion.bitcoin.ledger import CoinRecord, check_chain, read_record
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import IngestionError
 from ingestion.evm import ledger as events
-from ingestion.source import newest_day
+from ingestion.refresh import client
+from ingestion.source import PublisherSource, newest_day
 from ingestion.streams.collector import probe
 from ingestion.streams.venue import SOURCE
 from ingestion.streams.venues import VENUES
 from ingestion.transport.errors import StreamLost
-from ingestion.transport.publisher import Http
 from orchestration import node_config as nodes
 from orchestration import own_seeds, seeds
 from orchestration.errors import PublishedDamaged
@@ -75,16 +76,33 @@ def archive(home: Home) -> Iterator[HealthCheck]:
     yield HealthCheck(True, f"{check.lake_files:,} files of the lake were compared with what was written")
 
 
+def keys(settings: Settings) -> Iterator[HealthCheck]:
+    """The publishers that the settings name and that answer nothing without a key which the settings lack."""
+    for source in registry.publishers():
+        if source.is_chosen(settings.publishers.sources) and not settings.publishers.asks(source):
+            yield HealthCheck(False, _without_key(source))
+
+
+def _without_key(source: PublisherSource[Any]) -> str:
+    name = source.api_key.name if source.api_key else ""
+    return (
+        f'{source.name} is not asked without a key: write {name}_key_env = "NAME" into [publishers] of flowhouse.toml.'
+    )
+
+
 def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
     """Fetch a page of each publisher's resources and say what it has; nothing is stored.
 
     Of a publisher that is asked only where the settings name it, and they do not, the first resource stands for all.
     """
-    http = Http(settings.publishers.contact)
     for source in registry.publishers():
         if source.name == SOURCE:
             yield from _streams(settings)
             continue
+        if source.api_key and source.api_key.name not in settings.publishers.keys:
+            yield HealthCheck(True, _without_key(source))
+            continue
+        http = client(source, settings.publishers.contact, settings.publishers.keys)
         is_chosen = source.is_chosen(settings.publishers.sources)
         for resource in source.resources if is_chosen else source.resources[:1]:
             name = f"{source.name}/{resource}"

@@ -42,6 +42,12 @@ def test_a_position_above_zero_is_a_long_that_is_closed():
     ]
 
 
+def test_seconds_and_milliseconds_are_one_time():
+    in_seconds = event()
+    in_seconds[0][2] //= 1000
+    assert read(in_seconds).equals(read(event()))
+
+
 def test_lines_without_a_list_of_their_own_are_read():
     lines = [event()[0], event(position=2)[0]]
     assert read(*lines).equals(read(event(), event(position=2)))
@@ -144,6 +150,17 @@ def test_an_ask_takes_three_pages_and_the_next_goes_on():
     assert not {page.url for page in first} & {page.url for page in second}
     archived |= {page.url: hashlib.sha256(page.content).hexdigest() for page in second}
     assert sum(counted([*first, *second, *venue.fetched(archived)]).values()) == 2_400
+
+
+def test_a_page_that_repeats_whatever_is_asked_is_refused():
+    class Repeats(Bitfinex):
+        def get(self, url):
+            return Served(url, json.dumps(self.lines).encode(), datetime(2025, 10, 20))
+
+    pages = bitfinex_liquidations.fetch(Repeats(events(500, minutes=1)), "hist", {}, date(2025, 10, 20))
+    assert counted([next(pages)])
+    with pytest.raises(PageRefused, match="events of the hour of 2025-10-10 21:00:00 UTC, which was not asked for"):
+        next(pages)
 
 
 def test_an_hour_with_more_than_a_page_is_asked_for_in_a_larger_one():

@@ -181,3 +181,9 @@ def test_options_that_do_not_fit_a_users_own_file_are_wrong_usage(
     assert sentence in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "home" / "archive").exists()
+
+
+def test_a_publisher_that_wants_a_key_is_not_asked_without_one(tmp_path, flowhouse):
+    result = flowhouse("ingest", "coinglass_liquidations", "--live", "--home", tmp_path / "home")
+    assert result.exit_code == 2
+    assert 'write coinglass_key_env = "NAME" into [publishers] of flowhouse.toml.' in result.stderr
