@@ -147,7 +147,7 @@ CONTRACT = {
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
         " unspendable_native",
     ),
-    "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd"),
+    "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd has_unknown_split"),
     "macro_observations": ("provider series_id value_date vintage_date", "value unit"),
     "macro_events": ("kind start_date", "end_date title target_low_pct target_high_pct source_url"),
     "fund_flows_reported_weekly": ("publisher scope_kind scope week_end_date", "net_flow_usd quote source_url"),
@@ -357,7 +357,7 @@ REACHED = {
     "kraken_liquidations/liquidations": "derivatives_liquidation*",
     "liquidation_stream/liquidations": "derivatives_liquidation*",
     "nasdaq/equity_prices": "equity_prices_daily",
-    "nyse/sessions": "market_sessions etf_* demand_* claim*",
+    "nyse/sessions": "market_sessions equity_prices_daily etf_* demand_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
     "own_seeds/fund_addresses": "onchain_fund_wallets_daily",
