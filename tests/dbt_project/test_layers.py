@@ -163,6 +163,7 @@ CONTRACT = {
         "asset venue value_date band_pct side",
         "median_notional_usd min_notional_usd min_at snapshots expected_snapshots is_frozen",
     ),
+    "sector_returns_daily": ("basket_id weighting as_of_at", "return_pct members members_priced"),
     "claims": (
         "claim_id",
         "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
@@ -321,7 +322,8 @@ DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
 
 REACHED = {
     "alternative_me/fng": "market_observations market_sentiment_daily claim*",
-    "binance_bars/bars": f"market_bars_hourly market_price_extremes_daily demand_vs_supply_daily {DESK}",
+    "binance_bars/bars": "market_bars_hourly market_price_extremes_daily sector_returns_daily demand_vs_supply_daily"
+    f" {DESK}",
     "binance_depth/depth": "market_depth_*",
     "binance_funding/funding": "derivatives_funding_*",
     "binance_open_interest/open_interest": "derivatives_open_interest_*",
