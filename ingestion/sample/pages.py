@@ -1,8 +1,7 @@
 """Publishers' pages generated from tables of facts: their shapes, our own markup, the same bytes every time.
 
-`flow_page`, `workbook`, `bars_zip`, `hours_zip`, `index_json` and `supply_csv` take any rows, so that a test can make
-the page it needs; `pages` makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not
-reported.
+`flow_page`, `workbook`, `bars_zip` and those below take any rows, so that a test can make the page it needs; `pages`
+makes those of the sample. Numbers are plain text ("-12.3"); None is a cell that was not reported.
 """
 
 import csv
@@ -25,6 +24,11 @@ IBIT_URL = (
     "&portfolioId=333011&component=fundDownload&userType=individual"
 )
 INDEX_URL = "https://api.alternative.me/fng/?limit=0&format=json"
+SHARES_URL = (
+    "https://api.nasdaq.com/api/quote/{ticker}/historical"
+    "?assetclass=stocks&fromdate=2025-10-09&todate=2025-11-10&limit=9999"
+)
+SERIES_URL = "https://fred.stlouisfed.org/graph/fredgraph.csv?id={series}&cosd=2025-10-08"
 BARS_URL = "https://data.binance.vision/data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-{month}.zip"
 HOURS_URL = "https://data.binance.vision/data/futures/um/daily/klines/{symbol}/1h/{symbol}-1h-{day}.zip"
 
@@ -58,6 +62,12 @@ def pages() -> Iterator[Page]:
     yield from _hour_pages("perpetual_hours.csv")
     supply = supply_csv(_table("holder_supply.csv", "value_date", "long_term_native", "short_term_native"))
     yield "holder_series", "published_utxo", "csv", Served("", supply, tuesday)
+    for ticker, closes in groupby(_read("equity_closes.csv"), key=lambda row: row["ticker"]):
+        content = shares_json(ticker, [(date.fromisoformat(row["session_date"]), row["close"]) for row in closes])
+        yield "nasdaq", ticker, "json", Served(SHARES_URL.format(ticker=ticker), content, tuesday)
+    for series, figures in groupby(_read("macro_series.csv"), key=lambda row: row["series_id"]):
+        content = series_csv(series, [(date.fromisoformat(row["value_date"]), row["value"]) for row in figures])
+        yield "fred", series, "csv", Served(SERIES_URL.format(series=series), content, tuesday)
 
 
 def flow_page(columns: list[str], rows: list[FlowRow], short_header: list[tuple[str, str]] | None = None) -> bytes:
@@ -137,6 +147,21 @@ def index_json(rows: Iterable[tuple[date, str, str]]) -> bytes:
         for day, value, classification in sorted(rows, reverse=True)
     ]
     return json.dumps({"name": "Fear and Greed Index", "data": data, "metadata": {"error": None}}).encode()
+
+
+def shares_json(ticker: str, rows: Iterable[tuple[date, str]]) -> bytes:
+    """Nasdaq's answer from (session, close in US$): newest first, and not available what the rows do not give."""
+    sessions = [
+        {"date": f"{day:%m/%d/%Y}", "close": f"${close}"} | dict.fromkeys(("volume", "open", "high", "low"), "N/A")
+        for day, close in sorted(rows, reverse=True)
+    ]
+    data = {"symbol": ticker, "totalRecords": len(sessions), "tradesTable": {"asOf": None, "rows": sessions}}
+    return json.dumps({"data": data, "message": None, "status": {"rCode": 200}}).encode()
+
+
+def series_csv(series: str, rows: Iterable[tuple[date, str]]) -> bytes:
+    """FRED's CSV of a series from (day, figure); a holiday is empty."""
+    return "".join(f"{day},{value}\n" for day, value in [("observation_date", series), *rows]).encode()
 
 
 def supply_csv(rows: Iterable[tuple[date, str, str]]) -> bytes:

@@ -4,7 +4,7 @@ What: a CSV per series, `observation_date,DGS10`, as it is now; and vintages, th
 day, `observation_date,DGS10_20251104`, of the days around both crashes.
 Limits: what a vintage knew is ALFRED's word, seen when it was fetched; FRED's own page becomes a vintage of the day on
 which a figure was first seen. Holidays are blank. Rates come a day late, the dollar index weekly. A series that ALFRED
-does not keep has no vintages.
+does not keep has no vintages. Both are said to leave clients unanswered whose name they do not know.
 Exercised: on recorded figures of January 2026 in files rebuilt around them; vintages on made bytes only; nothing live.
 """
 

@@ -3,7 +3,8 @@
 What: the JSON behind "Historical Data" of a share: close, volume, open, high and low per session, as text ("$117.86",
 "11/03/2025", "N/A"), newest first.
 Limits: prices are in the shares of the day on which they were fetched: after a split Nasdaq divides the days before it
-(as is known of its site; no split was recorded). Dividends are not taken out. The interface is not documented.
+(as is known of its site; no split was recorded). Dividends are not taken out. The interface is not documented, and is
+said to leave clients unanswered that do not look like a browser.
 Exercised: on recorded figures of autumn 2025 in files rebuilt around them (CRCL, COIN, MSTR); the others on made bytes
 only; nothing live.
 """

@@ -147,7 +147,7 @@ CONTRACT = {
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
         " unspendable_native",
     ),
-    "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd"),
+    "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd has_unknown_split"),
     "macro_observations": ("provider series_id value_date vintage_date", "value unit"),
     "macro_events": ("kind start_date", "end_date title target_low_pct target_high_pct source_url"),
     "fund_flows_reported_weekly": ("publisher scope_kind scope week_end_date", "net_flow_usd quote source_url"),
@@ -163,6 +163,7 @@ CONTRACT = {
         "asset venue value_date band_pct side",
         "median_notional_usd min_notional_usd min_at snapshots expected_snapshots is_frozen",
     ),
+    "sector_returns_daily": ("basket_id weighting as_of_at", "return_pct members members_priced"),
     "claims": (
         "claim_id",
         "article quote operator target tolerance unit window convention expected_verdict observed_value rows_used"
@@ -321,7 +322,8 @@ DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
 
 REACHED = {
     "alternative_me/fng": "market_observations market_sentiment_daily claim*",
-    "binance_bars/bars": f"market_bars_hourly market_price_extremes_daily demand_vs_supply_daily {DESK}",
+    "binance_bars/bars": "market_bars_hourly market_price_extremes_daily sector_returns_daily demand_vs_supply_daily"
+    f" {DESK}",
     "binance_depth/depth": "market_depth_*",
     "binance_funding/funding": "derivatives_funding_*",
     "binance_open_interest/open_interest": "derivatives_open_interest_*",
@@ -357,7 +359,7 @@ REACHED = {
     "kraken_liquidations/liquidations": "derivatives_liquidation*",
     "liquidation_stream/liquidations": "derivatives_liquidation*",
     "nasdaq/equity_prices": "equity_prices_daily",
-    "nyse/sessions": "market_sessions etf_* demand_* claim*",
+    "nyse/sessions": "market_sessions equity_prices_daily etf_* demand_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
     "own_seeds/fund_addresses": "onchain_fund_wallets_daily",

@@ -119,7 +119,11 @@ def test_every_table_names_its_source():
 
 
 def test_the_pages_are_captures_of_when_their_figures_were_known():
-    seen = [(source, resource, ext, served.url, served.fetched_at) for source, resource, ext, served in pages()]
+    seen = [
+        (source, resource, ext, served.url, served.fetched_at)
+        for source, resource, ext, served in pages()
+        if source not in ("fred", "nasdaq")
+    ]
     assert [(source, resource, ext, fetched) for source, resource, ext, _, fetched in seen[:4]] == [
         # before the next session opens, which would have to be on the page
         ("farside", "btc_all", "html", datetime(2025, 11, 8, 12)),
@@ -234,6 +238,36 @@ def test_the_index_page_has_its_table_newest_first():
         (moment.date().isoformat(), entry["value"], entry["value_classification"])
         for moment, entry in zip(moments, answer["data"], strict=True)
     ] == [tuple(fact.values()) for fact in reversed(table("fear_greed.csv"))]
+
+
+def test_the_answers_about_shares_have_their_table():
+    shown = [
+        (resource, datetime.strptime(row["date"], "%m/%d/%Y").date().isoformat(), row["close"].removeprefix("$"))
+        for source, resource, _, served in pages()
+        if source == "nasdaq"
+        for row in reversed(json.loads(served.content)["data"]["tradesTable"]["rows"])
+    ]
+    assert shown == [tuple(fact.values()) for fact in table("equity_closes.csv")]
+
+
+def test_the_series_have_their_table():
+    shown = [
+        (resource, *line.split(","))
+        for source, resource, _, served in pages()
+        if source == "fred"
+        for line in served.content.decode().splitlines()[1:]
+    ]
+    assert shown == [tuple(fact.values()) for fact in table("macro_series.csv")]
+    assert ("DGS10", "2025-10-13", "") in shown  # a holiday of the bond market
+
+
+def test_monday_3_november_has_the_published_falls():
+    closes = {(row["ticker"], row["session_date"]): Decimal(row["close"]) for row in table("equity_closes.csv")}
+    changes = {
+        ticker: round((closes[ticker, "2025-11-03"] / closes[ticker, "2025-10-31"] - 1) * 100, 2)
+        for ticker in ("CRCL", "COIN", "MSTR")
+    }
+    assert changes == {"CRCL": Decimal("-7.18"), "COIN": Decimal("-3.89"), "MSTR": Decimal("-1.80")}
 
 
 # pages for other tests
