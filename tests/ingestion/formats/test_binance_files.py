@@ -109,3 +109,10 @@ def test_rows_outside_the_period_of_the_name_are_refused():
         binance_files.check_name("BTCUSDT-metrics-2025-10.csv", "BTCUSDT-metrics", [date(2025, 11, 1)])
     with pytest.raises(PageRefused, match="as a file of ETHUSDT-metrics"):
         binance_files.check_name("BTCUSDT-metrics-2025-10.csv", "ETHUSDT-metrics", [])
+
+
+def test_a_pair_listed_last_month_is_asked_for_by_day_while_its_month_is_not_published():
+    files = metrics(first_day=date(2025, 1, 1), is_monthly=True)
+    publisher = Publisher({daily("2025-08-20"): b""})
+    assert publisher.fetched(files, date(2025, 9, 2)) == [daily("2025-08-20")]
+    assert not [url for url in publisher.asked if "2025-06-" in url]
