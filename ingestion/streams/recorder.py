@@ -82,7 +82,7 @@ class Recorder:
     def mark(self, mark: Mark, detail: str = "") -> None:
         """Record how the connection stands."""
         self._write(Line(self._clock(), mark=mark, detail=detail))
-        if mark == "lost":
+        if mark == "lost":  # what it has answered holds no more
             self._alive_at, self._answers = None, []
 
     def message(self, text: str, said: object) -> None:
@@ -115,8 +115,8 @@ class Recorder:
         """File what was recorded: the collector ends."""
         if self._file is not None:
             self.mark("stopped")
-            now = self._clock()
-            self._close(min(now, self._hour + HOUR_MS) if now >= self._hour else self._hour + HOUR_MS)
+            # The first second has the stamp of the hour before.
+            self._close(min(max(self._clock(), self._hour + 1000), self._hour + HOUR_MS))
 
     def _write(self, line: Line) -> None:
         """Append a line, in the segment of its hour."""

@@ -135,9 +135,6 @@ class _Cover:
             self._stretch(self.last, line.at)
             self.last = line.at
             self._take(said)
-        elif line.mark in ("lost", "stopped", "resumed"):
-            self.settle()
-            self.last = None
 
     def settle(self) -> None:
         """Let what is pending count, unless the stream was silent for longer than it can be."""

@@ -42,7 +42,7 @@ class Limits:
     """
 
     max_bytes: int = 2**20
-    queued: int = 64
+    queued: int = 16
     open_seconds: float = 20
     ping_seconds: float = 20
     pong_seconds: float = 20

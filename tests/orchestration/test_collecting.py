@@ -111,7 +111,7 @@ def test_a_second_collector_of_a_venue_is_refused_in_one_sentence(tmp_path):
     with Home(tmp_path).collector_lock("bybit"):
         program = "from orchestration.cli.main import run; run()"
         arguments = ["collect", "liquidations", "--venue", "bybit", "--home", str(tmp_path)]
-        second = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+        second = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60)
     assert second.returncode == 1
     assert second.stderr == "flowhouse: Another flowhouse collects bybit into this home: try again when it is done.\n"
     assert not (tmp_path / "archive").exists()
@@ -178,6 +178,7 @@ def test_what_serve_runs_says_in_one_line_why_it_ended(tmp_path):
             env=os.environ | {"FLOWHOUSE_HOME": str(tmp_path)},
             capture_output=True,
             text=True,
+            timeout=60,
         )
     assert ended.returncode == 1
     assert ended.stderr == "Another flowhouse collects bybit into this home: try again when it is done.\n"

@@ -109,6 +109,33 @@ def test_a_connection_that_was_lost_does_not_cover_the_next_hour(made):
     assert made.came_to(made.filed[1]) == (0, 3500)
 
 
+def test_a_machine_that_slept_at_the_end_of_an_hour_does_not_cover_it(made):
+    made.connect(0)
+    made.ping(20, 3580)
+    made.ping(3700, 7220)
+    assert [made.came_to(each) for each in made.filed] == [(0, 3580), (0, 0)]
+
+
+def test_only_the_answers_of_the_connection_that_stands_are_taken_along(made):
+    for seconds in (0, 100, 200):
+        made.connect(seconds)
+        made.ping(seconds + 20, seconds + 60)
+        made.recorder.mark("lost")
+    made.connect(300)
+    made.ping(320, 7220)
+    assert len([line for line in made.lines(made.filed[1]) if line.before]) == 1
+
+
+def test_a_recorder_that_ends_in_the_first_second_leaves_the_stamp_of_the_hour_before(made):
+    made.connect(0)
+    made.event(0.5)
+    made.recorder.close()
+    assert made.filed[0].file == "20261126T130001Z.gz"
+    made.start()
+    made.ping(20, 3600)
+    assert made.came_to(made.filed[1])[0] == 1
+
+
 def test_an_event_of_the_last_minutes_is_known_in_the_next_hour(made):
     made.connect(0)
     made.ping(20, 3580)
@@ -206,7 +233,7 @@ def test_a_file_without_a_whole_line_is_dropped(made):
 
 
 def test_a_damaged_earlier_segment_of_the_hour_does_not_stop_the_next(made):
-    made.connect(0)
+    made.connect(5)
     made.recorder.close()
     (made.root / "liquidation_stream/bybit" / made.filed[0].file).write_bytes(b"rot")
     made.start()

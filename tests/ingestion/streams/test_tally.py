@@ -47,6 +47,17 @@ def test_a_topic_that_is_declined_is_not_covered():
     assert (covered(found), covered(found, "NIL")) == (199, 0)
 
 
+def test_a_topic_that_is_declined_later_is_covered_until_then():
+    said = heard(1, acknowledged()), *alive(20, 100), heard(101, acknowledged(success=False))
+    assert covered(bybit_tally(marked(0, "connected"), *said, *alive(120, 200))) == 100
+
+
+def test_a_connection_that_is_lost_for_a_moment_leaves_a_gap():
+    lost = [marked(101, "lost"), marked(102, "connected"), heard(110, acknowledged())]
+    found = bybit_tally(marked(0, "connected"), heard(0, acknowledged()), *alive(20, 100), *lost, *alive(120, 200))
+    assert covered(found) == 100 + 90
+
+
 @pytest.mark.parametrize("mark", ["lost", "resumed"])
 def test_a_gap_is_not_filled_in(mark):
     again = [marked(200, mark), marked(230, "connected"), heard(231, acknowledged()), *alive(250, 290)]
@@ -118,3 +129,10 @@ def test_other_assets_are_not_counted():
     found = bybit_tally(marked(0, "connected"), heard(1, bybit(HOUR, asset="PEPE")))
     assert {*found.sums} == {("BTC", "long"), ("BTC", "short")}
     assert not any(each.events for each in found.sums.values())
+
+
+def test_a_market_that_was_silent_until_it_was_connected_to_again_was_not_listened_to():
+    silent = [marked(0, "connected"), *alive(20, 2400), marked(2401, "lost")]
+    again = [marked(2420, "connected"), *alive(2440, 2500), heard(2510, binance(HOUR + 2_510_000)), *alive(2520, 3580)]
+    found = tally([opened(), *silent, *again, marked(3600, "until")], VENUES["binance"])
+    assert found.covered_ms["BTC"] == (3600 - 2420) * 1000
