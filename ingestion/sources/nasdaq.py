@@ -104,7 +104,7 @@ def parse(content: bytes) -> list[Session]:
     except (LookupError, TypeError):
         raise _refused(f"no table, and the status {bounds.shown(json.dumps(status))}") from None
     if not isinstance(rows, list) or not isinstance(ticker, str):
-        raise _refused("a table without rows")
+        raise _refused("a table without rows or a share without a name")
     sessions = [_session(row, ticker) for row in cast(list[object], rows)]
     if total != len(sessions):
         raise _refused(f"{len(sessions):,} of {bounds.shown(str(total))} rows")

@@ -126,6 +126,8 @@ def test_prices_lie_in_the_days_range(off):
 def test_another_share_is_refused():
     with pytest.raises(PageRefused, match="the share 'COIN', expected CRCL"):
         rows(session(), symbol="COIN")
+    with pytest.raises(PageRefused, match="a table without rows"):
+        rows(session(), symbol=None)
     assert rows(session(), symbol="crcl").height == 1
 
 
