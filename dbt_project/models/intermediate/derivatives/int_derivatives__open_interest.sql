@@ -8,6 +8,8 @@ with served as (
     select * from {{ ref('stg_okx_open_interest__open_interest') }}
     union all
     select * from {{ ref('stg_bybit_open_interest__open_interest') }}
+    union all
+    select * from {{ ref('stg_hyperliquid_open_interest__open_interest') }}
 ),
 
 newest as (

@@ -8,6 +8,8 @@ with served as (
     select * from {{ ref('stg_okx_funding__funding') }}
     union all
     select * from {{ ref('stg_bybit_funding__funding') }}
+    union all
+    select * from {{ ref('stg_hyperliquid_funding__funding') }}
 ),
 
 newest as (
