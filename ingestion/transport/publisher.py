@@ -78,9 +78,6 @@ class Http:
         """
         return self._policy.retry(lambda attempt: self._attempt(url, None, attempt))
 
-    def _attempt(self, url: str, attempt: int) -> Served | Failure:
-        headers = {**self._headers, **dict([self._key] if self._key else [])}
-        answer = self._session.request(url, redaction.page(url), headers=headers)
     def post(self, url: str, body: bytes) -> Served:
         """What `url` answers to a question in JSON, as `get`; a fragment of `url` says which, and is never sent.
 
@@ -90,7 +87,8 @@ class Http:
         return self._policy.retry(lambda attempt: self._attempt(url, body, attempt))
 
     def _attempt(self, url: str, body: bytes | None, attempt: int) -> Served | Failure:
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        headers = {**self._headers, **kind, **dict([self._key] if self._key else [])}
         answer = self._session.request(url, redaction.page(url), body, headers)
         if isinstance(answer, NoResponse):
             failure = Failure(FetchFailed, answer.reason, *_REMEDIES[answer.cause])

@@ -364,7 +364,6 @@ REACHED = {
     "liquidation_stream/liquidations": "derivatives_liquidation*",
     "nasdaq/equity_prices": "equity_prices_daily",
     "nyse/sessions": "market_sessions equity_prices_daily etf_* demand_* claim*",
-    "nyse/sessions": "market_sessions etf_* demand_* claim*",
     "okx_funding/funding": "derivatives_funding_*",
     "okx_open_interest/open_interest": "derivatives_open_interest_*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
