@@ -106,6 +106,8 @@ class Fetcher(Protocol):
 
     def get(self, url: str) -> Served: ...
 
+    def post(self, url: str, body: bytes) -> Served: ...
+
 
 @dataclass(frozen=True)
 class ApiKey:

@@ -96,14 +96,14 @@ def read_csv(text: bytes, columns: Sequence[str]) -> pl.DataFrame:
     return lines
 
 
-def read_json(content: bytes, type_: type[Any]) -> Any:
+def read_json(content: bytes, type_: type[Any], max_bytes: int = bounds.MAX_BYTES) -> Any:
     """An answer of the type; fields that it does not name are skipped.
 
     Raises:
         PageRefused: it is none, as a page of HTML is not.
     """
-    if len(content) > bounds.MAX_BYTES:
-        raise refused(f"more than {bounds.MAX_BYTES} bytes")
+    if len(content) > max_bytes:
+        raise refused(f"more than {max_bytes} bytes")
     try:
         return msgspec.json.decode(content, type=type_, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -76,11 +76,20 @@ class Http:
             NotPublished: the answer was 404.
             FetchFailed: anything else went wrong; the text shows scheme, host and path only.
         """
-        return self._policy.retry(lambda attempt: self._attempt(url, attempt))
+        return self._policy.retry(lambda attempt: self._attempt(url, None, attempt))
 
-    def _attempt(self, url: str, attempt: int) -> Served | Failure:
-        headers = {**self._headers, **dict([self._key] if self._key else [])}
-        answer = self._session.request(url, redaction.page(url), headers=headers)
+    def post(self, url: str, body: bytes) -> Served:
+        """What `url` answers to a question in JSON, as `get`; a fragment of `url` says which, and is never sent.
+
+        Raises:
+            NotPublished, FetchFailed: as `get`.
+        """
+        return self._policy.retry(lambda attempt: self._attempt(url, body, attempt))
+
+    def _attempt(self, url: str, body: bytes | None, attempt: int) -> Served | Failure:
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        headers = {**self._headers, **kind, **dict([self._key] if self._key else [])}
+        answer = self._session.request(url, redaction.page(url), body, headers)
         if isinstance(answer, NoResponse):
             failure = Failure(FetchFailed, answer.reason, *_REMEDIES[answer.cause])
         elif answer.status != 200:

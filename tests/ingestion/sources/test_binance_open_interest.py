@@ -35,6 +35,8 @@ def test_a_line_is_a_snapshot_in_coins_and_dollars():
             "margin_kind": "linear",
             "open_interest_native": 100.5,
             "open_interest_usd": 12000.25,
+            "high_usd": None,
+            "low_usd": None,
         }
     ]
 

@@ -47,6 +47,8 @@ class Publisher(HttpServer):
                 answer = answers.pop(0) if len(answers) > 1 else answers[0]
                 answer(self)
 
+            do_POST = do_GET
+
             def log_message(self, *args: object) -> None:
                 pass
 
@@ -136,6 +138,20 @@ def test_page_is_served_with_its_address_and_second(publisher: Publisher, http: 
     assert served.fetched_at.tzinfo is None
     assert served.fetched_at.microsecond == 0
     assert before <= served.fetched_at <= before + timedelta(seconds=5)
+
+
+def test_a_question_is_posted_as_json_and_its_fragment_stays_here(publisher: Publisher, http: Http) -> None:
+    asked: list[tuple[str, str, str | None, bytes]] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        asked.append((handler.command, handler.path, handler.headers["Content-Type"], body))
+        OK(handler)
+
+    publisher.answers = [hang_up, answer]
+    url = publisher.address('/info#{"coin":"BTC"}')
+    assert http.post(url, b'{"coin":"BTC"}').url == url
+    assert asked == [("POST", "/info", "application/json", b'{"coin":"BTC"}')]
 
 
 def test_compressed_page_is_served_as_the_page(publisher: Publisher, http: Http) -> None:

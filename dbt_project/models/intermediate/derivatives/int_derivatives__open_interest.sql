@@ -4,6 +4,12 @@ with served as (
     select * from {{ ref('stg_binance_recent_open_interest__open_interest') }}
     union all
     select * from {{ ref('stg_coinglass_open_interest__open_interest') }}
+    union all
+    select * from {{ ref('stg_okx_open_interest__open_interest') }}
+    union all
+    select * from {{ ref('stg_bybit_open_interest__open_interest') }}
+    union all
+    select * from {{ ref('stg_hyperliquid_open_interest__open_interest') }}
 ),
 
 newest as (

@@ -4,6 +4,12 @@ with served as (
     select * from {{ ref('stg_binance_recent_funding__funding') }}
     union all
     select * from {{ ref('stg_coinglass_funding__funding') }}
+    union all
+    select * from {{ ref('stg_okx_funding__funding') }}
+    union all
+    select * from {{ ref('stg_bybit_funding__funding') }}
+    union all
+    select * from {{ ref('stg_hyperliquid_funding__funding') }}
 ),
 
 newest as (

@@ -1,0 +1,14 @@
+select
+    'hyperliquid_funding' as source,
+    asset,
+    venue,
+    contract,
+    kind,
+    settled_at,
+    value_date,
+    observed_at,
+    rate,
+    interval_hours,
+    archive_sha256
+from {{ raw('hyperliquid_funding', 'funding') }}
+where observed_at <= {{ as_of_cutoff() }}
