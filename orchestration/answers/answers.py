@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-Place = Literal["build", "claims", "tile", "chart", "table", "example", "report", "show"]
-"""Printed by `flowhouse build`, `claims` or `show`; a tile, chart or table of the report; an example in the README and
+Place = Literal["build", "claims", "tile", "chart", "stress", "table", "example", "report", "show"]
+"""Printed by `flowhouse build`, `claims` or `show`; a tile, chart or table of the report, or a line of
+its stress view; an example in the README and
 on the SQL page; a part of the report that its page looks up by name."""
 
 FRONT_MATTER = re.compile(r"(?:--.*\n)+")

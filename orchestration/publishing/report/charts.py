@@ -35,6 +35,8 @@ class Chart:
         shows: one fund at a time, or all series.
         band: two series that bound an area, and have no line and no legend.
         bar: how many days a bar spans, from x on; 0 where x is a point.
+        has_time: x is a time of the day, to the minute.
+        faint: what a value is that the answer calls not complete.
     """
 
     draw: Callable[[Colors], dict]
@@ -47,6 +49,8 @@ class Chart:
     shows: Literal["one", "all"] = "all"
     band: tuple[str, ...] = ()
     bar: int = 0
+    has_time: bool = False
+    faint: str = "incomplete"
 
 
 CHARTS: dict[str, Chart] = {}

@@ -2,8 +2,8 @@
 // Vega only draws. Ranges, legend, choice of funds, zoom and the reading of points are here, the same for all charts.
 
 const DAY = 86400000;
-const { charts, config } = JSON.parse(document.getElementById("data").textContent);
-const state = { asset: "BTC", fund: "All funds", range: "365", zoom: null, hidden: new Set() };
+const { charts, config, crashes } = JSON.parse(document.getElementById("data").textContent);
+const state = { asset: "BTC", fund: "All funds", range: "365", zoom: null, hidden: new Set(), window: crashes.at(-1)?.window };
 const tip = document.getElementById("tip");
 
 const element = (name, properties, ...children) => {
@@ -19,6 +19,7 @@ const day = (x) => {
   return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 };
 const isoDay = (x) => new Date(x).toISOString().slice(0, 10);
+const isoMinute = (x) => `${new Date(x).toISOString().slice(0, 16)}Z`;
 
 /** One chart of the page. */
 class Panel {
@@ -65,9 +66,16 @@ class Panel {
   get bounds() {
     const x = this.choice.x;
     if (this.chart.across === "steps") return [0, x.length - 1];
-    const [from, to] = state.zoom ?? [state.range === "all" ? x[0] : x.at(-1) - Number(state.range) * DAY, x.at(-1)];
+    const [from, to] = this.ends;
     const first = x.findIndex((each) => each >= from);
     return first < 0 ? [0, -1] : [first, x.findLastIndex((each) => each <= to)];
+  }
+
+  /** The first and the last moment in range: of the stress view, which has a window of its own, or of all other charts. */
+  get ends() {
+    if (this.chart.isStress) return state.window;
+    const x = this.choice.x;
+    return state.zoom ?? [state.range === "all" ? x[0] : x.at(-1) - Number(state.range) * DAY, x.at(-1)];
   }
 
   rows() {
@@ -90,8 +98,9 @@ class Panel {
     this.drawLegend();
     if (!this.points.length) return this.sayWhy(this.whyEmpty());
     const width = this.box.clientWidth;
-    const height = this.chart.across === "weeks" ? 24 * (this.names.length + 2) : width < 500 ? 230 : 320;
+    const height = this.chart.across === "weeks" ? 24 * (this.names.length + 2) : this.chart.isStress ? 170 : width < 500 ? 230 : 320;
     const spec = { autosize: { type: "fit", contains: "padding" }, width, height, ...this.chart.spec, data: { values: rows } };
+    if (this.chart.isStress) spec.params = ["since", "until"].map((name, at) => ({ name, value: this.ends[at] }));
     const drawn = element("div", {});
     const result = await vegaEmbed(drawn, spec, {
       ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, hover: false, config,
@@ -125,7 +134,7 @@ class Panel {
   }
 
   whyEmpty() {
-    if (!this.choice) return `Nothing is stored for ${state.asset}.`;
+    if (!this.choice) return `Nothing is stored for ${state.asset}. ${this.chart.empty ?? ""}`.trim();
     const known = Object.keys(this.choice.values);
     if (!this.names.length) return known.includes(state.fund) || !this.chart.isOfFunds ? "Every series is switched off." : `Nothing is stored for ${state.fund}.`;
     return `Nothing in this range: stored are ${day(this.choice.x[0])} to ${day(this.choice.x.at(-1))}.`;
@@ -183,6 +192,16 @@ class Panel {
     tip.hidden = !rows.length;
     this.cursor.hidden = this.chart.across !== "days";
     this.cursor.style.left = `${this.pixels[at]}px`;
+    this.pointAt(x);
+  }
+
+  /** Mark the same moment in the other lines of the stress view. */
+  pointAt(x) {
+    for (const other of this.chart.isStress ? panels : []) {
+      if (other === this || !other.chart.isStress || !other.result) continue;
+      other.cursor.hidden = x === null;
+      if (x !== null) other.cursor.style.left = `${other.plot.left + other.plot.scale(x + this.chart.bar * DAY / 2)}px`;
+    }
   }
 
   seriesAt(pixelY) {
@@ -193,6 +212,7 @@ class Panel {
 
   heading(x) {
     if (this.chart.across === "steps") return `US$ ${number(x)} to ${number(x + 5000)}`;
+    if (this.chart.hasTime) return `${day(x)}, ${isoMinute(x).slice(11, 16)} UTC`;
     return `${this.chart.bar === 7 || this.chart.across === "weeks" ? "Week of " : ""}${day(x)}`;
   }
 
@@ -200,12 +220,18 @@ class Panel {
     const swatch = element("i", {});
     const isSigned = this.chart.shows === "one" || this.chart.across === "weeks";
     swatch.style.background = `var(--${isSigned ? (row.value < 0 ? "out" : "in") : this.chart.colors[row.series]})`;
-    return element("span", {}, swatch, `${row.series}: `, element("strong", { textContent: number(row.value) }), ` ${this.chart.unit}${row.faint ? ", incomplete" : ""}`);
+    return element("span", {}, swatch, `${row.series}: `, element("strong", { textContent: number(row.value) }), ` ${this.chart.unit}${row.faint ? `, ${this.chart.faint}` : ""}`);
   }
 
   hide() {
     tip.hidden = this.cursor.hidden = this.brush.hidden = true;
     this.at = this.cell = null;
+    this.pointAt(null);
+  }
+
+  /** Show what lies between two moments. */
+  zoom(ends) {
+    if (this.chart.isStress) look(ends); else zoom(ends);
   }
 
   // Pointer and keyboard
@@ -228,9 +254,9 @@ class Panel {
       const ends = [this.from, pixel(event)].sort((one, other) => one - other);
       this.from = undefined;
       this.brush.hidden = true;
-      if (ends[1] - ends[0] > 8) zoom(ends.map((end) => Number(this.plot.scale.invert(end - this.plot.left))));
+      if (ends[1] - ends[0] > 8) this.zoom(ends.map((end) => Number(this.plot.scale.invert(end - this.plot.left))));
     });
-    this.box.addEventListener("dblclick", () => choose("range", "all"));
+    this.box.addEventListener("dblclick", () => { if (this.chart.isStress) look(everything()); else choose("range", "all"); });
     this.box.addEventListener("blur", () => this.hide());
     this.box.addEventListener("keydown", (event) => this.press(event));
   }
@@ -251,7 +277,7 @@ class Panel {
     } else if ((event.key === "+" || event.key === "-") && this.chart.across === "days") {
       const middle = this.points[this.at ?? last];
       const half = (this.points[last] - this.points[0]) * (event.key === "+" ? 0.25 : 1);
-      zoom([middle - half, middle + half]);
+      this.zoom([middle - half, middle + half]);
     } else if (event.key === "Escape") {
       this.hide();
     } else return;
@@ -268,7 +294,7 @@ class Panel {
     return [
       [isDays ? "day" : "from", ...names.map((name) => names.length > 1 ? name : `${name}, ${this.chart.unit}`)],
       ...this.choice.x.slice(first, last + 1).map((x, at) => [
-        isDays ? isoDay(x) : x, ...names.map((name) => this.choice.values[name][first + at]),
+        this.chart.hasTime ? isoMinute(x) : isDays ? isoDay(x) : x, ...names.map((name) => this.choice.values[name][first + at]),
       ]),
     ];
   }
@@ -288,14 +314,30 @@ const watcher = new IntersectionObserver((entries) => {
 for (const panel of panels) watcher.observe(panel.box);
 
 /** Draw again what is in sight, and the rest when it comes into sight. */
-function redraw() {
-  for (const panel of panels) if (near.has(panel)) panel.draw(); else stale.add(panel);
+function redraw(which = panels) {
+  for (const panel of which) if (near.has(panel)) panel.draw(); else stale.add(panel);
 }
 
 function zoom(ends) {
   state.zoom = ends;
   for (const input of document.querySelectorAll("[name=range]")) input.checked = false;
   redraw();
+}
+
+/** The window of the stress view that shows all that its lines have. */
+function everything() {
+  const x = panels.filter((panel) => panel.chart.isStress).flatMap((panel) => Object.values(panel.chart.choices).flatMap((choice) => [choice.x[0], choice.x.at(-1)]));
+  return [Math.min(...x), Math.max(...x) + DAY - 1];
+}
+
+/** Show a window in all lines of the stress view, and say which. */
+function look(ends, crash) {
+  state.window = ends;
+  const form = document.getElementById("stress-window");
+  for (const input of form.elements.crash) input.checked = input.value === crash;
+  form.elements.since.value = isoDay(ends[0]);
+  form.elements.until.value = isoDay(ends[1]);
+  redraw(panels.filter((panel) => panel.chart.isStress));
 }
 
 /** Set a part of the state from the toolbar, and the toolbar from it. */
@@ -310,7 +352,15 @@ function choose(part, value) {
   redraw();
 }
 
+/** Hide what is about other assets. */
+function showSentences() {
+  for (const said of document.querySelectorAll("[data-assets]")) {
+    said.hidden = !said.dataset.assets.split(" ").includes(state.asset);
+  }
+}
+
 function showTiles() {
+  showSentences();
   for (const tile of document.querySelectorAll(".tile")) {
     const rows = [...tile.querySelectorAll("[data-asset]")];
     for (const row of rows) row.hidden = row.dataset.asset !== state.asset;
@@ -331,6 +381,19 @@ if (toolbar) {
   listFunds();
   toolbar.addEventListener("change", (event) => choose(event.target.name, event.target.value));
 }
+const stressWindow = document.getElementById("stress-window");
+if (stressWindow && panels.some((panel) => panel.chart.isStress)) {
+  stressWindow.hidden = false;
+  stressWindow.addEventListener("submit", (event) => event.preventDefault());
+  stressWindow.addEventListener("change", ({ target }) => {
+    if (target.name === "crash") return look(target.value === "all" ? everything() : crashes[target.value].window, target.value);
+    const [since, until] = [stressWindow.elements.since, stressWindow.elements.until].map((input) => input.valueAsNumber);
+    if (since <= until) look([since, until + DAY - 1]);
+  });
+  look(state.window, String(crashes.length - 1));
+}
+showSentences();
+
 let width = innerWidth;
 addEventListener("resize", () => {
   if (width !== innerWidth) redraw();

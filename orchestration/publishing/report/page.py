@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from orchestration.answers.answers import answers, shown_in
 from orchestration.publishing import findings
-from orchestration.publishing.report import drawing, engine, formatting, rendering, summary
+from orchestration.publishing.report import drawing, engine, formatting, rendering, stress, summary
 from orchestration.publishing.report.charts import CHARTS
 from orchestration.publishing.report.panel import Panel, fund_colors, panel
 from orchestration.publishing.report.results import Result, ask
@@ -42,14 +42,18 @@ def render(warehouse: Path, manifest: Mapping, kept: Path | None = None) -> Repo
         kept: the folder that keeps charts and their script for the next report.
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
-        tiles, charts, tables = ([ask(con, one) for one in shown_in(place)] for place in ("tile", "chart", "table"))
+        tiles, charts, lines, tables = (
+            [ask(con, one) for one in shown_in(place)] for place in ("tile", "chart", "stress", "table")
+        )
         looked_up = {
             one.name: ask(con, one) for one in shown_in("report") if "read_json" not in one.sql and "?" not in one.sql
         }
     funds = fund_colors(next(chart for chart in charts if chart.answer.name == "flows_daily").records)
     panels = {chart.answer.name: panel(CHARTS[chart.answer.name], chart, funds) for chart in charts if chart.rows}
-    titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in charts if chart.rows}
-    plans = {name: (of.still, of.rows(), titles[name]) for name, of in panels.items()}
+    crashes = stress.crashes(looked_up["stress_windows"])
+    panels |= stress.panels(lines, crashes, funds)
+    titles = {chart.answer.name: title(chart, manifest["is_sample"]) for chart in [*charts, *lines]}
+    plans = {name: (of.still, of.rows(), titles[name]) for name, of in panels.items() if of.rows()}
     drawings = drawing.draw(plans, kept and kept / "charts")
     scripts = [_file("report.js"), Markup(engine.script(kept)), _file("live.js")]
     figure, columns = looked_up["figure_to_bytes"], looked_up["columns"]
@@ -65,6 +69,11 @@ def render(warehouse: Path, manifest: Mapping, kept: Path | None = None) -> Repo
         tiles=tiles,
         charts=charts,
         tables=tables,
+        lines=lines,
+        stress=looked_up["stress_windows"],
+        crashes=crashes,
+        sentences=stress.sentences(looked_up["stress_claims"], _assets(panels)),
+        instruments=stress.instruments(next(line for line in lines if line.answer.name == "stress_price")),
         claims=looked_up["claims"],
         freshness=looked_up["freshness"],
         disagreements=looked_up["source_disagreements"],
@@ -80,7 +89,7 @@ def render(warehouse: Path, manifest: Mapping, kept: Path | None = None) -> Repo
         drawings={name: Markup(chart.svg) for name, chart in drawings.items()},
         palettes={"light": rendering.LIGHT, "dark": rendering.DARK},
         style=_file("report.css"),
-        data=_data(panels),
+        data=_data(panels, crashes),
         scripts=scripts,
         script_hashes=Markup(" ").join(_hash(script) for script in scripts),
     )
@@ -126,11 +135,12 @@ def _assets(panels: Mapping[str, Panel]) -> list[str]:
     return list(dict.fromkeys(asset for of in panels.values() if of.chart.by == "asset" for asset in of.choices))
 
 
-def _data(panels: Mapping[str, Panel]) -> Markup:
+def _data(panels: Mapping[str, Panel], crashes: Sequence[stress.Crash]) -> Markup:
     """What the page's script reads: the data of each chart, once."""
     content = {
         "config": rendering.CONFIG | {"legend": {"disable": True}},
         "charts": {name: of.json() for name, of in panels.items()},
+        "crashes": [crash.json() for crash in crashes],
     }
     # "</script>" in a text would end its block
     return Markup(json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"))

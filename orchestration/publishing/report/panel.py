@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import cycle
 
 from orchestration.answers.answers import Answer
@@ -70,20 +70,26 @@ class Panel:
         """The choice that is drawn at first."""
         return next(iter(self.choices))
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The first and the last x of what is drawn at first: as much as FIRST_DAYS shows."""
+        x = self.choices[self.first].x
+        if self.chart.across == "weeks":
+            return x[-7:][0], x[-1]
+        return x[0] if self.chart.across == "steps" else x[-1] - FIRST_DAYS * DAY_MS, x[-1]
+
     def rows(self) -> list[dict]:
-        """Rows of what is drawn at first: of the first choice, and of as much as FIRST_DAYS shows."""
+        """Rows of what is drawn at first, of the first choice."""
         choice = self.choices[self.first]
         names = [ALL_FUNDS] if self.chart.shows == "one" else list(choice.values)
-        since = choice.x[-1] - FIRST_DAYS * DAY_MS if self.chart.across != "steps" else choice.x[0]
-        if self.chart.across == "weeks":
-            since = choice.x[-7:][0]
+        since, until = self.ends
         return [
             {"x": x, "series": name, "value": choice.values[name][at]}
             | ({"faint": True} if at in choice.faint.get(name, ()) else {})
             for name in names
             if name in choice.values
             for at, x in enumerate(choice.x)
-            if x >= since
+            if since <= x <= until
         ]
 
     def table(self, answer: Answer) -> Result:
@@ -96,7 +102,10 @@ class Panel:
         return Result(answer, (self.chart.x, *names), found)
 
     def _across(self, x: float) -> object:
-        return x if self.chart.across == "steps" else datetime.fromtimestamp(x / 1000, UTC).date()
+        if self.chart.across == "steps":
+            return x
+        moment = datetime.fromtimestamp(x / 1000, UTC)
+        return moment if self.chart.has_time else moment.date()
 
     def json(self) -> dict:
         """What the page's script reads."""
@@ -104,6 +113,8 @@ class Panel:
             "across": self.chart.across,
             "shows": self.chart.shows,
             "bar": self.chart.bar,
+            "hasTime": self.chart.has_time,
+            "faint": self.chart.faint,
             "band": self.chart.band,
             "by": self.chart.by,
             "isOfFunds": self.chart.series == "fund",
@@ -155,9 +166,9 @@ def _named_values(chart: Chart, record: Mapping) -> list[tuple[str, float | None
 
 
 def _across(value) -> float:
-    """A day as milliseconds since 1970, UTC; a number as it is."""
+    """A day or a time as milliseconds since 1970, UTC; a number as it is."""
     if isinstance(value, str):
-        return int(datetime.combine(date.fromisoformat(value[:10]), datetime.min.time(), UTC).timestamp() * 1000)
+        return int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp() * 1000)
     return value
 
 

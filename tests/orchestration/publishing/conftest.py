@@ -1,12 +1,14 @@
-"""A home with a small build file made without dbt, and a function that publishes it."""
+"""A home with a small build file made without dbt, a function that publishes it, and a browser."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from ingestion.refresh import RefreshResult
 from orchestration.home import Home
@@ -62,3 +64,39 @@ def publish_after(inputs) -> Callable[..., Path]:
         return publish.publish(home, partly.pop("inputs", inputs), AT + after, settings, **partly)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: Debian's package is named chromium")
+    with sync_playwright() as playwright:
+        # Chromium's sandbox refuses to run for root, as in a container
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open a file as a reader would; returns the page, with its requests and errors."""
+    contexts = []
+
+    def open_file(
+        file: Path, width: int = 1280, scheme: str = "light", at: str | None = None
+    ) -> tuple[Page, list[str], list[str]]:
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        contexts.append(context)
+        if at:
+            context.clock.set_fixed_time(at)
+        shown, asked, complaints = context.new_page(), [], []
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        shown.on("pageerror", lambda error: complaints.append(str(error)))
+        shown.goto(file.as_uri())
+        return shown, [url for url in asked if not url.startswith("data:")], complaints
+
+    yield open_file
+    for context in contexts:
+        context.close()

@@ -4,9 +4,7 @@ import hashlib
 import html
 import json
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from ingestion import sample
 from orchestration.answers.answers import answers, shown_in
@@ -24,7 +22,7 @@ from orchestration.publishing.report.charts import CHARTS as SPECIFICATIONS
 from orchestration.publishing.report.page import render
 from orchestration.publishing.report.results import Result, ask
 
-CHARTS = shown_in("chart")
+CHARTS = (*shown_in("chart"), *shown_in("stress"))
 MANIFEST = {
     "build_id": "20260105T060000Z-made",
     "built_at": "2026-01-05T06:00:00Z",
@@ -259,6 +257,7 @@ def test_a_mart_without_rows_or_without_being_there_is_one_sentence(warehouse):
         "holdings",
         "market_share",
         "streaks",
+        "stress_fund_flows",
     }
 
 
@@ -308,7 +307,7 @@ def test_two_queries_lead_from_a_figure_to_its_bytes(page_text, folder, sample_h
     assert "holder_series/published_utxo" in meta
 
 
-REPORT = [answer for place in ("tile", "chart", "table", "report") for answer in shown_in(place)]
+REPORT = [answer for place in ("tile", "chart", "stress", "table", "report") for answer in shown_in(place)]
 ON_THE_WAREHOUSE = [answer for answer in REPORT if "read_json" not in answer.sql]
 
 
@@ -367,42 +366,6 @@ def test_a_home_keeps_the_engine_of_the_version_that_draws_the_images(tmp_path):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: Debian's package is named chromium")
-    with sync_playwright() as playwright:
-        # Chromium's sandbox refuses to run for root, as in a container
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Open a file as a reader would; returns the page, with its requests and errors."""
-    contexts = []
-
-    def open_file(
-        file: Path, width: int = 1280, scheme: str = "light", at: str | None = None
-    ) -> tuple[Page, list[str], list[str]]:
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        if at:
-            context.clock.set_fixed_time(at)
-        shown, asked, complaints = context.new_page(), [], []
-        shown.on("request", lambda request: asked.append(request.url))
-        shown.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        shown.on("pageerror", lambda error: complaints.append(str(error)))
-        shown.goto(file.as_uri())
-        return shown, [url for url in asked if not url.startswith("data:")], complaints
-
-    yield open_file
-    for context in contexts:
-        context.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")])
@@ -485,15 +448,18 @@ SWEEP = """async (name) => {
 def drawn_points(file: Path, name: str) -> int:
     """How many points a chart draws at first, counted from the data in its page."""
     text = re.search(r'id="data">(.*?)</script>', file.read_text(encoding="utf-8"), re.S)[1]
-    chart = json.loads(text)["charts"][name]
+    data = json.loads(text)
+    chart = data["charts"][name]
     choice = next(iter(chart["choices"].values()))
-    since = choice["x"][-1] - 365 * 86_400_000 if chart["across"] != "steps" else choice["x"][0]
+    since, until = choice["x"][-1] - 365 * 86_400_000 if chart["across"] != "steps" else choice["x"][0], choice["x"][-1]
+    if chart.get("isStress"):
+        since, until = data["crashes"][-1]["window"]
     series = {"All funds": choice["values"]["All funds"]} if chart["shows"] == "one" else choice["values"]
     cells = [
         (x, of)
         for of in series
         for x, value in zip(choice["x"], series[of], strict=True)
-        if x >= since and value is not None
+        if since <= x <= until and value is not None
     ]
     return len(cells) if chart["across"] == "weeks" else len({x for x, _ in cells})
 
