@@ -15,7 +15,6 @@ from ingestion.transport.publisher import Http
 from orchestration.health import doctor
 from orchestration.home import Home
 
-
 HELD = {source for source, *_ in pages()}
 LISTED = [name for name in registry.names() if name in HELD or not registry.source(name).is_opt_in]
 """Sources that are asked by choice are silent until they are chosen or have captures."""
