@@ -102,7 +102,8 @@ def _count(found: Tally, seen: Counter[tuple[str, ...]], liquidations: list[Liqu
             total.events += 1
             total.notional_usd += each.notional_usd
             total.largest_usd = max(total.largest_usd, each.notional_usd)
-    seen |= here
+    for identity, count in here.items():
+        seen[identity] = max(seen[identity], count)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """What a segment comes to: events are counted once, and time without a connection not at all."""
 
+import time
+
 import pytest
 from streams_made import HOUR, acknowledged, alive, binance, bybit, heard, marked, opened
 
@@ -136,3 +138,11 @@ def test_a_market_that_was_silent_until_it_was_connected_to_again_was_not_listen
     again = [marked(2420, "connected"), *alive(2440, 2500), heard(2510, binance(HOUR + 2_510_000)), *alive(2520, 3580)]
     found = tally([opened(), *silent, *again, marked(3600, "until")], VENUES["binance"])
     assert found.covered_ms["BTC"] == (3600 - 2420) * 1000
+
+
+def test_a_crash_is_counted_in_seconds():
+    """The time is that of one message after the other: what was seen before is not gone through again."""
+    pushes = [heard(each / 10, bybit(HOUR + 100 * each)) for each in range(20_000)]
+    began = time.process_time()
+    assert bybit_tally(marked(0, "connected"), *pushes).sums["BTC", "long"].events == 20_000
+    assert time.process_time() - began < 4
