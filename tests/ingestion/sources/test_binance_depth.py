@@ -81,8 +81,12 @@ def test_a_day_of_twelve_bands_is_read_in_bounded_memory():
     assert peak < 20_000_000
 
 
-def test_fetch_takes_the_closed_days_not_read_yet():
-    url = "https://data.binance.vision/data/futures/um/daily/bookDepth/BTCUSDT/BTCUSDT-bookDepth-2025-09-0"
+def test_fetch_takes_both_crashes_and_the_last_weeks_without_what_was_read():
+    url = "https://data.binance.vision/data/futures/um/daily/bookDepth/BTCUSDT/BTCUSDT-bookDepth-{}.zip"
     publisher = Publisher({})
-    assert [*binance_depth.fetch(publisher, "BTCUSDT", {f"{url}1.zip": ""}, date(2025, 9, 4))] == []
-    assert publisher.asked == [f"{url}2.zip", f"{url}3.zip"]
+    archived = {url.format("2025-10-10"): ""}
+    assert [*binance_depth.fetch(publisher, "BTCUSDT", archived, date(2026, 7, 5))] == []
+    crashes = [date(2025, 9, 10) + timedelta(n) for n in range(62)]
+    recent = [date(2026, 5, 31) + timedelta(n) for n in range(35)]
+    assert crashes[-1] == date(2025, 11, 10)
+    assert publisher.asked == [url.format(day) for day in [*crashes, *recent] if day != date(2025, 10, 10)]

@@ -2,7 +2,7 @@ from datetime import date, datetime
 
 import pytest
 from derivative_files import Publisher, zipped
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import PageRefused
@@ -35,6 +35,7 @@ def test_a_line_is_a_settlement():
     ]
 
 
+@settings(deadline=None)
 @given(st.integers(-60_000, 60_000))
 def test_a_settlement_counts_at_its_hour(jitter):
     assert read(line(2025, 11, 3, 8, jitter=jitter)).equals(read(line(2025, 11, 3, 8)))

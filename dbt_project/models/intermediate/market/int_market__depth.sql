@@ -11,7 +11,7 @@ files as (
         venue,
         contract,
         value_date,
-        count(distinct archive_sha256) as files
+        min(archive_sha256) = max(archive_sha256) as is_of_one_file
     from served
     group by asset, venue, contract, value_date
 ),
@@ -25,7 +25,7 @@ replaced as (
             and served.venue = files.venue
             and served.contract = files.contract
             and served.value_date = files.value_date
-    where files.files > 1
+    where not files.is_of_one_file
 ),
 
 newest as (
@@ -50,7 +50,7 @@ bands as (
             and served.venue = files.venue
             and served.contract = files.contract
             and served.value_date = files.value_date
-    where files.files = 1
+    where files.is_of_one_file
     union all
     select
         asset,

@@ -11,9 +11,9 @@ still as (
         venue,
         value_date,
         band_pct,
-        max(case when 100 * least(notionals, depths) < snapshots then 1 else 0 end) as is_any,
-        max(case when side = 'bid' and 100 * least(notionals, depths) < snapshots then 1 else 0 end) as is_bid,
-        max(case when side = 'ask' and 100 * least(notionals, depths) < snapshots then 1 else 0 end) as is_ask
+        max(case when 100 * distinct_values < snapshots then 1 else 0 end) as is_any,
+        max(case when side = 'bid' and 100 * distinct_values < snapshots then 1 else 0 end) as is_bid,
+        max(case when side = 'ask' and 100 * distinct_values < snapshots then 1 else 0 end) as is_ask
     from days
     group by asset, venue, value_date, band_pct
 ),
