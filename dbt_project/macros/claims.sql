@@ -21,6 +21,11 @@
     {{- return("cast(" ~ hours_since('checks.window_start_at', 'checks.window_end_at') ~ " / 24 as integer)") -}}
 {% endmacro %}
 
+{# How many hours a check's window has. #}
+{% macro hours_in_window() %}
+    {{- return("cast(" ~ hours_between('checks.window_start_at', 'checks.window_end_at') ~ " as integer)") -}}
+{% endmacro %}
+
 {# One verdict from those of a claim's checks: only decided ones count, and it says where they disagree. #}
 {% macro overall_verdict(verdict) %}
     case

@@ -10,19 +10,27 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from market_archive import RECORDED, convert
 
 from orchestration.home import Home
 from orchestration.publishing import published
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "archive"
 
-pytestmark = pytest.mark.skipif(not ARCHIVE.is_dir(), reason="no recorded archive beside the project (../shared)")
+pytestmark = pytest.mark.skipif(
+    not (ARCHIVE.is_dir() and RECORDED.is_dir()), reason="no recorded archive beside the project (../shared)"
+)
 
 
 @pytest.fixture(scope="module")
 def home(flowhouse, tmp_path_factory) -> Home:
+    """A home of the recorded archive and, in the same build, of the recorded market figures."""
+    archive = tmp_path_factory.mktemp("archive")
+    for resource in ARCHIVE.glob("*/*"):
+        (archive / resource.parent.name).mkdir(exist_ok=True)
+        (archive / resource.relative_to(ARCHIVE)).symlink_to(resource)
     root = tmp_path_factory.mktemp("recorded")
-    result = flowhouse("build", "--replay", ARCHIVE, "--home", root)
+    result = flowhouse("build", "--replay", convert(archive), "--home", root)
     assert result.exit_code == 0, result.output
     return Home(root)
 
@@ -114,7 +122,9 @@ def test_nothing_published_later_is_in_a_build_as_of_a_time(as_of, rows):
     (newest,) = rows(past, "select max(filed_date) from marts.etf_filings")[0]
     assert newest <= as_of.as_of.date()
     assert rows(past, "select count(*) from marts.etf_holdings_daily") == [(0,)]
-    assert rows(past, "select max(price_date) from marts.market_prices_daily") == [(date(2025, 10, 31),)]
+    assert rows(past, "select max(price_date) from marts.market_prices_daily where asset = 'BTC'") == [
+        (date(2025, 10, 31),)
+    ]
 
 
 def test_the_as_of_macro_equals_the_build_as_of_that_time(home, as_of, rows, ask):
@@ -169,18 +179,19 @@ def test_the_200_day_mean_before_the_crash(ask):
 
 
 VERDICTS = {
-    "supported": "A03 A03b A06 A12 A12b A35b A37 A40 A41 A45 A47 B02 B03 B05 B06 B16 B22",
-    "contradicted": "A11 A13 A34 B04 B15",
-    "depends_on_definition": "A04 A05 A10 A35 A36 A46 A46b B01",
+    "supported": (
+        "A03b A06 A12 A12b A15 A16 A35b A37 A38 A39a A39b A39c A40 A41 A45 A47 B02 B03 B05 B06 B10 B14 B16 B22"
+    ),
+    "contradicted": "A11 A13 A19 A34 B04 B12 B15 B23",
+    "depends_on_definition": "A03 A04 A05 A10 A14 A35 A36 A46 A46b B01 B11",
     "not_a_data_claim": "A30 A42 A43 B13 B20 B21",
+    "no_public_data": "A02 A08 A17 A18 A20 A21 A22 A23 A24 A25 A26 A29 B07",
 }
-"""The verdicts of the recorded bytes on the claims that they can answer, and the claims that are not data."""
+"""The verdicts of the recorded bytes on the claims that they can answer, and the claims that no data can."""
 
 
 def test_verdicts_of_the_claims_that_recorded_data_decide(ask):
-    decided = ask(
-        "select verdict, claim_id from marts.claims where verdict not in ('insufficient_data', 'no_public_data')"
-    )
+    decided = ask("select verdict, claim_id from marts.claims where verdict <> 'insufficient_data'")
     assert set(decided) == {(verdict, claim) for verdict, claims in VERDICTS.items() for claim in claims.split()}
 
 
@@ -192,16 +203,33 @@ def test_no_verdict_changed(home):
 @pytest.mark.parametrize(
     ("claim", "check", "observed", "needed"),
     [
+        ("A03", "utc8_perpetual", 102_870, 48),
+        ("A03", "to_writing_perpetual", 105_300, 33),
         ("A04", "open_to_low", -5_234.13, 1),
+        ("A04", "utc8_perpetual", -4_566.2, 24),
         ("A05", "open_to_low", -8.9019, 1),
         ("A10", "high_to_low", -4.9151, 1),
         ("A11", "60_days", 102_000, 60),
+        ("A12", "writing_perpetual", -3.5756, 25),
         ("A13", "first_high", -26.2657, 74),
+        ("A14", "xrp_utc", -8.5922, 1),
+        ("A14", "xrp_utc_perpetual", -8.6085, 24),
+        ("A14", "xrp_writing_perpetual", -7.5, 25),  # it crossed from -8.6085 to -6.6299
+        ("A15", "bnb_utc_perpetual", -8.2947, 24),
+        ("A15", "ada_utc_perpetual", -9.4544, 24),
+        ("A15", "doge_utc_perpetual", -10.1938, 24),
+        ("A16", "sol_utc", -11.5337, 1),
+        ("A19", "ton_utc_perpetual", -12.7702, 24),
+        ("A19", "ton_writing_perpetual", -11.6130, 25),
         ("A34", "us_funds", -799_000_000, 55),
         ("A35", "printed", -403_400_000, 5),
         ("A35b", "printed", 1, 55),
         ("A36", "as_of_date_to_thursday", 590.28, 14),
         ("A36", "trade_date", 2_928.73, 15),
+        ("A38", "reported", -360_000_000, 1),
+        ("A39a", "close_to_close", -7.1823, 2),
+        ("A39b", "close_to_close", -3.8862, 2),
+        ("A39c", "close_to_close", -1.7958, 2),
         ("A40", "to_2_nov", 109_725.9716, 200),
         ("A41", "to_3_nov", -2.96, 200),
         ("A45", "14_days", 105_306.56, 14),
@@ -210,13 +238,24 @@ def test_no_verdict_changed(home):
         ("A46b", "3_days", 55_289.26, 6),
         ("A46b", "7_days", -105_126.77, 14),
         ("B01", "open_to_low", -7.1669, 1),
+        ("B01", "new_york_perpetual", -7.3231, 24),
+        ("B02", "new_york_perpetual", 98_888.8, 24),
         ("B03", "since_june", 6, 157),
+        ("B04", "new_york_perpetual", -15.6976, 24),
+        ("B04", "utc8_perpetual", -12.8634, 24),
         ("B06", "from_august", -38.3269, 96),
+        ("B10", "calendar", 35, 1),
+        ("B11", "dollar_week", 0.9680, 2),
+        ("B11", "oil_sanctions", 4.6369, 2),
+        ("B11", "oil_day", -0.6635, 2),
+        ("B12", "since_june", 96_008_330_361, 157),
+        ("B14", "10_oct", 6.6114, 1),
         ("B15", "from_30_sep", -369_536.41, 35),
         ("B15", "from_1_oct", -334_035.71, 34),
         ("B16", "btc_funds", -2_091_950_000, 275),
         ("B16", "eth_funds", -291_000_000, 225),
         ("B22", "4_and_5_nov", 23, 2),
+        ("B23", "binance", 0.00012779, 8),
     ],
 )
 def test_what_checks_of_claims_observe(ask, claim, check, observed, needed):
@@ -224,6 +263,14 @@ def test_what_checks_of_claims_observe(ask, claim, check, observed, needed):
     ((value, used, expected),) = ask(f"{ledger} where claim_id = '{claim}' and check_id = '{check}'")
     assert value == pytest.approx(observed, rel=1e-4)
     assert used == expected == needed
+
+
+def test_what_binance_shows_of_liquidations_is_a_floor_that_refutes_nothing(ask):
+    """CoinGlass's recorded rows are of Binance alone: 87.9 million of four coins, where 1,279 are said."""
+    ledger = "select observed_value, rows_used, rows_expected, verdict from marts.claim_checks"
+    ((value, used, expected, verdict),) = ask(f"{ledger} where claim_id = 'A07' and check_id = 'binance'")
+    assert value == pytest.approx(87_909_247, rel=1e-4)
+    assert (used, expected, verdict) == (24, 24, "insufficient_data")
 
 
 def test_a_second_replay_adds_nothing(home, flowhouse):

@@ -10,7 +10,7 @@ checks as (
     select * from {{ ref('facts_claim_checks') }}
 ),
 
-measured as (
+whole as (
     select * from {{ ref('int_claims__prices') }}
     union all
     select * from {{ ref('int_claims__flows') }}
@@ -18,8 +18,32 @@ measured as (
     select * from {{ ref('int_claims__holders') }}
     union all
     select * from {{ ref('int_claims__sentiment') }}
+    union all
+    select * from {{ ref('int_claims__derivatives') }}
+    union all
+    select * from {{ ref('int_claims__depth') }}
+    union all
+    select * from {{ ref('int_claims__pegs') }}
+    union all
+    select * from {{ ref('int_claims__equities') }}
+    union all
+    select * from {{ ref('int_claims__macro') }}
+    union all
+    select * from {{ ref('int_claims__reported_flows') }}
+    union all
+    select * from {{ ref('int_claims__calendar') }}
 ),
 
+measured as (
+    select
+        *,
+        false as is_lower_bound
+    from whole
+    union all
+    select * from {{ ref('int_claims__liquidations') }}
+),
+
+-- A lower bound can confirm that a figure is reached. It refutes nothing and confirms no exact figure.
 compared as (
     select
         claims.claim_id,
@@ -29,6 +53,13 @@ compared as (
         measured.rows_expected,
         measured.as_of,
         case
+            when
+                measured.is_lower_bound
+                then
+                    case
+                        when claims.operator = 'above' and measured.observed_value > claims.target then true
+                        when claims.operator = 'at_least' and measured.observed_value >= claims.target then true
+                    end
             when measured.rows_used < measured.rows_expected then null
             when claims.operator = 'below' then measured.observed_value < claims.target
             when claims.operator = 'above' then measured.observed_value > claims.target
@@ -62,7 +93,10 @@ select
     cast(compared.observed_value as double) as observed_value,
     cast(coalesce(compared.rows_used, 0) as bigint) as rows_used,
     cast(coalesce(compared.rows_expected, 0) as bigint) as rows_expected,
-    case when compared.observed_value is null then 'quoted' else 'computed' end as evidence,
+    case
+        when compared.observed_value is null or claims.answered_by = 'reported_flows' then 'quoted'
+        else 'computed'
+    end as evidence,
     case
         when claims.answered_by = 'not_public' then 'no_public_data'
         when claims.answered_by = 'not_data' then 'not_a_data_claim'
