@@ -180,7 +180,8 @@ def secrets(value: object) -> Iterator[str]:
         text = value.get_secret_value()
         yield from redaction.secrets(text) if "://" in text else filter(None, [text])
     elif isinstance(value, BaseModel):
-        yield from secrets(dict(value))
+        # not dict(value): a model with a field named keys would be taken for a mapping
+        yield from secrets([getattr(value, name) for name in type(value).model_fields])
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from secrets(each)

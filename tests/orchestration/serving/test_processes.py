@@ -14,7 +14,7 @@ from orchestration.errors import ServeFailed
 from orchestration.serving import processes as processes_module
 from orchestration.serving.processes import Processes
 from orchestration.serving.serve import Listen, secrets
-from orchestration.settings import Alerts, BitcoinNode, EvmProvider, Settings
+from orchestration.settings import Alerts, BitcoinNode, EvmProvider, Publishers, Settings
 
 PRINTS = """
 print("2026-01-05 06:00:00 +0000 - dagster - DEBUG - refresh - RUN_START")
@@ -65,10 +65,11 @@ def test_every_secret_of_the_settings_is_known():
     settings = Settings(
         bitcoin={"main": BitcoinNode(password=SecretStr("of-the-node"))},
         evm={"ethereum": EvmProvider(rpc=(SecretStr("https://rpc.example/v2/key-of-the-provider"),))},
+        publishers=Publishers(coinglass_key=SecretStr("key-of-a-vendor")),
         alerts=Alerts(urls=(SecretStr("mailto://me:password-of-mail@example.com"),)),
         rpc_password=SecretStr("of-the-command-line"),
     )
-    expected = {"of-the-node", "key-of-the-provider", "password-of-mail", "of-the-command-line"}
+    expected = {"of-the-node", "key-of-the-provider", "key-of-a-vendor", "password-of-mail", "of-the-command-line"}
     assert expected <= set(secrets(settings))
     assert "" not in secrets(settings)
 
