@@ -9,6 +9,7 @@ import msgspec
 
 from ingestion.streams.recorder import Recorder
 from ingestion.streams.venue import Declined, Said, Subscribed, Venue
+from ingestion.transport import redaction
 from ingestion.transport.errors import StreamLost
 from ingestion.transport.stream import Limits, Message, Sign, listen
 
@@ -56,8 +57,8 @@ async def probe(venue: Venue, assets: Sequence[str], seconds: float = 10) -> Non
                 match _said(venue, each.text) if isinstance(each, Message) else None:
                     case Subscribed(topic):
                         asked.discard(topic)
-                    case Declined(topic, reason):
-                        raise StreamLost(f"{topic} is not pushed ({reason})")
+                    case Declined() as declined:
+                        raise StreamLost(_why_declined(declined))
                     case _:
                         pass
                 if not asked:
@@ -112,7 +113,11 @@ async def _record(stream: AsyncGenerator[Sign | Message], recorder: Recorder, sh
                 recorder.message(text, said)
                 heard = now() if said else heard
                 if isinstance(said, Declined):
-                    show(f"{venue.name}: {said.topic} is not pushed ({said.reason}): check the assets.")
+                    show(f"{venue.name}: {_why_declined(said)}: check the assets.")
+
+
+def _why_declined(said: Declined) -> str:
+    return redaction.on_one_line(f"{said.topic[:50]} is not pushed ({said.reason[:100]})")
 
 
 def _said(venue: Venue, text: str) -> Said:

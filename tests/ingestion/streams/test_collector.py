@@ -14,6 +14,7 @@ from ingestion.streams.collector import collect, pause_seconds, probe
 from ingestion.streams.lines import Line, unpacked
 from ingestion.streams.recorder import Recorder
 from ingestion.streams.tally import tally
+from ingestion.streams.venue import Declined
 from ingestion.streams.venues import VENUES
 from ingestion.transport.errors import StreamLost
 from ingestion.transport.stream import Limits
@@ -143,6 +144,13 @@ def test_a_probe_says_whether_a_venue_pushes(part, said):
             return
         with pytest.raises(StreamLost, match=said):
             asyncio.run(asked)
+
+
+def test_what_a_venue_says_is_shown_on_one_line():
+    said = Declined("topic" * 50, "\x1b[31mno\n such" + "x" * 500)
+    shown = collector._why_declined(said)
+    assert shown.isprintable()
+    assert len(shown) < 200
 
 
 def test_a_probe_of_a_stream_that_needs_no_request():
