@@ -109,9 +109,11 @@ select
         -- passes, so it takes every value between them: what counts is the one that fits the claim best.
         when 'change_within_last_hour_pct'
             then
-                case targets.operator
-                    when 'below' then least(spans.open_to_open_pct, spans.close_to_close_pct)
-                    when 'equals'
+                case
+                    -- without bars the bounds below would leave the target alone
+                    when spans.bars is null then null
+                    when targets.operator = 'below' then least(spans.open_to_open_pct, spans.close_to_close_pct)
+                    when targets.operator = 'equals'
                         then
                             greatest(
                                 least(spans.open_to_open_pct, spans.close_to_close_pct),
