@@ -257,7 +257,6 @@ def test_a_mart_without_rows_or_without_being_there_is_one_sentence(warehouse):
         "holdings",
         "market_share",
         "streaks",
-        "stress_fund_flows",
     }
 
 
