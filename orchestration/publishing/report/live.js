@@ -371,7 +371,9 @@ function showTiles() {
 
 function listFunds() {
   const names = Object.keys(charts.flows_daily?.choices[state.asset]?.values ?? {});
-  document.querySelector("[name=fund]")?.replaceChildren(...names.map((name) => element("option", { value: name, textContent: name })));
+  const select = document.querySelector("[name=fund]");
+  select?.replaceChildren(...names.map((name) => element("option", { value: name, textContent: name })));
+  if (select) select.hidden = !names.length;
 }
 
 const toolbar = document.getElementById("toolbar");

@@ -257,7 +257,6 @@ def test_a_mart_without_rows_or_without_being_there_is_one_sentence(warehouse):
         "holdings",
         "market_share",
         "streaks",
-        "stress_fund_flows",
     }
 
 
@@ -517,6 +516,9 @@ def test_the_asset_and_the_fund_are_chosen_for_all_charts_and_tiles(opened, fold
     shown.get_by_label("ETH", exact=True).check()
     assert "BTC" not in shown.locator(".tile:has(#week_flow)").inner_text()
     assert "ETHA" in shown.locator("select[name=fund]").inner_text()
+    shown.get_by_label("SOL", exact=True).check()
+    assert shown.locator("select[name=fund]").is_hidden()  # no fund of it is stored
+    shown.get_by_label("ETH", exact=True).check()
     shown.locator("select[name=fund]").select_option("ETHA")
     table(shown, "flows_daily")
     assert "ETHA" in shown.locator("#flows_daily ~ .foot th").nth(1).text_content()

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion import registry
 from orchestration.answers.answers import answers, shown_in
 from orchestration.publishing.report import rendering, stress
 from orchestration.publishing.report.page import render
@@ -258,6 +259,12 @@ def test_a_line_without_rows_says_what_would_fill_it(tmp_path):
         assert answers()[name].empty in line(report.html, name)
         assert f'data-chart="{name}"' not in report.html
     assert report.charts == {}
+
+
+def test_what_would_fill_a_line_is_named_as_sources_are():
+    named = re.findall(r"`(\w+_\w+)`", " ".join(answers()[name].empty for name in LINES))
+    assert set(named) <= set(registry.names())
+    assert len(set(named)) > 10
 
 
 def test_a_warehouse_of_an_older_version_says_which_mart_it_lacks(tmp_path):
