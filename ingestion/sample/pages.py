@@ -31,6 +31,8 @@ SHARES_URL = (
 SERIES_URL = "https://fred.stlouisfed.org/graph/fredgraph.csv?id={series}&cosd=2025-10-08"
 BARS_URL = "https://data.binance.vision/data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-{month}.zip"
 HOURS_URL = "https://data.binance.vision/data/futures/um/daily/klines/{symbol}/1h/{symbol}-1h-{day}.zip"
+DERIVATIVES_URL = "https://data.binance.vision/data/futures/um/daily/{kind}/{symbol}/{symbol}-{kind}-{day}.zip"
+FUNDING_URL = "https://fapi.binance.com/fapi/v1/fundingRate?symbol={symbol}&startTime=1760140800000&limit=1000"
 
 FLOWS_SEEN = datetime(2025, 11, 8)
 LAST_DAY = datetime(2025, 11, 11)
@@ -38,6 +40,10 @@ DAY_SECONDS, HOUR_SECONDS = 86_400, 3_600
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 HOURS_HEADER = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
+)
+METRICS_HEADER = (
+    "create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
+    "sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio"
 )
 # not %b, which follows the locale
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -60,6 +66,7 @@ def pages() -> Iterator[Page]:
     yield from _bar_pages("BTCUSDT", "btc_bars.csv")
     yield from _bar_pages("ETHUSDT", "eth_bars.csv")
     yield from _hour_pages("perpetual_hours.csv")
+    yield from _derivative_pages()
     supply = supply_csv(_table("holder_supply.csv", "value_date", "long_term_native", "short_term_native"))
     yield "holder_series", "published_utxo", "csv", Served("", supply, tuesday)
     for ticker, closes in groupby(_read("equity_closes.csv"), key=lambda row: row["ticker"]):
@@ -140,6 +147,30 @@ def hours_zip(symbol: str, day: date, rows: Iterable[tuple[int, str, str, str, s
     return _zip_of(f"{symbol}-1h-{day}.csv", lines)
 
 
+def metrics_zip(symbol: str, day: str, rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """Binance's daily file of open interest from (2025-10-10 04:00, coins, dollars); the four ratios are blank."""
+    lines = [f"{at}:00,{symbol},{coins},{dollars},,,,\n" for at, coins, dollars in rows]
+    return _zip_of(f"{symbol}-metrics-{day}.csv", [f"{METRICS_HEADER}\n", *lines])
+
+
+def depth_zip(symbol: str, day: str, rows: Iterable[tuple[str, str, str, str, str]]) -> bytes:
+    """Binance's daily file of its book from (2025-10-10 21:23:04, coins and dollars of bids, of asks), within 4 %."""
+    lines = [
+        f"{at},{percentage},{coins},{dollars}\n"
+        for at, *bids, ask_coins, ask_dollars in rows
+        for percentage, coins, dollars in ((-4, *bids), (4, ask_coins, ask_dollars))
+    ]
+    return _zip_of(f"{symbol}-bookDepth-{day}.csv", ["timestamp,percentage,depth,notional\n", *lines])
+
+
+def funding_json(symbol: str, rows: Iterable[tuple[str, str]]) -> bytes:
+    """Binance's answer about funding from (2025-11-01 08:00, rate), with the hour to the millisecond."""
+    settlements = [
+        {"symbol": symbol, "fundingTime": _milliseconds(at), "fundingRate": rate, "markPrice": ""} for at, rate in rows
+    ]
+    return json.dumps(settlements).encode()
+
+
 def index_json(rows: Iterable[tuple[date, str, str]]) -> bytes:
     """alternative.me's answer from (day, index value, classification): every value as text, newest day first."""
     data = [
@@ -184,6 +215,27 @@ def _hour_pages(table: str) -> Iterator[Page]:
         fetched_at = datetime(day.year, day.month, day.day, 3) + timedelta(days=1)
         served = Served(HOURS_URL.format(symbol=symbol, day=day), content, fetched_at)
         yield "binance_bars", f"perpetual_{symbol}_1h", "zip", served
+
+
+def _derivative_pages() -> Iterator[Page]:
+    """Of the perpetual of BTC on USDT: a file per day, served on the next one, and an answer of the last day."""
+    symbol = "BTCUSDT"
+    for source, kind, table, make in (
+        ("binance_open_interest", "metrics", "open_interest.csv", metrics_zip),
+        ("binance_depth", "bookDepth", "book_depth.csv", depth_zip),
+    ):
+        snapshots = (tuple(row.values()) for row in _read(table))
+        for day, rows in groupby(snapshots, key=lambda snapshot: snapshot[0][:10]):
+            fetched_at = datetime.fromisoformat(day) + timedelta(days=1, hours=3)
+            url = DERIVATIVES_URL.format(kind=kind, symbol=symbol, day=day)
+            yield source, symbol, "zip", Served(url, make(symbol, day, rows), fetched_at)
+    rates = [(row["settled_at"], row["rate"]) for row in _read("funding_rates.csv")]
+    served = Served(FUNDING_URL.format(symbol=symbol), funding_json(symbol, rates), LAST_DAY.replace(hour=12))
+    yield "binance_recent_funding", symbol, "json", served
+
+
+def _milliseconds(at: str) -> int:
+    return (datetime.fromisoformat(at) - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
 
 
 def _zip_of(name: str, lines: Iterable[str]) -> bytes:
