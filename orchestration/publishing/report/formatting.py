@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from math import floor, log10
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
@@ -12,7 +13,9 @@ def day(value: date) -> str:
 
 
 def amount(value: float | Decimal) -> str:
-    """A number: two decimals below 1,000 unless it is an integer, otherwise none."""
+    """A number: two decimals below 1,000 unless it is an integer, more where they would hide it, otherwise none."""
+    if 0 < abs(value) < 0.01:
+        return f"{value:.{1 - floor(log10(abs(value)))}f}".replace("-", MINUS)
     text = f"{value:,.0f}" if abs(value) >= 1000 or isinstance(value, int) else f"{value:,.2f}"
     return text.replace("-", MINUS)
 

@@ -12,7 +12,8 @@ const element = (name, properties, ...children) => {
   return made;
 };
 const [whole, fine] = [0, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
-const number = (value) => (Math.abs(value) >= 1000 || Number.isInteger(value) ? whole : fine).format(value).replace("-", "\u2212");
+const small = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 4 });
+const number = (value) => (Math.abs(value) >= 1000 || Number.isInteger(value) ? whole : Math.abs(value) < 1 ? small : fine).format(value).replace("-", "\u2212");
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const day = (x) => {
   const date = new Date(x);

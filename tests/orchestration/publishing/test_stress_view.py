@@ -13,7 +13,7 @@ import pytest
 
 from ingestion import registry
 from orchestration.answers.answers import answers, shown_in
-from orchestration.publishing.report import rendering, stress
+from orchestration.publishing.report import formatting, rendering, stress
 from orchestration.publishing.report.page import render
 from orchestration.publishing.report.results import ask
 
@@ -301,6 +301,13 @@ def test_each_sentence_of_the_view_is_one_of_the_ledger():
     assert len(placed) == len(set(placed)) > 40
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0000123, "0.000012"), (-0.005, "\N{MINUS SIGN}0.0050"), (0.01, "0.01"), (0.0, "0.00")]
+)
+def test_a_small_rate_is_not_rounded_to_nothing(value, text):
+    assert formatting.amount(value) == text
+
+
 # In a browser
 
 
@@ -368,6 +375,8 @@ def test_the_keyboard_zooms_all_lines_and_reads_the_same_moment_in_all(opened, f
     shown.keyboard.press("End")
     assert "9 Nov 2025, 23:00 UTC\nclose: 101,458 US$" in shown.locator("#tip").text_content()
     assert other.locator(".cursor").is_visible()
+    shown_as = shown.evaluate("[0.6567, 0.031234, -0.5, 12.345, 0].map(number)")
+    assert shown_as == ["0.6567", "0.03123", "\N{MINUS SIGN}0.5", "12.35", "0"]
     shown.keyboard.press("Escape")
     assert other.locator(".cursor").is_hidden()
     chart.focus()
