@@ -8,12 +8,13 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 from importlib.resources import files
 from itertools import groupby
+from typing import Any
 
 from ingestion.archive import Served
 
@@ -220,10 +221,11 @@ def _hour_pages(table: str) -> Iterator[Page]:
 def _derivative_pages() -> Iterator[Page]:
     """Of the perpetual of BTC on USDT: a file per day, served on the next one, and an answer of the last day."""
     symbol = "BTCUSDT"
-    for source, kind, table, make in (
+    makers: list[tuple[str, str, str, Callable[[str, str, Iterable[Any]], bytes]]] = [
         ("binance_open_interest", "metrics", "open_interest.csv", metrics_zip),
         ("binance_depth", "bookDepth", "book_depth.csv", depth_zip),
-    ):
+    ]
+    for source, kind, table, make in makers:
         snapshots = (tuple(row.values()) for row in _read(table))
         for day, rows in groupby(snapshots, key=lambda snapshot: snapshot[0][:10]):
             fetched_at = datetime.fromisoformat(day) + timedelta(days=1, hours=3)
