@@ -35,6 +35,7 @@ from ingestion.lake.observations import (
     read_log_if_readable,
 )
 from ingestion.lake.tables import Lake
+from ingestion.printable import printable
 from ingestion.source import Finding, PublisherSource, Rules, Sessions, Source, newest_day
 
 JUDGED = "judged.json"
@@ -263,7 +264,8 @@ class Court:
         except IngestionError as error:
             return Outcome(capture, "refused", str(error))
         except Exception as error:  # a page no parser foresaw fails its source, never the build
-            reason = f"it could not be read ({type(error).__name__}: {error}): report the page."
+            why = printable(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
+            reason = f"it could not be read ({why}): report the page."
             return Outcome(capture, "refused", reason)
 
     def _check_resource(self, resource: str) -> None:

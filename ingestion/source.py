@@ -12,16 +12,19 @@ A source whose pages may contradict what is known says with `vet` what a page mu
 much of what is known it may change; `ingestion/judgement` applies them.
 """
 
+import csv
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import polars as pl
+import polars.selectors as cs
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
 from ingestion.lake.observations import CELL, observation_schema
+from ingestion.printable import printable
 
 Row = TypeVar("Row")
 Newest = Literal["same_day", "next_session"]
@@ -211,12 +214,19 @@ class RowSource(PublisherSource[Row]):
         """The rows of a page, at least one: key and values.
 
         Raises:
-            PageRefused: it cannot be trusted as a whole, a row has no key, or two rows have the same.
+            PageRefused: it cannot be trusted as a whole, or a key is not whole, comes twice, or has an infinite figure.
         """
-        rows = super().read(content, resource).select(*self.key, *self.values)
+        try:
+            rows = super().read(content, resource).select(*self.key, *self.values)
+        except (ValueError, ArithmeticError, RecursionError, csv.Error, pl.exceptions.PolarsError) as error:
+            # What no parser foresaw: a number or a time that no column holds, or another file under the name.
+            why = printable(" ".join(f"{type(error).__name__}: {error}".split()))[:150]
+            raise PageRefused(f"it has what cannot be read ({why}): look at the page, and report it.") from None
         keys = rows.select(*self.key)
-        if keys.null_count().sum_horizontal().item():
+        if keys.null_count().sum_horizontal().item() or (keys.select(cs.string()) == "").to_numpy().any():
             raise PageRefused("it has a row whose key is not whole: look at the page.")
+        if not rows.select(cs.float().is_finite().all()).to_numpy().all():
+            raise PageRefused("it has a figure that is no finite number: look at the page.")
         if keys.is_duplicated().any():
             raise PageRefused(
                 f"it has two rows of {' '.join(map(str, keys.filter(keys.is_duplicated()).row(0)))}: look at the page."

@@ -57,6 +57,7 @@ HOURS = (1, 2, 4, 6, 8, 12, 24)
 
 NUMBER = rf"^-?[0-9][0-9.]{{0,{bounds.MAX_NUMBER_LENGTH}}}([eE][-+]?[0-9]{{1,2}})?$"
 """Java writes a zero of eight digits as 0E-8."""
+TEXT_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]$"
 MILLISECONDS, MICROSECONDS = r"^[0-9]{13}$", r"^[0-9]{16}$"
 """Of times from 2001 to 2286."""
 
@@ -175,8 +176,9 @@ def text_instants(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     Raises:
         PageRefused: another text.
     """
-    at = pl.col(column).str.strip_chars().str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    found = rows.with_columns(at)
+    text = pl.col(column).str.strip_chars()
+    at = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    found = rows.with_columns(pl.when(text.str.contains(TEXT_TIME)).then(at).alias(column))
     _require(found[column], rows[column], "a time such as 2025-10-10 21:23:04")
     return found
 
@@ -220,11 +222,12 @@ def funding(rows: pl.DataFrame, **constants: Any) -> pl.DataFrame:
         PageRefused: a time that is near no hour, an interval that does not divide a day, or a settlement twice with
             different rates.
     """
+    if "interval_hours" in rows.columns:
+        stated = rows["interval_hours"].drop_nulls().cast(pl.Float64)
+        if not (odd := stated.filter(~stated.is_in([float(hours) for hours in HOURS]))).is_empty():
+            raise refused(f"a funding interval of {odd[0]:g} hours")
     rows = nominal_hours(rows, "settled_at").with_columns(value_date=pl.col("settled_at").dt.date())
     found = _typed(rows, FUNDING_KEY, FUNDING, constants)
-    odd = found["interval_hours"].drop_nulls().filter(~found["interval_hours"].drop_nulls().is_in(HOURS))
-    if not odd.is_empty():
-        raise refused(f"a funding interval of {odd[0]} hours")
     return distinct(found, FUNDING_KEY)
 
 

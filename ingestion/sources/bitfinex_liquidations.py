@@ -28,6 +28,9 @@ START = re.compile(r"[?&]start=([0-9]+)000&")
 LIMIT, MOST = 500, 10_000
 """Events of one answer: those asked for, and the most that can be; an hour may have more than the former."""
 
+MAX_SPAN = timedelta(days=366)
+"""Of an answer; 500 events were three days apart at most. A false time would make millions of hours."""
+
 PAGES = 3
 FIRST_DAY = date(2025, 10, 1)
 PAIR = re.compile(r"t([A-Z0-9]+?)(?:F0)?:?(?:USD|UST|USTF0)")
@@ -111,17 +114,20 @@ def parse(content: bytes) -> list[Event]:
 def frame(rows: list[Event], resource: str) -> pl.DataFrame:
     """Dollars, number and largest of the liquidations in each hour, from that of the first event of the answer.
 
-    Of a full answer the last hour is left out: its other events come with the next answer. Else hours until the end of
-    the last event's day are there, with zeros where nothing happened.
+    Of a full answer the last hour is left out: its other events come with the next answer. Else hours until that of the
+    last event are there, with zeros where nothing happened; what came after it the answer does not tell.
 
     Raises:
-        PageRefused: a time, an amount or a price cannot be, or a full answer has events of one hour alone.
+        PageRefused: a time, an amount or a price cannot be, a full answer has events of one hour alone, or events lie
+            further apart than an answer reaches.
     """
     hours = [_hour(event) for event in rows]
     first, last = (min(hours), max(hours)) if hours else (None, None)
     if first is None or last is None:
         return pl.DataFrame(schema={**liquidations.KEY, **liquidations.VALUES})
-    end = last if _is_full(len(rows)) else datetime.combine(last.date(), time()) + liquidations.DAY
+    end = last if _is_full(len(rows)) else last + liquidations.HOUR
+    if end - first > MAX_SPAN:
+        raise liquidations.refused(PUBLISHER, f"events of {first} and of {last} in one answer")
     if _is_cut(hours):
         raise liquidations.refused(PUBLISHER, f"{len(rows):,} events of one hour, which may not be all")
     amounts: dict[tuple[str, str, datetime], list[float | None]] = {

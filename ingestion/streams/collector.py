@@ -124,5 +124,5 @@ def _said(venue: Venue, text: str) -> Said:
     """What a message says; one that cannot be read is recorded too, and counted when the segment is."""
     try:
         return venue.read(text)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

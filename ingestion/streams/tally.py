@@ -82,7 +82,7 @@ def _said(venue: Venue, text: str) -> tuple[Said, bool]:
     """What a message says, and whether it could be read."""
     try:
         return venue.read(text), True
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None, False
 
 

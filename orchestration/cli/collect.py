@@ -36,11 +36,15 @@ def liquidations(names: tuple[str, ...], assets: tuple[str, ...], seconds: float
     is a lower bound. Time without a connection is recorded and never filled in. `flowhouse serve` collects what
     `[collect]` in the home's flowhouse.toml names.
     """
+    from math import isnan
+
     from ingestion.errors import UsageError
     from ingestion.streams.venues import VENUES
     from orchestration import collecting
     from orchestration.configuration.checks import asset_name
 
+    if seconds is not None and isnan(seconds):
+        raise UsageError("--for takes a number of seconds.")
     home, settings = open_configured_home(root)
     try:
         wanted = [asset_name(each) for each in assets] or settings.collect.assets

@@ -147,6 +147,10 @@ def test_a_page_that_is_refused_changes_nothing_and_is_tried_again(home):
         (b"challenge", "a challenge page"),
         (b"[]", "it has no figure"),
         (json.dumps([("a", None, 1.0, None)]).encode(), "a row whose key is not whole"),
+        (b'[["a", "2025-11-01", NaN, null]]', "a figure that is no finite number"),
+        (b'[["a", "2025-11-01", -Infinity, null]]', "a figure that is no finite number"),
+        (b'[["a", "2025-13-01", 1.0, null]]', "it has what cannot be read (ValueError: month must be in 1..12)"),
+        (b"[" * 100_000, "it has what cannot be read (RecursionError: "),
         (json.dumps([("a", "2025-11-01", 1.0, None)] * 2).encode(), "it has two rows of pa 2025-11-01"),
         (json.dumps([("a", "2026-01-01", 1.0, None)]).encode(), "later than 2025-12-01"),
     ):
@@ -161,6 +165,12 @@ def test_a_page_that_is_refused_changes_nothing_and_is_tried_again(home):
     assert home.read(learned).failures == ()
     assert (4, "pa", "11-09", 9.0, None) in home.rows
     assert capture.file in set(read_log(home.lake, "made").filter(verdict="read")["file"])
+
+
+def test_a_key_that_is_blank_is_none():
+    named = replace(SOURCE, frame=lambda rows, _: frame(rows, ""))
+    with pytest.raises(PageRefused, match="whose key is not whole"):
+        named.read(json.dumps([("", "2025-11-01", 1.0, None)]).encode(), "p")
 
 
 def test_an_unknown_resource_is_refused_by_name(home):

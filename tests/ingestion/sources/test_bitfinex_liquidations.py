@@ -58,8 +58,8 @@ def test_a_trigger_is_not_counted_beside_its_execution_nor_a_line_twice():
     assert known(found, "notional_usd", "events", "largest_usd") == [(300.0, 2, 200.0)]
 
 
-def test_hours_without_liquidations_are_zeros_until_the_day_ends():
-    found = read(event(AT + timedelta(minutes=59)))
+def test_hours_without_liquidations_are_zeros_until_the_last_event():
+    found = read(event(AT + timedelta(minutes=59)), event(AT + timedelta(hours=2), pair="tETHF0:USTF0"))
     bitcoin = found.filter((found["asset"] == "BTC") & (found["side"] == "long"))
     assert bitcoin["period_start_at"].to_list() == [AT + n * timedelta(hours=1) for n in range(3)]
     assert bitcoin["notional_usd"].to_list() == [200.0, 0.0, 0.0]
@@ -99,6 +99,7 @@ def test_the_last_hour_of_a_full_answer_comes_with_the_next():
         ([[["pos", 1, 2]]], "another shape"),
         ([[["pos", 1, "x", None, "tBTCUSD", 1, 1, None, 1, 1, None, 1]]], "another shape"),
         ([[["pos", 1, 5, None, "tBTCUSD", 1, 1, None, 1, 1, None, 1]]], "the time 5"),
+        ([event(AT), event(AT + timedelta(days=400))], "events of .* and of .* in one answer"),
         ([], "no figure"),
     ],
 )

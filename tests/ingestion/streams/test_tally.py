@@ -18,6 +18,7 @@ def covered(found: Tally, asset: str = "BTC") -> float:
     return found.covered_ms[asset] / 1000
 
 
+DEEP = '{"topic":' + "[" * 100_000
 WHOLE = [marked(0, "continues"), *alive(20, 3580), marked(3600, "until")]
 STANDING = Line(HOUR, before=acknowledged())
 
@@ -114,8 +115,10 @@ def test_an_event_dated_far_from_when_it_came_is_kept_apart(seconds, is_counted)
 
 
 def test_messages_that_cannot_be_read_are_counted():
-    found = bybit_tally(marked(0, "connected"), heard(1, "junk"), heard(2, '{"a":1}'), heard(3, bybit(HOUR)))
-    assert (found.unread, found.sums["BTC", "long"].events) == (2, 1)
+    found = bybit_tally(
+        marked(0, "connected"), heard(1, "junk"), heard(2, '{"a":1}'), heard(2, DEEP), heard(3, bybit(HOUR))
+    )
+    assert (found.unread, found.sums["BTC", "long"].events) == (3, 1)
 
 
 def test_a_market_that_is_silent_for_longer_than_it_can_be_was_not_listened_to():
