@@ -101,10 +101,16 @@ def test_a_fresh_home_that_reads_the_sample_is_the_samples(sample):
     assert sample.is_sample
     assert captures(sample) == {
         "alternative_me": 1,
+        "binance_bars": 12,
+        "binance_depth": 1,
+        "binance_open_interest": 2,
+        "binance_recent_funding": 1,
         "binance_vision": 18,
         "farside": 2,
+        "fred": 3,
         "holder_series": 1,
         "ishares": 1,
+        "nasdaq": 3,
     }
     assert chains(sample) == [("regtest", "sample"), ("anvil", "sample")]
 
@@ -276,9 +282,10 @@ def make_former(lake: Lake) -> None:
         (lake.root / source / JOURNAL).unlink(missing_ok=True)  # sources of rows have none
     for source in (coins.SOURCE, events.SOURCE):
         (lake.root / source / SAMPLE_CHAIN).unlink(missing_ok=True)
-        for name in lake.records(source):
-            fields = json.loads(lake.read_record(source, name) or "")
-            lake.write_record(source, name, json.dumps(fields | {"is_sample": is_sample}))
+    for path in lake.root.glob("*/*.json"):
+        fields = json.loads(path.read_text())
+        if "parts" in fields:
+            path.write_text(json.dumps(fields | {"is_sample": is_sample}))
 
 
 def test_a_former_home_of_the_sample_stays_the_samples_until_it_leaves_it(sample, real, replay):

@@ -118,11 +118,29 @@ def test_every_table_names_its_source():
 # the pages
 
 
+DERIVATIVES = ("binance_open_interest", "binance_depth", "binance_recent_funding")
+
+
+def test_derivatives_are_served_on_the_next_day_at_the_address_that_their_source_asks():
+    seen = [(source, served.url, served.fetched_at) for source, _, _, served in pages() if source in DERIVATIVES]
+    daily = "https://data.binance.vision/data/futures/um/daily/{0}/BTCUSDT/BTCUSDT-{0}-{1}.zip"
+    assert seen == [
+        ("binance_open_interest", daily.format("metrics", "2025-10-10"), datetime(2025, 10, 11, 3)),
+        ("binance_open_interest", daily.format("metrics", "2025-11-04"), datetime(2025, 11, 5, 3)),
+        ("binance_depth", daily.format("bookDepth", "2025-10-10"), datetime(2025, 10, 11, 3)),
+        (
+            "binance_recent_funding",
+            "https://fapi.binance.com/fapi/v1/fundingRate?symbol=BTCUSDT&startTime=1760140800000&limit=1000",
+            datetime(2025, 11, 11, 12),
+        ),
+    ]
+
+
 def test_the_pages_are_captures_of_when_their_figures_were_known():
     seen = [
         (source, resource, ext, served.url, served.fetched_at)
         for source, resource, ext, served in pages()
-        if source not in ("fred", "nasdaq")
+        if source not in ("fred", "nasdaq", *DERIVATIVES)
     ]
     assert [(source, resource, ext, fetched) for source, resource, ext, _, fetched in seen[:4]] == [
         # before the next session opens, which would have to be on the page
