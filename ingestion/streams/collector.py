@@ -5,10 +5,9 @@ import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-import msgspec
-
 from ingestion.streams.recorder import Recorder
-from ingestion.streams.venue import Declined, Said, Subscribed, Venue
+from ingestion.streams.tally import read_message
+from ingestion.streams.venue import Declined, Subscribed, Venue
 from ingestion.transport import redaction
 from ingestion.transport.errors import StreamLost
 from ingestion.transport.stream import Limits, Message, Sign, listen
@@ -54,7 +53,7 @@ async def probe(venue: Venue, assets: Sequence[str], seconds: float = 10) -> Non
     try:
         async with asyncio.timeout(seconds), aclosing(listen(venue.url, venue.requests(assets), venue.ping)) as stream:
             async for each in stream:
-                match _said(venue, each.text) if isinstance(each, Message) else None:
+                match read_message(venue, each.text)[0] if isinstance(each, Message) else None:
                     case Subscribed(topic):
                         asked.discard(topic)
                     case Declined() as declined:
@@ -109,7 +108,7 @@ async def _record(stream: AsyncGenerator[Sign | Message], recorder: Recorder, sh
                 if venue.max_silence_seconds and now() - heard > venue.max_silence_seconds:
                     raise StreamLost(f"it sent no liquidation for {venue.max_silence_seconds / 60:.0f} minutes")
             case Message(text):
-                said = _said(venue, text)
+                said, _ = read_message(venue, text)
                 recorder.message(text, said)
                 heard = now() if said else heard
                 if isinstance(said, Declined):
@@ -118,11 +117,3 @@ async def _record(stream: AsyncGenerator[Sign | Message], recorder: Recorder, sh
 
 def _why_declined(said: Declined) -> str:
     return redaction.on_one_line(f"{said.topic[:50]} is not pushed ({said.reason[:100]})")
-
-
-def _said(venue: Venue, text: str) -> Said:
-    """What a message says; one that cannot be read is recorded too, and counted when the segment is."""
-    try:
-        return venue.read(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None

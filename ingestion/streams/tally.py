@@ -65,7 +65,7 @@ def tally(lines: Iterable[Line], venue: Venue) -> Tally:
     cover, seen = _Cover(venue, opened.hour), Counter[tuple[str, ...]]()
     for line in lines:
         text = line.before or line.text
-        said, is_read = _said(venue, text) if text is not None else (None, True)
+        said, is_read = read_message(venue, text) if text is not None else (None, True)
         if line.before is None:
             cover.hear(line, said)
             found.unread += not is_read
@@ -78,7 +78,7 @@ def tally(lines: Iterable[Line], venue: Venue) -> Tally:
     return found
 
 
-def _said(venue: Venue, text: str) -> tuple[Said, bool]:
+def read_message(venue: Venue, text: str) -> tuple[Said, bool]:
     """What a message says, and whether it could be read."""
     try:
         return venue.read(text), True

@@ -62,6 +62,12 @@ def test_intervals_are_as_stated(hours):
     assert read(line(2025, 11, 3, 8, hours=""))["interval_hours"].to_list() == [None]
 
 
+@pytest.mark.parametrize("hours", ["8.5", "7", "0", "1e9"])
+def test_an_interval_that_divides_no_day_is_refused(hours):
+    with pytest.raises(PageRefused, match=r"a funding interval of .* hours"):
+        read(line(2025, 11, 3, 8, hours=hours))
+
+
 def test_two_stamps_of_one_hour_are_one_settlement_where_they_agree():
     assert read(line(2025, 11, 3, 8), line(2025, 11, 3, 8, jitter=7)).height == 1
     with pytest.raises(PageRefused, match="twice with different figures"):

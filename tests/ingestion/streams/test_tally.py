@@ -18,7 +18,7 @@ def covered(found: Tally, asset: str = "BTC") -> float:
     return found.covered_ms[asset] / 1000
 
 
-DEEP = '{"topic":' + "[" * 100_000
+DEEP = '{"x":' + "[" * 200_000
 WHOLE = [marked(0, "continues"), *alive(20, 3580), marked(3600, "until")]
 STANDING = Line(HOUR, before=acknowledged())
 
