@@ -15,6 +15,11 @@ def home_root() -> Path:
     return Path(os.environ.get(f"{PREFIX}HOME") or DEFAULT_HOME)
 
 
+def cache_root() -> Path:
+    """The user's folder of what can be made anew: XDG_CACHE_HOME, or `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowhouse"
+
+
 def variables() -> Mapping[str, str]:
     """The environment, as it is now."""
     return os.environ

@@ -18,6 +18,7 @@ WRITERS = (
     "ingestion/streams/recorder.py",  # appends to the open segment, and removes it once it is filed
     "orchestration/home.py",
     "orchestration/instance.py",
+    "orchestration/kept_parse.py",  # drops the oldest
     "orchestration/publishing/",
     "orchestration/spool.py",  # removes what was filed
     "orchestration/serving/",  # a temporary folder

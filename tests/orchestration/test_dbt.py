@@ -3,9 +3,11 @@
 import shutil
 import time
 
+import pytest
 from dbt.adapters.cache import RelationsCache
+from dbt.parser.manifest import ManifestLoader
 
-from orchestration import dbt
+from orchestration import dbt, kept_parse
 from orchestration.home import Home
 
 
@@ -20,3 +22,41 @@ def test_models_are_replaced_however_slowly_dbt_learns_what_is_there(sample_home
     monkeypatch.setattr(RelationsCache, "add", add_slowly)
     nodes = dbt.Project(home).build(["path:models/marts/market"])
     assert "market_sessions" in {node.name for node in nodes}
+
+
+@pytest.fixture
+def parses(monkeypatch, tmp_path) -> list[int]:
+    """Grows with each parse of dbt's; none is kept yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found: list[int] = []
+    load = ManifestLoader.load
+    monkeypatch.setattr(ManifestLoader, "load", lambda loader: found.append(1) or load(loader))
+    return found
+
+
+def test_another_home_is_not_parsed_again_unless_what_is_kept_is_damaged(parses, tmp_path, monkeypatch):
+    first = dbt.Project(Home(tmp_path / "first"))
+    second = dbt.Project(Home(tmp_path / "second"))
+    assert len(parses) == 1
+    assert second.graph("") == first.graph("")
+    (kept,) = (tmp_path / "cache/flowhouse/parses").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert dbt.Project(Home(tmp_path / "third")).graph("") == first.graph("")
+    assert len(parses) == 2
+
+
+def test_a_parse_is_of_one_project_and_its_options(parses, monkeypatch):
+    digest = kept_parse.digest([])
+    assert kept_parse.digest(["{}"]) != digest
+    monkeypatch.setattr(kept_parse, "project_digest", lambda: "another")
+    assert kept_parse.digest([]) != digest
+
+
+def test_the_oldest_parses_are_dropped_and_none_where_there_is_no_room(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for number in range(kept_parse.KEPT + 1):
+        kept_parse.keep(str(number), b"")
+    assert len([*(tmp_path / "flowhouse/parses").iterdir()]) == kept_parse.KEPT
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "flowhouse/parses/8.msgpack"))  # a file
+    kept_parse.keep("new", b"")
+    assert kept_parse.read("new") is None
