@@ -8,7 +8,7 @@
             {{ period }},
             band_pct,
             side,
-            percentile_cont(0.5) within group (order by notional_usd) as median_notional_usd,
+            percentile_cont(0.5e0) within group (order by notional_usd) as median_notional_usd,
             min(notional_usd) as min_notional_usd,
             cast(count(*) as integer) as snapshots,
             count(distinct notional_usd) as distinct_values

@@ -16,7 +16,9 @@
     {{- return(adapter.dispatch('add_days', 'flowhouse')(date, days)) -}}
 {% endmacro %}
 
-{% macro default__add_days(date, days) %}{{ return("date_add(" ~ date ~ ", " ~ days ~ ")") }}{% endmacro %}
+{% macro default__add_days(date, days) %}
+    {{- return("date_add(" ~ date ~ ", cast(" ~ days ~ " as integer))") -}}
+{% endmacro %}
 
 {% macro duckdb__add_days(date, days) %}{{ return("(" ~ date ~ " + cast(" ~ days ~ " as integer))") }}{% endmacro %}
 
@@ -30,29 +32,20 @@
 {% macro duckdb__days_between(first, last) %}{{ return("(" ~ last ~ " - " ~ first ~ ")") }}{% endmacro %}
 
 {# Hours from midnight of a date to a timestamp. #}
-{% macro hours_since(date, at) %}
-    {{- return(adapter.dispatch('hours_since', 'flowhouse')(date, at)) -}}
-{% endmacro %}
-
-{% macro default__hours_since(date, at) %}
-    {{- return("(unix_timestamp(" ~ at ~ ") - unix_timestamp(cast(" ~ date ~ " as timestamp))) / 3600.0") -}}
-{% endmacro %}
-
-{% macro duckdb__hours_since(date, at) %}
-    {{- return("(epoch(" ~ at ~ ") - epoch(cast(" ~ date ~ " as timestamp))) / 3600.0") -}}
-{% endmacro %}
+{% macro hours_since(date, at) %}{{ return(hours_between("cast(" ~ date ~ " as timestamp)", at)) }}{% endmacro %}
 
 {# Hours from one timestamp to another. #}
 {% macro hours_between(first, last) %}
     {{- return(adapter.dispatch('hours_between', 'flowhouse')(first, last)) -}}
 {% endmacro %}
 
+{# unix_timestamp drops fractions of a second, and asks for a time with a zone. #}
 {% macro default__hours_between(first, last) %}
-    {{- return("(unix_timestamp(" ~ last ~ ") - unix_timestamp(" ~ first ~ ")) / 3600.0") -}}
+    {{- return("timestampdiff(microsecond, " ~ first ~ ", " ~ last ~ ") / 3600000000e0") -}}
 {% endmacro %}
 
 {% macro duckdb__hours_between(first, last) %}
-    {{- return("(epoch(" ~ last ~ ") - epoch(" ~ first ~ ")) / 3600.0") -}}
+    {{- return("(epoch(" ~ last ~ ") - epoch(" ~ first ~ ")) / 3600e0") -}}
 {% endmacro %}
 
 {# The Monday of a date's week. #}
@@ -78,7 +71,7 @@
 {% macro quarter_start(date) %}{{ return("cast(date_trunc('quarter', " ~ date ~ ") as date)") }}{% endmacro %}
 
 {# A time as text, to the minute: 2025-11-03 16:00. #}
-{% macro minute_text(at) %}{{ return("substr(cast(" ~ at ~ " as " ~ dbt.type_string() ~ "), 1, 16)") }}{% endmacro %}
+{% macro minute_text(at) %}{{ return("substr(cast(" ~ at ~ " as string), 1, 16)") }}{% endmacro %}
 
 {# A 64-bit hash of columns of text: the chance of a collision among ten million is 3e-6. #}
 {% macro number_of(columns) %}
@@ -115,20 +108,26 @@
     {{- return("string_agg(distinct " ~ text ~ ", '" ~ separator ~ "' order by " ~ text ~ ")") -}}
 {% endmacro %}
 
-{# The first value that is not null in a window, from this row on. #}
-{% macro next_known(column, window) %}
-    {{- return(adapter.dispatch('next_known', 'flowhouse')(column, window)) -}}
+{# The first value that is not null in a window, from this row on; `backwards` is the window in reverse order. #}
+{% macro next_known(column, window, backwards) %}
+    {{- return(adapter.dispatch('next_known', 'flowhouse')(column, window, backwards)) -}}
 {% endmacro %}
 
-{% macro default__next_known(column, window) %}
-    {{- return("first_value(" ~ column ~ ", true) over (" ~ window ~ " " ~ from_here_on() ~ ")") -}}
+{# Spark computes a frame up to the last row anew for each row, n · (n - 1) / 2 steps for n rows. #}
+{% macro default__next_known(column, window, backwards) %}
+    {{- return(
+        "last_value(" ~ column ~ ") ignore nulls over ("
+        ~ backwards ~ " rows between unbounded preceding and current row)"
+    ) -}}
 {% endmacro %}
 
-{% macro duckdb__next_known(column, window) %}
-    {{- return("first_value(" ~ column ~ " ignore nulls) over (" ~ window ~ " " ~ from_here_on() ~ ")") -}}
+{# DuckDB sorts once for this and the windows beside it. #}
+{% macro duckdb__next_known(column, window, backwards) %}
+    {{- return(
+        "first_value(" ~ column ~ " ignore nulls) over ("
+        ~ window ~ " rows between current row and unbounded following)"
+    ) -}}
 {% endmacro %}
-
-{% macro from_here_on() %}{{ return("rows between current row and unbounded following") }}{% endmacro %}
 
 {# The values of a column of a relation that has few, which the engine cannot know. #}
 {% macro few_of(column, relation) %}

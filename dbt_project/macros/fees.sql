@@ -8,7 +8,7 @@
     select
         dates.ticker,
         dates.value_date,
-        exp({{ exact_sum('ln(1 - spans.fee_bps / 10000.0) * ' ~ fee_days() ~ ' / 365.0', digits=18) }}) as fee_index
+        exp({{ exact_sum('ln(1 - spans.fee_bps / 10000e0) * ' ~ fee_days() ~ ' / 365e0', digits=18) }}) as fee_index
     from (
         select distinct
             ticker,

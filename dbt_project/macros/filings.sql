@@ -115,7 +115,7 @@ paths as (
 agreements as (
     select
         *,
-        least(abs(off - 1), abs(off * split_ratio - 1)) <= greatest(0.0005, 1 / cast(filed_native as double)) as agrees
+        least(abs(off - 1), abs(off * split_ratio - 1)) <= greatest(5e-4, 1 / cast(filed_native as double)) as agrees
     from paths
 ),
 

@@ -214,7 +214,7 @@ spans as (
     select
         'farside' as source,
         asset,
-        cast(null as {{ dbt.type_string() }}) as ticker,
+        cast(null as string) as ticker,
         min(value_date) as first_date
     from cells
     where source = 'farside'

@@ -42,7 +42,9 @@
     {{- return(adapter.dispatch('each_from_zero', 'flowhouse')(last)) -}}
 {% endmacro %}
 
-{% macro default__each_from_zero(last) %}{{ return("explode(sequence(0, " ~ last ~ "))") }}{% endmacro %}
+{% macro default__each_from_zero(last) %}
+    {{- return("explode(sequence(0, cast(" ~ last ~ " as integer)))") -}}
+{% endmacro %}
 
 {% macro duckdb__each_from_zero(last) %}
     {{- return("unnest(range(cast(" ~ last ~ " as bigint) + 1))") -}}
@@ -51,36 +53,20 @@
 {# Satoshi as a type whose sums and products with weights do not overflow. #}
 {% macro sats(amount) %}{{ return("cast(" ~ amount ~ " as decimal(38, 0))") }}{% endmacro %}
 
-{# Coins from whole satoshi, exactly: on one engine a division goes through doubles. #}
-{% macro native_from_sats(amount) %}
-    {{- return(adapter.dispatch('native_from_sats', 'flowhouse')(amount)) -}}
-{% endmacro %}
-
-{% macro default__native_from_sats(amount) %}
-    {{- return(native("cast(" ~ amount ~ " as decimal(20, 0)) / 100000000")) -}}
-{% endmacro %}
-
-{% macro duckdb__native_from_sats(amount) %}{{ return(native(sats(amount) ~ " * 0.00000001")) }}{% endmacro %}
+{# Coins from whole satoshi, exactly: engines divide decimals with fewer digits, or as doubles. #}
+{% macro native_from_sats(amount) %}{{ return(native(sats(amount) ~ " * " ~ unit(8))) }}{% endmacro %}
 
 {# Coins from smallest units (10 to the power of `decimals`, 0 to 18, are one coin), rounded half up to eight digits. #}
-{% macro native_from_units(amount, decimals) %}
-    {{- return(adapter.dispatch('native_from_scaled', 'flowhouse')(amount, decimals, 0)) -}}
-{% endmacro %}
+{% macro native_from_units(amount, decimals) %}{{ return(native_from_scaled(amount, decimals, 0)) }}{% endmacro %}
 
 {# The same from units times a weight in 1e-9. #}
-{% macro native_from_weighted(amount, decimals) %}
-    {{- return(adapter.dispatch('native_from_scaled', 'flowhouse')(amount, decimals, 9)) -}}
-{% endmacro %}
+{% macro native_from_weighted(amount, decimals) %}{{ return(native_from_scaled(amount, decimals, 9)) }}{% endmacro %}
 
-{% macro default__native_from_scaled(amount, decimals, weight_decimals) %}
-    {{- return(native(sats(amount) ~ " / power(10, " ~ decimals ~ " + " ~ weight_decimals ~ ")")) -}}
-{% endmacro %}
-
-{# A product with 0.00…1 keeps all digits of the amount. Bitcoin's case comes first. #}
-{% macro duckdb__native_from_scaled(amount, decimals, weight_decimals) %}
+{# A product with 0.00…1 keeps all digits of the amount. #}
+{% macro native_from_scaled(amount, decimals, weight_decimals) %}
     {%- set cases -%}
         case {{ decimals }}
-        {%- for digits in [8, 6, 18, 0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17] %}
+        {%- for digits in numbers_of_decimals() %}
             when {{ digits }} then {{ native(sats(amount) ~ ' * ' ~ unit(digits + weight_decimals)) }}
         {%- endfor %}
         end
@@ -88,17 +74,25 @@
     {{- return(cases) -}}
 {% endmacro %}
 
+{# How many decimals a token may have. Bitcoin's case comes first. #}
+{% macro numbers_of_decimals() %}
+    {{- return([8, 6, 18, 0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17]) -}}
+{% endmacro %}
+
 {# The smallest positive number with `digits` digits after the point. #}
 {% macro unit(digits) %}{{ return("0." ~ "0" * (digits - 1) ~ "1" if digits else "1") }}{% endmacro %}
 
 {# The largest error of a sum of `figures` amounts, each rounded to eight digits, where coins have more digits. #}
 {% macro rounding(decimals, figures) %}
-    {{- return("case when " ~ decimals ~ " > 8 then 0.00000001 * " ~ figures ~ " else 0 end") -}}
+    {{- return("case when " ~ decimals ~ " > 8 then " ~ unit(8) ~ " * " ~ figures ~ " else 0 end") -}}
 {% endmacro %}
 
 {# Coins from smallest units as a double, for values. #}
 {% macro coins_from_units(amount, decimals) %}
-    {{- return("cast(" ~ amount ~ " as double) / power(10, " ~ decimals ~ ")") -}}
+    {%- set cases -%}
+        case {{ decimals }}{% for digits in numbers_of_decimals() %} when {{ digits }} then 1e{{ digits }}{% endfor %} end
+    {%- endset -%}
+    {{- return("cast(" ~ amount ~ " as double) / " ~ cases) -}}
 {% endmacro %}
 
 {# The first day of a date's month. #}

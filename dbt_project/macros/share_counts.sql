@@ -6,7 +6,7 @@
 #}
 
 {# How far a NAV may move from one session to the next, in logarithms: against the asset's closes, or without them. #}
-{% macro nav_bound(has_closes) %}{{ return("case when " ~ has_closes ~ " then 0.15 else 0.25 end") }}{% endmacro %}
+{% macro nav_bound(has_closes) %}{{ return("case when " ~ has_closes ~ " then 0.15e0 else 0.25e0 end") }}{% endmacro %}
 
 {# CTE share_counts, and those it is made of; after `holdings_ctes`. #}
 {% macro share_counts_ctes(relations, ts) %}
@@ -165,13 +165,13 @@ explained as (
     select
         *,
         coalesce(
-            abs(printed_usd - shares_created * nav_paid) <= greatest(60000, abs(printed_usd) * 0.01), false
+            abs(printed_usd - shares_created * nav_paid) <= greatest(60000, abs(printed_usd) * 0.01e0), false
         )
         or coalesce(
             days_listed <= 45
-            and shares > most_shares_before * 1.25
-            and shares_before * 1.25 >= most_shares_before
-            and abs(shares_ratio - round(shares_ratio)) > 0.01
+            and shares > most_shares_before * 1.25e0
+            and shares_before * 1.25e0 >= most_shares_before
+            and abs(shares_ratio - round(shares_ratio)) > 0.01e0
             and shares_created * nav_paid <= 500000000,
             false
         ) as is_explained
@@ -183,11 +183,11 @@ breaks as (
     select
         *,
         coalesce(abs(nav_drift) > {{ nav_bound('close_ratio is not null') }}, false) as is_nav_off,
-        coalesce(abs(shares_ratio - 1) > 0.25 and not is_explained, false) as is_count_off,
+        coalesce(abs(shares_ratio - 1) > 0.25e0 and not is_explained, false) as is_count_off,
         coalesce(
             (
                 abs(nav_drift) > {{ nav_bound('close_ratio is not null') }}
-                or (abs(ln(shares_ratio)) > 0.18 and not is_explained)
+                or (abs(ln(shares_ratio)) > 0.18e0 and not is_explained)
             )
             and abs(ln(shares_ratio) + nav_drift) < greatest(abs(nav_drift), abs(ln(shares_ratio))) / 2,
             false
@@ -202,7 +202,7 @@ outliers as (
         is_count_off
         and coalesce(
             lead(is_count_off) over by_session
-            and abs(shares_ratio * lead(shares_ratio) over by_session - 1) <= 0.25, false
+            and abs(shares_ratio * (lead(shares_ratio) over by_session) - 1) <= 0.25e0, false
         ) as is_count_outlier,
         is_nav_off
         and coalesce(
@@ -272,7 +272,7 @@ share_counts as (
         case when not (is_zero or is_copied or is_count_wrong) then served_shares end as shares_outstanding,
         believed_nav as nav_usd,
         case
-            when not coalesce(abs(ln(native_per_share * close_usd / believed_nav)) > 0.15, is_unit_changed)
+            when not coalesce(abs(ln(native_per_share * close_usd / believed_nav)) > 0.15e0, is_unit_changed)
                 then native_per_share
         end as native_per_share,
         case

@@ -44,7 +44,7 @@
 
 {# A digest of the entity map and the code that match lots and number holders. #}
 {% macro matching_rules() %}
-    {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y')] %}
+    {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
     select
         {{ fingerprint("network || ' ' || address || ' ' || entity") }}
         || '{{ local_md5(model.raw_code ~ macros | join) }}'
@@ -139,7 +139,7 @@
         settled_date,
         {{ day_zero() }} as matched_date,
         cast(null as date) as last_block_date,
-        cast(null as {{ dbt.type_string() }}) as history
+        cast(null as string) as history
     from ({{ covered_tokens() }}) as covered
     {%- endif %}
 {% endmacro %}

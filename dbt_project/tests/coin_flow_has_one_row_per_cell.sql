@@ -15,4 +15,4 @@ from (
     from {{ ref('onchain_coin_flow') }}
 ) as flow
 group by asset, network, spend_date, kind, age_days - mod(age_days, 60)
-having count(*) <> bit_count(bit_or(cast(power(2, mod(age_days, 60)) as bigint)))
+having count(*) <> bit_count(bit_or(cast(1 as bigint) << cast(mod(age_days, 60) as integer)))

@@ -21,4 +21,4 @@ where
     funds.asset is null
     or market.asset is null
     or (funds.net_flow_usd is null) <> (market.net_flow_usd is null)
-    or abs(funds.net_flow_usd - market.net_flow_usd) >= 0.01
+    or abs(funds.net_flow_usd - market.net_flow_usd) >= 0.01e0

@@ -27,5 +27,5 @@ where
     and (
         flows.net_change_native <> flows.matured_native - flows.spent_native
         or abs(flows.net_change_native - (supply.lth_native - supply.lth_before))
-        > case when definitions.kind = 'step' and coalesce(tokens.decimals, 8) <= 8 then 0 else 0.00000002 end
+        > case when definitions.kind = 'step' and coalesce(tokens.decimals, 8) <= 8 then 0 else 2 * {{ unit(8) }} end
     )

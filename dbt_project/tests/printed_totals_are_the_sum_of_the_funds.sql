@@ -16,4 +16,4 @@ inner join {{ ref('etf_market_flows_daily') }} as market
 where
     latency.source = 'farside'
     and market.funds_reported = market.funds_expected
-    and abs(latency.final_total_usd - market.net_flow_usd) >= 0.01
+    and abs(latency.final_total_usd - market.net_flow_usd) >= 0.01e0

@@ -28,4 +28,4 @@ where
     or weeks.ticker is null
     or days.sessions <> weeks.sessions
     or (days.net_flow_usd is null) <> (weeks.net_flow_usd is null)
-    or abs(days.net_flow_usd - weeks.net_flow_usd) >= 0.01
+    or abs(days.net_flow_usd - weeks.net_flow_usd) >= 0.01e0

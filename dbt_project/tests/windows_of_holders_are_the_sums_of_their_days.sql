@@ -50,6 +50,6 @@ inner join sums
 where
     sums.days_known = demand.window_days
     and (
-        abs(demand.lth_net_change_native - sums.net_change_native) > 0.00000001 * (demand.window_days + 1)
+        abs(demand.lth_net_change_native - sums.net_change_native) > {{ unit(8) }} * (demand.window_days + 1)
         or demand.lth_spent_native <> sums.spent_native
     )

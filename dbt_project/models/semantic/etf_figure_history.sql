@@ -21,7 +21,7 @@ with asked as (
         end as count_after_date
     from (
         select
-            upper(cast(of_ticker as varchar)) as ticker,
+            upper(cast(of_ticker as string)) as ticker,
             cast(of_date as date) as trade_date
     ) as days
     left join {{ funds }} as funds on days.ticker = funds.ticker
@@ -62,7 +62,7 @@ filed as (
         row_number() over (
             order by
                 case when filings.quarter_end_date <= asked.trade_date then 0 else 1 end,
-                abs(filings.quarter_end_date - asked.trade_date)
+                abs({{ days_between('asked.trade_date', 'filings.quarter_end_date') }})
         ) as nearest_first
     from {{ filings }} as filings
     inner join asked on filings.ticker = asked.ticker
@@ -85,7 +85,7 @@ select
         else 'counts'
     end as standing,
     archive_sha256,
-    cast(null as varchar) as source_url
+    cast(null as string) as source_url
 from seen
 union all
 select
@@ -96,10 +96,10 @@ select
     'filing' as role,
     quarter_end_date as value_date,
     cast(filed_date as timestamp) as observed_at,
-    cast(null as varchar) as raw_text,
+    cast(null as string) as raw_text,
     cast(filed_native as double) as value,
     'counts' as standing,
-    cast(null as varchar) as archive_sha256,
+    cast(null as string) as archive_sha256,
     source_url
 from filed
 where nearest_first = 1

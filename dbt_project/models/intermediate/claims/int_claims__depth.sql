@@ -20,7 +20,7 @@ days as (
             and checks.source = depth.venue
             and cast(checks.definition_id as double) = depth.band_pct
             and {{ is_day_in_window('depth.value_date') }}
-    where depth.side = 'both' and not depth.is_frozen and depth.snapshots >= 0.9 * depth.expected_snapshots
+    where depth.side = 'both' and not depth.is_frozen and 10 * depth.snapshots >= 9 * depth.expected_snapshots
 )
 
 select

@@ -81,7 +81,7 @@ weekly as (
         claim_id,
         check_id,
         max(net_flow) as highest_week,
-        percentile_cont(0.75) within group (order by net_flow) as upper_quartile_week,
+        percentile_cont(0.75e0) within group (order by net_flow) as upper_quartile_week,
         max(case when is_last then net_flow end)
         - {{ exact_sum('case when not is_last then net_flow end') }} / count(case when not is_last then net_flow end)
             as last_week_less_mean

@@ -29,7 +29,7 @@ periods as (
             and (checks.source is not null or liquidations.coverage <> 'vendor')
             and checks.window_start_at <= liquidations.period_start_at
             and {{ hours_between('checks.window_start_at', 'liquidations.period_start_at') }}
-            + liquidations.period_seconds / 3600.0 <= {{ hours_in_window() }}
+            + liquidations.period_seconds / 3600e0 <= {{ hours_in_window() }}
     where liquidations.side in ('long', 'short', 'both') and liquidations.notional_usd is not null
 ),
 

@@ -48,7 +48,9 @@ select
     last_known.value_date,
     cast(known.supply_native as double)
     + {{ days_between('last_known.known_date', 'last_known.value_date') }} * 144 * 50
-    * power(2, -floor(-log2(1 - cast(known.supply_native as double) / 21000000))) as supply_native,
+    / cast(
+        cast(1 as bigint) << cast(floor(-log2(1 - cast(known.supply_native as double) / 21000000)) as integer) as double
+    ) as supply_native,
     case when last_known.known_date = last_known.value_date then known.supply_method else 'schedule' end as supply_method
 from last_known
 inner join known on last_known.asset = known.asset and last_known.known_date = known.value_date

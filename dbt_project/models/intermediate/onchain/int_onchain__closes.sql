@@ -71,7 +71,7 @@ scaled as (
 floored as (
     select
         *,
-        cast(power(10, greatest(length(cast(close_e12 as {{ dbt.type_string() }})) - 3, 0)) as decimal(38, 0)) as step
+        cast('1' || repeat('0', greatest(length(cast(close_e12 as string)) - 3, 0)) as decimal(38, 0)) as step
     from scaled
 )
 

@@ -1,5 +1,7 @@
 {{ config(materialized='incremental', replace_with='replace_lots') }}
 
+{% set in_order = 'partition by holder order by total_units, went nulls first' -%}
+{% set in_reverse = 'partition by holder order by total_units desc, went desc nulls last' -%}
 {% set states = lot_states() -%}
 {% set known = run_query(states).rows if execute and is_incremental() else [] -%}
 -- First in, first out: a lot is matched where the running totals of coins received and sent overlap. The rows are also
@@ -114,11 +116,11 @@ pieces as (
     select
         token_number,
         holder,
-        {{ next_known('came', 'partition by holder order by total_units, went nulls first') }} as came,
-        {{ next_known('went', 'partition by holder order by total_units, went nulls first') }} as went,
+        {{ next_known('came', in_order, in_reverse) }} as came,
+        {{ next_known('went', in_order, in_reverse) }} as went,
         went is not null as is_end,
         total_units,
-        lag(total_units, 1, 0) over (partition by holder order by total_units, went nulls first) as earlier_units
+        lag(total_units, 1, 0) over ({{ in_order }}) as earlier_units
     from ends
 ),
 
@@ -245,7 +247,7 @@ select
     lots.amount_units,
     cast(lots.lots as bigint) as lots,
     cast(lots.new_holders as bigint) as new_holders,
-    cast(null as {{ dbt.type_string() }}) as history
+    cast(null as string) as history
 from lots
 inner join tokens on lots.token_number = tokens.token_number
 union all

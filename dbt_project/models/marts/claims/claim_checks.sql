@@ -2,7 +2,7 @@
 with claims as (
     select
         *,
-        case when wording in ('about', 'stated') then abs(target) * 0.05 else 0 end as tolerance
+        case when wording in ('about', 'stated') then abs(target) * 0.05e0 else 0 end as tolerance
     from {{ ref('facts_claims') }}
 ),
 

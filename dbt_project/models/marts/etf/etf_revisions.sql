@@ -102,12 +102,12 @@ select
                     and (
                         (
                             revised.metric = 'shares_outstanding'
-                            and abs(revised.value - revised.previous_value * splits.ratio) <= 0.001 * revised.value
+                            and abs(revised.value - revised.previous_value * splits.ratio) <= 0.001e0 * revised.value
                         )
                         or (
                             revised.metric = 'nav_usd'
                             and abs(revised.value * splits.ratio - revised.previous_value)
-                            <= 0.001 * revised.previous_value
+                            <= 0.001e0 * revised.previous_value
                         )
                     )
             )

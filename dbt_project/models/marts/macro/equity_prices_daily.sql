@@ -56,7 +56,7 @@ select
     prices.close_usd * coalesce(ratios.until_seen, 1) as close_usd,
     prices.close_usd / coalesce(ratios.since_seen, 1) as adjusted_close_usd,
     coalesce(
-        abs(ln(prices.first_close_usd / (prices.close_usd * coalesce(ratios.between_seen, 1)))) > 0.2,
+        abs(ln(prices.first_close_usd / (prices.close_usd * coalesce(ratios.between_seen, 1)))) > 0.2e0,
         false
     ) as has_unknown_split
 from prices

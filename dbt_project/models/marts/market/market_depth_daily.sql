@@ -39,7 +39,7 @@ before as (
         days.value_date,
         days.band_pct,
         days.side,
-        percentile_cont(0.5) within group (order by earlier.median_notional_usd) as median_30d_before_usd
+        percentile_cont(0.5e0) within group (order by earlier.median_notional_usd) as median_30d_before_usd
     from flagged as days
     inner join flagged as earlier
         on

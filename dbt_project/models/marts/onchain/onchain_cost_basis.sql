@@ -6,7 +6,7 @@ with shown as (
         decimals,
         value_date,
         min(case when is_shown then value_date end) over (
-            partition by asset, network order by value_date rows between current row and unbounded following
+            partition by asset, network order by value_date desc rows between unbounded preceding and current row
         ) as shown_date,
         is_shown
     from (

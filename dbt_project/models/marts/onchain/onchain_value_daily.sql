@@ -37,7 +37,7 @@ running as (
         sum(coalesce(created.unpriced_units, 0) - coalesce(spent.unpriced_units, 0)) over so_far as unpriced_units,
         sum(coalesce(created.cost, 0) - coalesce(spent.cost, 0)) over so_far as cost,
         sum(supply.destroyed_unit_days) over so_far as destroyed_so_far,
-        sum(supply.supply_units) over so_far - supply.supply_units as held_so_far
+        (sum(supply.supply_units) over so_far) - supply.supply_units as held_so_far
     from {{ ref('int_onchain__supply_daily') }} as supply
     inner join {{ ref('int_onchain__closes') }} as closes
         on
