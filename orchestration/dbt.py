@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.artifacts.schemas.results import NodeResult
@@ -22,6 +23,12 @@ from orchestration.settings import Engine
 FINISHED = ("LogSeedResult", "LogModelResult", "LogTestResult")
 # An error is raised with its words; of one that a signal ends, dbt would print a traceback.
 QUIET = ("--quiet", "--no-print", "--no-use-colors", "--log-level", "none", "--log-level-file", "none")
+
+Target = Literal["local", "spark"]
+LOCAL, SPARK = "local", "spark"
+ADAPTERS = {LOCAL: "dbt-duckdb", SPARK: "dbt-spark"}
+ON_SPARK = {"type": "spark", "method": "session", "host": "this process", "schema": "main"}
+"""The session that was started before, with its settings."""
 
 OnNodeDone = Callable[[str, int, int], None]
 """Called with each finished node: its name, its number and the number of nodes."""
@@ -52,22 +59,31 @@ class Project:
 
     manifest: Manifest
 
-    def __init__(self, home: Home, engine: Engine | None = None, strict_claims: bool = False):
+    def __init__(
+        self,
+        home: Home,
+        engine: Engine | None = None,
+        strict_claims: bool = False,
+        target: Target = LOCAL,
+        is_from_spark: bool = False,
+    ):
         """Parse the project, or reuse a parse of the same files, be it of another home.
 
         Args:
             home: whose build file is written, from the snapshot in its build folder.
             engine: what DuckDB may use.
             strict_claims: whether a changed verdict of a claim fails the build.
+            target: `local` for DuckDB, or `spark`, where a session was started.
+            is_from_spark: whether tables take the rows that Spark wrote in place of those that their models select.
 
         Raises:
             BuildFailed: the project does not parse.
         """
         self._home = home
-        variables = json.dumps({"strict_claims": strict_claims})
-        self._options = _options(home, variables)
+        variables = json.dumps({"strict_claims": strict_claims, "is_from_spark": is_from_spark})
+        self._options = _options(home, target, variables)
         _write_profile(home, engine or Engine())
-        digest = kept_parse.digest([variables])
+        digest = kept_parse.digest([variables, target, version(ADAPTERS[target])])
         kept = kept_parse.read(digest)
         if kept is None or (manifest := _unpacked(kept)) is None:
             # Nothing reads the manifest as a file: writing it takes 0.25 s of CPU.
@@ -76,12 +92,20 @@ class Project:
             kept_parse.keep(digest, kept)
         self.manifest, self._parse = manifest, kept
 
-    def build(self, selection: Collection[str], on_node_done: OnNodeDone = no_op) -> list[NodeOutcome]:
+    def build(
+        self,
+        selection: Collection[str],
+        on_node_done: OnNodeDone = no_op,
+        exclude: Collection[str] = (),
+        indirect_selection: Literal["eager", "cautious"] = "eager",
+    ) -> list[NodeOutcome]:
         """Build seeds, models and tests into the home's build file.
 
         Args:
             selection: dbt's selectors, such as `source:farside.flows+`; empty for everything.
             on_node_done: called with each finished node.
+            exclude: selectors of what is left out.
+            indirect_selection: whether a test of a selected model is run where another of its models is not selected.
 
         Raises:
             BuildFailed: a model or a test failed; the message names the first ones.
@@ -93,7 +117,9 @@ class Project:
                 on_node_done(data.node_info.node_name, data.index, getattr(data, "total", 0) or data.num_models)
 
         command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
+        command += ["--indirect-selection", indirect_selection]
         command += ["--select", *selection] if selection else []
+        command += ["--exclude", *exclude] if exclude else []
         outcome = self._invoke(command, [on_event], self.manifest)
         return [_outcome(result) for result in _results(outcome)]
 
@@ -153,16 +179,17 @@ def _unpacked(parse: bytes) -> Manifest | None:
     return manifest
 
 
-def _options(home: Home, variables: str) -> list[str]:
+def _options(home: Home, target: Target, variables: str) -> list[str]:
     where = ["--project-dir", DBT_PROJECT, "--profiles-dir", home.build, "--target-path", home.dbt_target]
     where += ["--log-path", home.dbt_target]
-    return [*map(str, where), "--vars", variables]
+    return [*map(str, where), "--target", target, "--vars", variables]
 
 
 def _write_profile(home: Home, engine: Engine) -> None:
     """dbt's profile of the home, written only where it changes: a changed profile makes the parse void."""
+    folders = [home.build / "inputs", *([home.spark_warehouse] if engine.name == SPARK else [])]
     settings = {
-        "file_search_path": _literal(home.build / "inputs"),
+        "file_search_path": ",".join(map(_literal, folders)),
         "preserve_insertion_order": False,
         "TimeZone": "UTC",
         **({"memory_limit": engine.memory_limit} if engine.memory_limit else {}),
@@ -175,7 +202,8 @@ def _write_profile(home: Home, engine: Engine) -> None:
         "config_options": {"storage_compatibility_version": "v1.5.0"},
         "settings": settings,
     }
-    profile = {"flowhouse": {"target": "local", "outputs": {"local": output}}}
+    outputs = {LOCAL: output, **({SPARK: ON_SPARK | {"threads": engine.threads}} if engine.name == SPARK else {})}
+    profile = {"flowhouse": {"target": LOCAL, "outputs": outputs}}
     name = f"{home.name}/profiles.yml"  # YAML holds JSON
     if home.read_state(name) != profile:
         home.write_state(name, profile)

@@ -79,6 +79,11 @@ class Home:
         return self.build / "build.duckdb"
 
     @property
+    def spark_warehouse(self) -> Path:
+        """Folder of the tables that Spark keeps from build to build."""
+        return self.build / "spark"
+
+    @property
     def dbt_target(self) -> Path:
         """Where dbt keeps its manifest and its partial parse, which another build file would make void.
 

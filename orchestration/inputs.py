@@ -77,8 +77,11 @@ class Built:
         return replace(self, project="", tables={})
 
 
-def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
+def take(home: Home, graph: Graph, strict_claims: bool, engine: Mapping[str, str] | None = None) -> Inputs:
     """Take the snapshot of a build, under the lake's lock for an instant.
+
+    Args:
+        engine: versions of what derives in place of DuckDB.
 
     Raises:
         FileNotFoundError: a file that a ledger's record names is gone.
@@ -98,7 +101,8 @@ def take(home: Home, graph: Graph, strict_claims: bool) -> Inputs:
         tables[name] = hashlib.sha256(json.dumps([digest for digest, _ in found]).encode()).hexdigest()
         rows[name] = sum(count for _, count in found)
     digests.write()
-    return Inputs(folder, tables, rows, _project(home, graph, strict_claims), readings, is_sample, written)
+    made_by = _project(home, graph, strict_claims, engine or {})
+    return Inputs(folder, tables, rows, made_by, readings, is_sample, written)
 
 
 def changed_since_written(taken: Inputs, tables: Collection[str]) -> list[str]:
@@ -133,8 +137,8 @@ def write_built(home: Home, built: Built) -> None:
     home.write_state(f"{home.name}/{BUILT}", asdict(built))
 
 
-def _project(home: Home, graph: Graph, strict_claims: bool) -> str:
-    digest = hashlib.sha256(json.dumps([versions(), home.name, strict_claims, graph.digest]).encode())
+def _project(home: Home, graph: Graph, strict_claims: bool, engine: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps([{**versions(), **engine}, home.name, strict_claims, graph.digest]).encode())
     here = Path(__file__).parent
     for path in sorted(path for path in here.rglob("*") if path.suffix in CODE):
         digest.update(path.relative_to(here).as_posix().encode())

@@ -11,7 +11,7 @@ Gathering holds the lake's lock for seconds, a chain its own; deriving and publi
 """
 
 import gc
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,8 +28,11 @@ from orchestration.ingest_mode import Held, IngestMode, Live
 from orchestration.inputs import Built, Inputs
 from orchestration.outcome import Outcome
 from orchestration.publishing import published
+from orchestration.spark import requirements as spark
 
 if TYPE_CHECKING:
+    from orchestration.dbt import Project
+    from orchestration.graph import NodeOutcome
     from orchestration.settings import Settings
 
 OnSourceDone = Callable[[RefreshResult], None]
@@ -82,6 +85,8 @@ def run(home: Home, request: Request, settings: "Settings", listeners: Listeners
         UsageError: the home and the mode do not fit.
         BuildFailed: a model or a test failed, or rows were lost; the published folder is unchanged.
     """
+    if request.derives and settings.engine.name == "spark":
+        spark.require(home)
     try:
         for result in _gather(home, request, settings, listeners):
             outcome.results.append(result)
@@ -149,7 +154,8 @@ def _derive_and_publish(
 ) -> None:
     models = outcome.graph = project.load(home)
     try:
-        taken = outcome.inputs = inputs.take(home, models, settings.claims.strict)
+        engine = spark.versions() if settings.engine.name == "spark" else None
+        taken = outcome.inputs = inputs.take(home, models, settings.claims.strict, engine)
     except FileNotFoundError as error:
         raise BuildFailed(" ".join(integrity.lost(home)[:3]) or f"{error.filename} is gone.") from None
     if not request.allows_empty:
@@ -187,14 +193,13 @@ def _derive(
 ) -> None:
     """Build what depends on the changed tables; everything, and the docs, where they are None."""
     # dbt takes 1.2 s of CPU to import, which a run with nothing new saves
-    from orchestration.dbt import NodesFailed, Project
+    from orchestration.dbt import NodesFailed
 
     # A short run need not collect cycles: that saves 3 of 25 s of CPU for 45 of 540 MB.
     gc.disable()
     try:
-        dbt = Project(home, settings.engine, settings.claims.strict)
         selection = [f"source:{table.replace('/', '.')}+" for table in changed or ()]
-        outcome.nodes = dbt.build(selection, listeners.on_node_done)
+        dbt, outcome.nodes = _build(home, settings, selection, listeners, outcome)
         if changed is None or not home.docs_page.exists():
             dbt.document()
     except NodesFailed as error:
@@ -202,6 +207,21 @@ def _derive(
         raise
     finally:
         gc.enable()
+
+
+def _build(
+    home: Home, settings: "Settings", selection: Sequence[str], listeners: Listeners, outcome: Outcome
+) -> "tuple[Project, Sequence[NodeOutcome]]":
+    """Build on the engine that the settings name; returns the project as the build file has it, and how nodes went."""
+    if settings.engine.name == "spark":
+        from orchestration.spark.build import build
+
+        assert outcome.graph
+        return build(home, settings, outcome.graph, outcome.rebuilt, selection, listeners.on_node_done)
+    from orchestration.dbt import Project
+
+    dbt = Project(home, settings.engine, settings.claims.strict)
+    return dbt, dbt.build(selection, listeners.on_node_done)
 
 
 def _refuse_loss(home: Home, taken: Inputs) -> None:

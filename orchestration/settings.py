@@ -23,6 +23,9 @@ FILE_NAME = "flowhouse.toml"
 FINAL_AFTER = 1000
 """Blocks on top of a block before it is finalized, unless a setting asks for fewer."""
 
+SPARK_MEBIBYTES = 512
+"""Spark does not start with less than 450 MiB (UnifiedMemoryManager: 1.5 times the 300 MiB that it sets aside)."""
+
 VARIABLES_ONLY = {"confirmations", "rpc_user", "rpc_password", "evm_rpc_url"}
 SCHEMES = ("http://", "https://")
 SECRET: JsonDict = {"secret": True}
@@ -158,11 +161,36 @@ class Publish(Section):
 
 
 class Engine(Section):
-    """What DuckDB may use."""
+    """What builds the marts, and what it may use.
 
-    name: Literal["duckdb"] = "duckdb"
+    Attributes:
+        memory_limit: of DuckDB; on Spark, of the driver and of each executor by itself.
+        threads: of DuckDB; on Spark, models at a time, and threads where it runs on this machine.
+        spark_master: where Spark runs; None for this machine.
+    """
+
+    name: Literal["duckdb", "spark"] = "duckdb"
     memory_limit: Annotated[str, AfterValidator(checks.memory)] | None = None
     threads: Count = Field(default=2, ge=1)
+    spark_master: Annotated[str, AfterValidator(checks.spark_master)] | None = None
+
+    @property
+    def master(self) -> str:
+        """Where Spark runs."""
+        return self.spark_master or f"local[{self.threads}]"
+
+    def with_choice(self, name: str | None, master: str | None) -> Self:
+        """The same with what a command line names; DuckDB has no master.
+
+        Raises:
+            UsageError: it does not fit the rest.
+        """
+        chosen = name or self.name
+        master = master or (self.spark_master if chosen == "spark" else None)
+        engine = self.model_copy(update={"name": chosen, "spark_master": master})
+        for _, sentence in _about_engine(engine):
+            raise UsageError(sentence)
+        return engine
 
 
 class Settings(Section):
@@ -248,6 +276,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong about keys that fit by themselves: the path of a table or key, and a sentence."""
     for name, node in settings.bitcoin.items():
         yield from ((("bitcoin", name, key), sentence) for key, sentence in _about_node(name, node))
+    yield from ((("engine", key), sentence) for key, sentence in _about_engine(settings.engine))
     chain_ids = seeds.chain_ids()
     for name, provider in settings.evm.items():
         known = chain_ids.get(name)
@@ -262,6 +291,17 @@ def _contradictions(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             yield ("evm", name, "chain_id"), f"the chain id of {name} is {known}: write that, or give another name."
         if name in NETWORKS:
             yield ("evm", name), f"{name} is a network of Bitcoin: give the account chain another name."
+
+
+def _about_engine(engine: Engine) -> Iterator[tuple[str, str]]:
+    if engine.name != "spark":
+        if engine.spark_master:
+            yield "spark_master", f"engine.spark_master says nothing to {engine.name}: set engine.name to spark."
+        return
+    limit = engine.memory_limit and checks.mebibytes(engine.memory_limit)
+    if engine.memory_limit and (not limit or limit < SPARK_MEBIBYTES):
+        needed = f"a size of at least {SPARK_MEBIBYTES}MiB"
+        yield "memory_limit", f"engine.memory_limit is '{engine.memory_limit}': on spark, write {needed}."
 
 
 def _about_node(name: str, node: BitcoinNode) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ WRITERS = (
     "orchestration/instance.py",
     "orchestration/kept_parse.py",  # drops the oldest
     "orchestration/publishing/",
+    "orchestration/spark/",  # removes tables that are not whole
     "orchestration/spool.py",  # removes what was filed
     "orchestration/serving/",  # a temporary folder
 )

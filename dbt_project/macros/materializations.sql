@@ -8,7 +8,7 @@
     {{ run_hooks(pre_hooks) }}
     {% call statement("main") %}
         {{ drop_old() }}
-        {{ create_table_as(False, target, compiled_code) }}
+        {{ create_table_as(False, target, rows_of(compiled_code)) }}
     {% endcall %}
     {{ finish(target, post_hooks) }}
     {{ return({"relations": [target]}) }}

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingestion.errors import UsageError
-from orchestration.cli.options import Moment, home_option, ingest_mode, mode_options, open_configured_home
+from orchestration.cli.options import Moment, SparkMaster, home_option, ingest_mode, mode_options, open_configured_home
 from orchestration.cli.output import print_table
 from orchestration.cli.progress import build_progress, say_failures, say_if_leaving_sample
 from orchestration.cli.status import say_findings
@@ -19,6 +19,8 @@ from orchestration.home import Home, now
 @click.option("--as-of", type=Moment(), help="Build as it could have been known then, beside the current build.")
 @click.option("--full", is_flag=True, help="Build everything anew, not only what depends on what changed.")
 @click.option("--allow-empty", is_flag=True, help="Publish even where nothing is held, or a source lost all its rows.")
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]), help="What builds the marts, above [engine] name.")
+@click.option("--spark-master", type=SparkMaster(), help="Where Spark runs: local[N] or spark://HOST:PORT.")
 @click.option("--quiet", is_flag=True, help="Plain lines, no progress.")
 @home_option
 def build(
@@ -28,6 +30,8 @@ def build(
     as_of: datetime | None,
     full: bool,
     allow_empty: bool,
+    engine: str | None,
+    spark_master: str | None,
     quiet: bool,
     root: Path | None,
 ) -> None:
@@ -38,6 +42,7 @@ def build(
     flowhouse build --replay ~/archive
     flowhouse build --live
     flowhouse build --as-of 2025-11-20T02:15:00Z
+    flowhouse build --engine spark --spark-master spark://127.0.0.1:7077
     """
     from orchestration import pipeline, spool
     from orchestration.outcome import Outcome, events
@@ -46,6 +51,7 @@ def build(
     if as_of and as_of > now():
         raise UsageError(f"--as-of {as_of.isoformat()}Z is in the future: give a time in the past.")
     home, settings = open_configured_home(root, as_of)
+    settings = settings.model_copy(update={"engine": settings.engine.with_choice(engine, spark_master)})
     mode = ingest_mode(settings, sample, replay, live)
     say_if_leaving_sample(home, mode)
     request = pipeline.Request(mode, asks_chains=live, is_full=full, allows_empty=allow_empty)
@@ -54,8 +60,8 @@ def build(
         with build_progress(quiet) as listeners:
             pipeline.run(home, request, settings, listeners, outcome)
     finally:
-        if not as_of:
-            spool.put(home, list(events(outcome)), now())
+        if not as_of and (happened := list(events(outcome))):
+            spool.put(home, happened, now())
     assert outcome.folder
     if not outcome.is_new:
         click.echo("Nothing new: the published build has the same inputs.")

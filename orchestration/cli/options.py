@@ -40,6 +40,20 @@ class Moment(click.ParamType):
         return moment.replace(microsecond=0)
 
 
+class SparkMaster(click.ParamType):
+    """Where Spark runs."""
+
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from orchestration.configuration import checks  # it knows all sources
+
+        try:
+            return checks.spark_master(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def mode_options(command: Command) -> Command:
     """--sample, --replay and --live, of which at most one may be given."""
     options = (

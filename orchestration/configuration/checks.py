@@ -15,6 +15,7 @@ S3 = "s3://"
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 PREFIX = r"(/[\w.=+-]+)*/?"
 ASSET = "[A-Z0-9]{1,20}"
+SPARK_MASTER = r"local\[([1-9][0-9]*|\*)\]|spark://[\w.-]+:[0-9]{1,5}(,[\w.-]+:[0-9]{1,5})*"
 SIZE = r"[0-9]+(\.[0-9]+)? ?([KMGT]i?B|[KMGT])|[1-9][0-9]?%|100%"
 
 
@@ -63,6 +64,24 @@ def memory(size: str) -> str:
     if not re.fullmatch(SIZE, size):
         raise ValueError(f"is '{size}', which is no size: write one such as 4GB or 60%.")
     return size
+
+
+def mebibytes(size: str) -> int | None:
+    """A size that DuckDB takes as whole MiB, rounded down; None for a share of the memory."""
+    found = re.fullmatch(r"([0-9.]+) ?(\S+)", size)
+    assert found, size
+    number, unit = found.groups()
+    if unit == "%":
+        return None
+    base = 1024 if "i" in unit else 1000
+    return int(float(number) * base ** ("KMGT".index(unit[0]) + 1)) >> 20
+
+
+def spark_master(address: str) -> str:
+    """Where Spark runs: on this machine, or on a standalone cluster."""
+    if not re.fullmatch(SPARK_MASTER, address, re.ASCII):
+        raise ValueError(f"is '{address}', which is no master: write local[2], or one such as spark://host:7077.")
+    return address
 
 
 def is_address(target: str | Path) -> bool:

@@ -173,8 +173,24 @@ def test_former_variables_keep_their_meaning(read):
             "[engine]\nmemory_limit = 'lots'",
             "line 2: engine.memory_limit is 'lots', which is no size: write one such as 4GB or 60%.",
         ),
-        ("[engine]\nname = 'spark'", "line 2: engine.name is 'spark': set it to duckdb."),
-        ("[engine]\nspark_master = 'x'", "line 2: engine.spark_master is not available in this version: remove it."),
+        ("[engine]\nname = 'flink'", "line 2: engine.name is 'flink': set it to duckdb or spark."),
+        (
+            "[engine]\nname = 'spark'\nspark_master = 'host:7077'",
+            "line 3: engine.spark_master is 'host:7077', which is no master: write local[2], or one such as"
+            " spark://host:7077.",
+        ),
+        (
+            "[engine]\nspark_master = 'local[2]'",
+            "line 2: engine.spark_master says nothing to duckdb: set engine.name to spark.",
+        ),
+        (
+            "[engine]\nname = 'spark'\nmemory_limit = '60%'",
+            "line 3: engine.memory_limit is '60%': on spark, write a size of at least 512MiB.",
+        ),
+        (
+            "[engine]\nname = 'spark'\nmemory_limit = '500MB'",
+            "line 3: engine.memory_limit is '500MB': on spark, write a size of at least 512MiB.",
+        ),
         ("[publish]\nto = ''", "line 2: publish.to is empty: name a folder, or s3://bucket/prefix."),
         (
             "[publish]\nto = 'gs://x/y'",

@@ -72,7 +72,7 @@ def test_the_written_file_names_every_key_with_its_default(flowhouse, home):
     examples = Settings(bitcoin={"main": BitcoinNode()}, evm={"ethereum": EvmProvider(rpc=())})
     defaults = {dotted(path): value for path, _, value in paths_of(examples)}
     only_variables = {"confirmations", "rpc_user", "rpc_password", "evm_rpc_url"}
-    elsewhere = {"bitcoin.main.password", "evm.ethereum.chain_id", "engine.name"}
+    elsewhere = {"bitcoin.main.password", "evm.ethereum.chain_id"}
     elsewhere |= {"publishers.coinglass_key", "publishers.coinalyze_key"}
     assert defaults.keys() - written == only_variables | elsewhere
     for key, default in defaults.items():
