@@ -11,7 +11,11 @@ ON_DUCKDB := tests/dbt_project tests/orchestration/answers tests/orchestration/t
         tests/orchestration/test_tokens.py $(addprefix tests/orchestration/cli/test_,claims.py show.py sql.py) \
         $(addprefix tests/orchestration/publishing/test_,publish.py published.py retention.py reuse.py sql_engine.py sql_page.py)
 
-.PHONY: build test check lint graph hooks test-duckdb2 test-bi test-node test-mutants bench picture serve clean
+# A small warehouse is built once: the compiler of long-running programs would take half of the time.
+ON_SPARK := JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" $(UV) run --frozen --isolated --extra spark \
+        pytest -q
+
+.PHONY: build test check lint graph hooks test-duckdb2 test-spark test-spark-cluster test-bi test-node test-mutants bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -38,6 +42,12 @@ hooks: .venv/ready ## run lint's tools on every commit
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile \
 	    --ignore tests/dbt_project/test_layers.py $(ON_DUCKDB)
+
+test-spark: .venv/ready ## build the sample on Spark on this machine, equal to DuckDB's, in an environment of its own; needs Java
+	$(ON_SPARK) tests/spark/seeds.py tests/spark/sample_builds.py tests/spark/controls.py
+
+test-spark-cluster: .venv/ready ## the same on a standalone master with two workers, one of which is killed
+	$(ON_SPARK) tests/spark/cluster.py
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py \
