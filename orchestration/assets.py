@@ -22,6 +22,7 @@ from dagster import (
 
 from ingestion import calendar, registry
 from ingestion.errors import IngestionError
+from ingestion.evm import ledger as account_chains
 from ingestion.printable import printable
 from ingestion.sources import holder_series
 from orchestration import own_seeds, pipeline, rhythms
@@ -43,6 +44,7 @@ from orchestration.outcome import (
     events,
     tables_of_result,
 )
+from orchestration.partitions import histories
 from orchestration.settings import Settings
 
 SCHEDULED = "dagster/schedule_name"
@@ -57,7 +59,8 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         settings: say which tables are asked for, and how often.
     """
     names = [*registry.names(), *CHAIN_TABLES]
-    specs = [*_raw(rhythms.asked_within(settings)), *_models(graph)]
+    ranges = [each.key.to_user_string() for each in histories(settings)]
+    specs = [*_raw(rhythms.asked_within(settings), ranges), *_models(graph)]
     order = {spec.key.to_user_string(): number for number, spec in enumerate(specs)}
 
     @multi_asset(name="pipeline", specs=specs, check_specs=[*_checks(graph, settings)], can_subset=True)
@@ -157,13 +160,15 @@ def _still_passed(checks: Collection[tuple[str, str]], graph: Graph, outcome: Ou
             yield Event("check", asset, {"nothing_new": True, "build_id": outcome.build_id}, check=check)
 
 
-def _raw(asked_within: Mapping[str, timedelta]) -> Iterator[AssetSpec]:
+def _raw(asked_within: Mapping[str, timedelta], ranges: Collection[str]) -> Iterator[AssetSpec]:
     for source in registry.sources():
         key, description = f"{source.name}/{source.table}", f"{source.description}\nTerms: {source.terms}"
         yield _spec(key, "sources", description, asked_within=asked_within.get(key))
     for chain, tables in CHAIN_TABLES.items():
         for key in (f"{chain}/{table}" for table in tables):
-            yield _spec(key, "chains", "From the user's own node or provider.", asked_within=asked_within.get(key))
+            parents = ranges if chain == account_chains.SOURCE else ()
+            said = "From the user's own node or provider."
+            yield _spec(key, "chains", said, parents, asked_within=asked_within.get(key))
     for name in own_seeds.COLUMNS:
         yield _spec(
             f"{own_seeds.SOURCE}/{name}", "sources", "Own rows of the user, from a CSV beside the home's settings."

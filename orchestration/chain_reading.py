@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +15,9 @@ from ingestion.errors import IngestionError
 from ingestion.evm import ledger as events
 from ingestion.evm.block_range import BlockRange
 from ingestion.evm.errors import WrongChain
+from ingestion.evm.ranges import Range, Ranges, planned
 from orchestration import node_config, own_seeds, seeds
+from orchestration.errors import HomeBusy
 from orchestration.home import Home
 from orchestration.leave_sample import leave_sample
 
@@ -54,17 +56,28 @@ class BitcoinChain:
 
 @dataclass(frozen=True)
 class EvmChain:
-    """An account chain and its providers, of which the next is asked where one is down."""
+    """An account chain and its providers, of which the next is asked where one is down.
+
+    Attributes:
+        part: the range of its history that is read by itself, in place of what is new of the chain.
+    """
 
     source: ClassVar[str] = events.SOURCE
     network: str
     provider: EvmProvider
     blocks: BlockRange = field(default_factory=BlockRange)
+    part: Range | None = None
 
     @property
     def name(self) -> str:
-        """What the chain is called, such as evm/ethereum."""
-        return f"{self.source}/{self.network}"
+        """What the chain is called, such as evm/ethereum; of a part, with its blocks."""
+        return f"{self.source}/{self.network}" + (f" {self.part}" if self.part else "")
+
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        """The ranges that its history is to be read in."""
+        width = self.provider.range_blocks
+        return planned(self.provider.from_block, width) if width else ()
 
 
 ChainConfig = BitcoinChain | EvmChain
@@ -241,6 +254,13 @@ def _read_evm(home: Home, settings: Settings, chain: EvmChain, tally: Tally, pro
     del tally.failures[: len(failures)]
 
 
+def _ranges(home: Home, chain: EvmChain) -> Ranges:
+    def lock(blocks: Range) -> AbstractContextManager[None]:
+        return home.range_lock(chain.source, chain.network, str(blocks))
+
+    return Ranges(home.ranges(chain.source, chain.network), lock, HomeBusy, chain.ranges)
+
+
 def _read_provider(
     home: Home, settings: Settings, chain: EvmChain, url: str, tally: Tally, progress: Progress | None
 ) -> None:
@@ -257,7 +277,9 @@ def _read_provider(
                 " correct its address, or chain_id."
             )
         watch_list = seeds.load_watch_list(chain_id, chain.network, chain.provider.only, own_seeds.read(settings))
-        _open_lake(home, chain)
+        ranges = _ranges(home, chain)
+        if not chain.part:
+            _open_lake(home, chain)
         so_far = (0, 0)
 
         def count(done: int, total: int, found: int) -> None:
@@ -267,7 +289,11 @@ def _read_provider(
                 progress(done, total, found)
 
         try:
-            result = accounts.from_node(home.lake, node, watch_list, chain.blocks, count)
+            if chain.part:
+                held = None if home.is_sample else home.lake
+                result = accounts.read_range(ranges.lake(chain.part), held, node, watch_list, chain.part, count)
+            else:
+                result = accounts.from_node(home.lake, node, watch_list, chain.blocks, count, ranges)
         except BaseException:
             tally.add(*so_far)
             raise

@@ -9,10 +9,12 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingestion.errors import UsageError
 from ingestion.evm.block_range import BlockRange
+from ingestion.evm.ranges import Range
 from ingestion.lake.parts import check_key
 from ingestion.refresh import RefreshResult, write_reading
 from orchestration import own_seeds, seeds
@@ -75,6 +77,26 @@ def ingest(home: Home, settings: Settings, chain: ChainConfig, progress: Progres
         result, error = _read(home, settings, chain, progress)
         if not isinstance(error, UsageError):  # which says nothing of the chain
             _record(home, result)
+        if error:
+            raise error
+        return result
+
+
+def ingest_range(
+    home: Home, settings: Settings, chain: EvmChain, blocks: Range, progress: Progress | None = None
+) -> RefreshResult:
+    """Read a range of a chain's history by itself, for `ingest` or `read` to take; others may be read meanwhile.
+
+    Returns:
+        as `read`.
+
+    Raises:
+        UsageError, IngestionError, OSError: as reading the chain raises it; what was stored stays.
+        HomeBusy: another process is reading the same range.
+    """
+    check_key(chain.network)
+    with home.range_lock(chain.source, chain.network, str(blocks)):
+        result, error = _read(home, settings, replace(chain, part=blocks), progress)
         if error:
             raise error
         return result

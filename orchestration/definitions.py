@@ -5,6 +5,7 @@ from dagster import Definitions
 from orchestration import environment, project, schedules
 from orchestration.assets import warehouse
 from orchestration.home import Home
+from orchestration.partitions import histories
 from orchestration.settings import Settings
 
 root = environment.home_root()
@@ -13,7 +14,7 @@ home = Home(root, lock_wait_seconds=settings.lock_wait_seconds)
 graph = project.load(home)
 
 definitions = Definitions(
-    assets=[warehouse(graph, settings)],
+    assets=[warehouse(graph, settings), *histories(settings)],
     jobs=[schedules.refresh, schedules.check_archive],
     schedules=schedules.schedules(home, settings, graph),
     sensors=schedules.sensors(home),

@@ -100,6 +100,10 @@ class Home:
         """Folder of what is kept of a node's block files from one run to the next."""
         return self.root / "build" / "headers" / f"{source}-{network}"
 
+    def ranges(self, source: str, network: str) -> Path:
+        """Folder of a chain's history that is read in ranges of blocks, until the chain's ledger takes them."""
+        return self.root / "ranges" / f"{source}-{network}"
+
     def write_control(self, folder: Path) -> None:
         """Write the build's control table into a folder: one row that says until when observations count."""
         import polars as pl
@@ -155,6 +159,18 @@ class Home:
         """
         holder = f"Another flowhouse is reading {source} {network} into this home"
         return self._lock(f"{source}-{network}{CHAIN_LOCK}", holder, is_patient)
+
+    def range_lock(self, source: str, network: str, blocks: str) -> AbstractContextManager[None]:
+        """Hold a range of a chain's history, for as long as it is read or taken.
+
+        Args:
+            blocks: its name.
+
+        Raises:
+            HomeBusy: another process does so.
+        """
+        holder = f"Another flowhouse is reading blocks {blocks} of {source} {network} into this home"
+        return self._lock(f"{source}-{network}-{blocks}.range.lock", holder, is_patient=False)
 
     def collector_lock(self, venue: str) -> AbstractContextManager[None]:
         """Hold the stream of a venue, for as long as it is collected.

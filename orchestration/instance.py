@@ -20,8 +20,8 @@ telemetry: {enabled: false}
 nux: {enabled: false}
 # Captured output costs four processes a step and a file each for ever; a run's events say what happened.
 compute_logs: {module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}
-# A chain that is read for hours must not keep the funds waiting.
-concurrency: {runs: {max_concurrent_runs: 3}}
+# A chain that is read for hours, or its history in ranges, must not keep the funds waiting.
+concurrency: {runs: {max_concurrent_runs: 5, tag_concurrency_limits: [{key: dagster/partition, limit: 2}]}}
 run_monitoring: {enabled: true, start_timeout_seconds: 180, cancel_timeout_seconds: 30}
 retention:
   schedule: {purge_after_days: {skipped: 2, started: 7, success: 7, failure: 30}}

@@ -33,9 +33,12 @@ from orchestration.health import archive_check, completeness, in_time, watch
 from orchestration.health.warehouse import LAST_BUILD
 from orchestration.home import Home, now
 from orchestration.outcome import CHAIN_TABLES, PUBLISHED, Event, tables_of_result
+from orchestration.partitions import RANGES
 from orchestration.settings import Settings
 
-refresh = define_asset_job("refresh", AssetSelection.all(), executor_def=in_process_executor)
+refresh = define_asset_job(
+    "refresh", AssetSelection.all() - AssetSelection.key_prefixes(RANGES), executor_def=in_process_executor
+)
 
 RHYTHM = "flowhouse/rhythm"
 """Tag of a run: what started it, of which one at a time may run."""

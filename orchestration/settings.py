@@ -26,6 +26,9 @@ FINAL_AFTER = 1000
 SPARK_MEBIBYTES = 512
 """Spark does not start with less than 450 MiB (UnifiedMemoryManager: 1.5 times the 300 MiB that it sets aside)."""
 
+MAX_RANGES = 10_000
+"""Of a chain's history: Dagster shows each as a partition."""
+
 VARIABLES_ONLY = {"confirmations", "rpc_user", "rpc_password", "evm_rpc_url"}
 SCHEMES = ("http://", "https://")
 SECRET: JsonDict = {"secret": True}
@@ -92,6 +95,7 @@ class EvmProvider(Section):
         rpc: addresses, possibly with keys in them; the next is asked where one is down.
         only: assets and protocols to read; empty for all.
         from_block: first block.
+        range_blocks: the blocks below are history that is read in ranges of so many, each by itself.
         chain_id: of a network that the seeds do not know.
         blooms: whether the chain fills the blooms of its blocks; where they are absent, quiet blocks are asked for one
             by one.
@@ -100,6 +104,7 @@ class EvmProvider(Section):
     rpc: Annotated[tuple[SecretStr, ...], Texts]
     only: Annotated[tuple[str, ...], Texts] = ()
     from_block: Count = Field(default=0, ge=0)
+    range_blocks: Count | None = Field(default=None, ge=1)
     chain_id: Count | None = Field(default=None, ge=1)
     blooms: Literal["filled", "absent"] = "filled"
 
@@ -289,6 +294,12 @@ def _contradictions(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             yield ("evm", name), f"the seeds do not know the network {name}: {choices}, or give its chain_id."
         if known is not None and provider.chain_id not in (None, known):
             yield ("evm", name, "chain_id"), f"the chain id of {name} is {known}: write that, or give another name."
+        if provider.range_blocks and not 0 < provider.from_block <= MAX_RANGES * provider.range_blocks:
+            yield (
+                ("evm", name, "range_blocks"),
+                f"evm.{name}.range_blocks cuts the blocks below from_block into ranges, 1 to {MAX_RANGES:,} of them:"
+                " write the from_block at which new blocks begin, and larger ranges.",
+            )
         if name in NETWORKS:
             yield ("evm", name), f"{name} is a network of Bitcoin: give the account chain another name."
 

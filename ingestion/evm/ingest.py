@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ingestion.errors import ChainMismatch, ReorgDuringRead
+from ingestion.errors import ChainMismatch, LakeDamaged, ReorgDuringRead
 from ingestion.evm import decode, log_checks, log_ranges
 from ingestion.evm.block_range import BlockRange, beyond, bounds, lowest
 from ingestion.evm.errors import AnswerRefused, WrongChain
-from ingestion.evm.ledger import EventLedger, EventRecord
+from ingestion.evm.ledger import EventLedger, EventRecord, gaps, read, read_record
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
+from ingestion.evm.ranges import Range, Ranges, damaged, missing, take_whole
 from ingestion.evm.reconcile import reconcile
-from ingestion.evm.rows import EVENTS, Pair, Span, WatchList
+from ingestion.evm.rows import COVERAGE, EVENTS, Pair, Span, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
 
@@ -49,6 +50,7 @@ def from_node(
     watch_list: WatchList,
     wanted: BlockRange | None = None,
     progress: Progress | None = None,
+    ranges: Ranges | None = None,
 ) -> IngestResult:
     """Read the missing events of a watch list, and ask for its balances.
 
@@ -61,6 +63,7 @@ def from_node(
         watch_list: the chain's tokens, contracts and addresses.
         wanted: which blocks; all up to the newest where it is None.
         progress: called with (blocks done, blocks in all, events in them).
+        ranges: history that was read in ranges, which is taken in first.
 
     Raises:
         WrongChain: the node is of another chain.
@@ -76,12 +79,66 @@ def from_node(
     first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized, head)
     failures = [*beyond(node, wanted, head), *failures, *_before_all(watch_list, wanted, first_blocks, last)]
     pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
+    refused = take_whole(node, ledger, ranges, finalized, pairs, first_blocks) if ranges else {}
     blocks, events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
     if wanted.first <= head.number and wanted.has_newer_than(finalized.number):
         tail_blocks, tail_events = _read_tail(node, ledger, watch_list, tuple(pairs), finalized, wanted.last)
         blocks, events = blocks + tail_blocks, events + tail_events
+    if ranges:
+        failures += filter(None, refused.values())
+        failures += missing(ledger, ranges, refused, finalized, pairs, first_blocks)
     failures += reconcile(node, ledger, watch_list, first_blocks)
     return IngestResult(watch_list.network, blocks, events, ledger.last_block(), tuple(failures))
+
+
+def read_range(
+    lake: Lake, chains: Lake | None, node: Node, watch_list: WatchList, blocks: Range, progress: Progress | None = None
+) -> IngestResult:
+    """Read the finalized blocks of a range that neither it nor the chain's ledger has; under the range's lock.
+
+    Args:
+        lake: the range's own, where what was read stays until the chain's ledger takes it.
+        chains: where the chain's ledger is, if there is any; only looked at.
+        node, watch_list, progress: see `from_node`.
+
+    Raises:
+        LakeDamaged: the range's lake is, or the chain's.
+        IngestionError: as `from_node` names it.
+    """
+    check_chain(node, watch_list)
+    held = pl.DataFrame(schema=COVERAGE)
+    if chains:
+        record = read_record(chains, watch_list.network)
+        check_common(node, record)
+        held = read(chains, record, "coverage")
+    try:
+        return _read_range(EventLedger(lake, watch_list.network), held, node, watch_list, blocks, progress)
+    except LakeDamaged:
+        raise damaged(lake) from None
+
+
+def _read_range(
+    ledger: EventLedger,
+    held: pl.DataFrame,
+    node: Node,
+    watch_list: WatchList,
+    blocks: Range,
+    progress: Progress | None,
+) -> IngestResult:
+    """The same into the range's ledger; `held` is the coverage of the chain's."""
+    check_common(node, ledger.record)
+    finalized, head = _finalized(node, ledger), require_header(node.header(LATEST), node, LATEST)
+    first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized, head)
+    pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
+    coverage = pl.concat([held, ledger.read("coverage")])
+    spans = gaps(coverage, pairs, first_blocks, blocks.first, min(blocks.last, finalized.number))
+    count, events = _read_finalized(node, ledger, watch_list, spans, progress)
+    if blocks.last > finalized.number:
+        failures.append(
+            f"Blocks {max(blocks.first, finalized.number + 1):,} to {blocks.last:,} are not finalized yet: leave the"
+            " newest to `flowhouse ingest evm`, or run this range again later."
+        )
+    return IngestResult(watch_list.network, count, events, ledger.last_block(), tuple(failures))
 
 
 def check_chain(node: Node, watch_list: WatchList) -> None:

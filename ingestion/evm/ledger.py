@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from ingestion.evm.rows import COVERAGE, EMITTERS, EVENTS, STATES, Block, Pair, Span
+from ingestion.evm.rows import COVERAGE, EMITTERS, EVENTS, LOG_KEY, STATES, Block, Pair, Span
 from ingestion.lake import parts
 from ingestion.lake.tables import Lake
 
@@ -72,6 +72,26 @@ def create_tables(lake: Lake) -> None:
     lake.create(SOURCE, TABLES)
 
 
+def gaps(
+    coverage: pl.DataFrame, pairs: Iterable[Pair], first_blocks: Mapping[str, int], first: int, last: int
+) -> list[Span]:
+    """What is still to be read of the blocks from `first` to `last`, lowest blocks first.
+
+    Args:
+        coverage: what has been read, as COVERAGE; what is not finalized counts for nothing.
+        pairs: contracts and topics.
+        first_blocks: the first block of each contract.
+    """
+    covered = coverage.filter("is_final")
+    missing = {pair: list(_missing(covered, pair, max(first, first_blocks[pair[0]]), last)) for pair in pairs}
+    edges = sorted({edge for spans in missing.values() for start, end in spans for edge in (start, end + 1)})
+    spans = [
+        Span(start, end - 1, tuple(pair for pair, gaps in missing.items() if any(a <= start <= b for a, b in gaps)))
+        for start, end in pairwise(edges)
+    ]
+    return [span for span in spans if span.pairs]
+
+
 class EventLedger(parts.Ledger[EventRecord]):
     """One network's rows in a lake."""
 
@@ -79,29 +99,16 @@ class EventLedger(parts.Ledger[EventRecord]):
         """Open for writing, under the chain's lock: what an interrupted run left behind is removed."""
         create_tables(lake)
         super().__init__(lake, SOURCE, network, TABLES, read_record(lake, network))
-        self._network = network
+        self.network = network
 
     def scan(self, table: str) -> pl.LazyFrame:
         """The finalized rows of a table, read only as far as a query needs."""
-        tail = self.names(table, _TAIL)
-        parts = [self.scan_part(table, part) for part in self.names(table) if part not in tail]
+        parts = [self.scan_part(table, part) for part in self._finalized(table)]
         return pl.concat([pl.LazyFrame(schema=TABLES[table]), *parts])
 
     def gaps(self, pairs: Iterable[Pair], first_blocks: Mapping[str, int], first: int, last: int) -> list[Span]:
-        """What is still to be read from `first` to `last`, lowest blocks first.
-
-        Args:
-            pairs: contracts and topics.
-            first_blocks: the first block of each contract.
-        """
-        covered = self.read("coverage").filter("is_final")
-        missing = {pair: list(_missing(covered, pair, max(first, first_blocks[pair[0]]), last)) for pair in pairs}
-        edges = sorted({edge for spans in missing.values() for start, end in spans for edge in (start, end + 1)})
-        spans = [
-            Span(start, end - 1, tuple(pair for pair, gaps in missing.items() if any(a <= start <= b for a, b in gaps)))
-            for start, end in pairwise(edges)
-        ]
-        return [span for span in spans if span.pairs]
+        """What is still to be read; see the function of this name."""
+        return gaps(self.read("coverage"), pairs, first_blocks, first, last)
 
     def add(self, span: Span, last: Block, rows: Mapping[str, pl.DataFrame], chain_id: int) -> None:
         """Add the events of finalized blocks that were a gap.
@@ -116,12 +123,30 @@ class EventLedger(parts.Ledger[EventRecord]):
         for table, frame in rows.items():
             for (month,), part in frame.group_by(pl.col("value_date").dt.strftime("%Y-%m")):
                 self.merge(table, f"-{month}", part, arrange=partial(_sorted, table), max_rows=PART_ROWS)
-        if self.record.final_number is None or last.number > self.record.final_number:
-            self.record.final_number, self.record.final_hash = last.number, last.hash
-        self._cut_tail(span.last)
-        covered = self.read("coverage")
-        finalized = [covered.filter("is_final"), _coverage(self._network, chain_id, span, last, is_final=True)]
-        self.replace("coverage", "", pl.concat([_joined(pl.concat(finalized)), covered.filter(~pl.col("is_final"))]))
+        self._finalize(last.number, last.hash)
+        self._cover(_coverage(self.network, chain_id, span, last, is_final=True))
+        self.commit()
+
+    def take(self, other: "EventLedger") -> None:
+        """Add the finalized events of another ledger of this chain, but for those that are here, in one commit.
+
+        Raises:
+            LakeDamaged: a part of the other is not as it was written; nothing was taken.
+        """
+        other.check_parts()
+        taken = other.read("coverage").filter("is_final")
+        if taken.is_empty():
+            return
+        last = taken.sort("to_block").row(-1, named=True)
+        for table in EVENTS:
+            here = self._keys_between(table, min(taken["from_block"].to_list()), last["to_block"])
+            for part in other._finalized(table):
+                rows = other.scan_part(table, part).collect().join(here, on=here.columns, how="anti")
+                if rows.height:
+                    self.merge(table, other.suffix(part), rows, partial(_sorted, table), PART_ROWS)
+        self.record.chain_id = other.record.chain_id
+        self._finalize(last["to_block"], last["to_block_hash"])
+        self._cover(taken)
         self.commit()
 
     def last_block(self) -> int | None:
@@ -148,7 +173,7 @@ class EventLedger(parts.Ledger[EventRecord]):
         for table, frame in rows.items():
             self.replace(table, _TAIL, _sorted(table, frame))
         finalized = self.read("coverage").filter("is_final")
-        newest = [_coverage(self._network, chain_id, span, blocks[-1], is_final=False)] if span else []
+        newest = [_coverage(self.network, chain_id, span, blocks[-1], is_final=False)] if span else []
         self.replace("coverage", "", pl.concat([finalized, *newest]))
         self.commit()
 
@@ -170,6 +195,29 @@ class EventLedger(parts.Ledger[EventRecord]):
         self.record.tail_pairs = []  # so that the newest blocks are read again with the token's rows
         self.replace("coverage", "", self.read("coverage").filter(pl.col("contract") != token))
         self.commit()
+
+    def _finalized(self, table: str) -> list[str]:
+        """Names of a table's parts, but for the newest blocks'."""
+        return [part for part in self.names(table) if self.suffix(part) != _TAIL]
+
+    def _finalize(self, number: int, digest: str) -> None:
+        """Note a finalized block, above which the tail begins."""
+        if self.record.final_number is None or number > self.record.final_number:
+            self.record.final_number, self.record.final_hash = number, digest
+        self._cut_tail(number)
+
+    def _cover(self, rows: pl.DataFrame) -> None:
+        """Add rows to the coverage of finalized blocks."""
+        covered = self.read("coverage")
+        finalized = [covered.filter("is_final"), rows]
+        self.replace("coverage", "", pl.concat([_joined(pl.concat(finalized)), covered.filter(~pl.col("is_final"))]))
+
+    def _keys_between(self, table: str, first: int, last: int) -> pl.DataFrame:
+        """What tells apart the finalized rows of a table in these blocks, of which some may have been read."""
+        keys = [*LOG_KEY, "leg"] if table == "vault_changes" else LOG_KEY
+        covered = self.read("coverage").filter("is_final", pl.col("from_block") <= last, pl.col("to_block") >= first)
+        rows = self.scan(table) if covered.height else pl.LazyFrame(schema=TABLES[table])
+        return rows.filter(pl.col("block_number").is_between(first, last)).select(keys).collect()
 
     def _cut_tail(self, last: int) -> None:
         """Drop the rows that were not finalized of the blocks up to `last`, which are now."""

@@ -254,6 +254,16 @@ class Ledger(Generic[AnyRecord]):
         self._check(table, part)
         return self._lake.scan(self._source, table, part)
 
+    def check_parts(self) -> None:
+        """Check that every part that counts is as it was written.
+
+        Raises:
+            LakeDamaged: one is not.
+        """
+        for table, parts in self.record.parts.items():
+            for part in parts:
+                self._check(table, part)
+
     def _check(self, table: str, part: str) -> None:
         """Check once that a part is as it was written, before anything is made of it.
 

@@ -18,7 +18,8 @@ from orchestration.cli.progress import chain_progress, say_failures
 
 if TYPE_CHECKING:
     from ingestion.evm.block_range import BlockRange
-    from orchestration.chain_reading import ChainConfig
+    from ingestion.evm.ranges import Range
+    from orchestration.chain_reading import ChainConfig, EvmChain
     from orchestration.home import Home
     from orchestration.settings import Settings
 
@@ -75,6 +76,11 @@ def bitcoin(
 @click.option("--from-block", type=click.IntRange(0), help="First block.")
 @click.option("--to-block", type=click.IntRange(0), help="Last block; the newest without it.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the blocks of a UTC day.")
+@click.option(
+    "--blocks",
+    metavar="FIRST-LAST",
+    help="Read this range of history by itself, beside others; the next ingest without it takes what is complete.",
+)
 @click.option("--network", help="The chain you expect, as the seeds name it.")
 @click.option(
     "--only",
@@ -89,6 +95,7 @@ def evm(
     from_block: int | None,
     to_block: int | None,
     day: datetime | None,
+    blocks: str | None,
     network: str | None,
     only: tuple[str, ...],
     quiet: bool,
@@ -100,18 +107,24 @@ def evm(
     flowhouse ingest evm --rpc http://127.0.0.1:8545
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --only WBTC --only cbBTC
     flowhouse ingest evm --rpc http://127.0.0.1:8545 --day 2025-11-03
+    flowhouse ingest evm --network ethereum --blocks 18000000-18499999
 
     seeds/tokens.csv and seeds/contracts.csv name the tokens and contracts that are read. Without --rpc and
     FLOWHOUSE_EVM_RPC_URL the providers of flowhouse.toml are asked.
     """
     from ingestion.evm.block_range import BlockRange
+    from ingestion.evm.ranges import Range
 
     is_part = day is not None or from_block is not None or to_block is not None
-    blocks = BlockRange(from_block or 0, to_block, day.date() if day else None) if is_part else None
+    wanted = BlockRange(from_block or 0, to_block, day.date() if day else None) if is_part else None
+    part = Range.parse(blocks) if blocks is not None else None
+    if part and wanted:
+        raise UsageError("--blocks is a range by itself: leave out --from-block, --to-block and --day.")
     home, settings = open_configured_home(root)
     url = rpc or settings.evm_rpc_url.get_secret_value()
     asked = [_provider(url, network, settings)] if url else _configured(settings, "evm", network)
-    sys.exit(_ingest(home, settings, [_part(chain, blocks, only) for chain in asked], quiet))
+    asked = [_part(chain, wanted, only) for chain in asked]
+    sys.exit(_ingest_range(home, settings, asked, part, quiet) if part else _ingest(home, settings, asked, quiet))
 
 
 def _provider(url: str, network: str | None, settings: Settings) -> ChainConfig:
@@ -143,13 +156,30 @@ def _configured(settings: Settings, source: str, network: str | None) -> list[Ch
     return found
 
 
-def _part(chain: ChainConfig, blocks: BlockRange | None, only: tuple[str, ...]) -> ChainConfig:
+def _part(chain: ChainConfig, blocks: BlockRange | None, only: tuple[str, ...]) -> EvmChain:
     """An account chain, of which perhaps only some blocks, assets or protocols are asked for."""
     from orchestration.chain_reading import EvmChain
 
     assert isinstance(chain, EvmChain)
     provider = chain.provider.model_copy(update={"only": only}) if only else chain.provider
     return replace(chain, provider=provider, blocks=blocks or chain.blocks)
+
+
+def _ingest_range(home: Home, settings: Settings, asked: Sequence[EvmChain], part: Range, quiet: bool) -> int:
+    """Read a range of a chain's history and say how that went; returns the exit code.
+
+    Raises:
+        UsageError: several chains are configured.
+        IngestionError: it could not be read.
+    """
+    from orchestration import chains
+
+    if len(asked) > 1:
+        raise UsageError(f"--blocks are those of one chain: give --network, such as {asked[0].network}.")
+    with chain_progress(quiet, "events") as progress:
+        result = chains.ingest_range(home, settings, asked[0], part, progress)
+    click.echo(f"evm {asked[0].network}: {result.captures:,} blocks of {part} read, {result.added:,} events in them")
+    return say_failures(result.failures)
 
 
 def _ingest(home: Home, settings: Settings, asked: Sequence[ChainConfig], quiet: bool) -> int:

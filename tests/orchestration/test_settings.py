@@ -254,6 +254,14 @@ def test_former_variables_keep_their_meaning(read):
             "[evm.ethereum]\nrpc = 'http://h'\nchain_id = 2",
             "line 3: the chain id of ethereum is 1: write that, or give another name.",
         ),
+        *(
+            (
+                f"[evm.ethereum]\nrpc = 'http://h'\nrange_blocks = 10{more}",
+                "line 3: evm.ethereum.range_blocks cuts the blocks below from_block into ranges, 1 to 10,000 of them:"
+                " write the from_block at which new blocks begin, and larger ranges.",
+            )
+            for more in ("", "\nfrom_block = 100_001")
+        ),
         (
             "[evm.main]\nrpc = 'http://h'\nchain_id = 2",
             "line 1: main is a network of Bitcoin: give the account chain another name.",
