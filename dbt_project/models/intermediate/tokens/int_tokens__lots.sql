@@ -1,7 +1,4 @@
-{{ config(
-    materialized='table' if target.type == 'spark' else 'incremental',
-    replace_with='replace_lots'
-) }}
+{{ config(materialized='incremental', replace_with='replace_lots') }}
 
 {% set in_order = 'partition by holder order by total_units, went nulls first' -%}
 {% set in_reverse = 'partition by holder order by total_units desc, went desc nulls last' -%}
