@@ -44,7 +44,7 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	    --ignore tests/dbt_project/test_layers.py $(ON_DUCKDB)
 
 test-spark: .venv/ready ## build the sample on Spark on this machine, equal to DuckDB's, in an environment of its own; needs Java
-	$(ON_SPARK) tests/spark/seeds.py tests/spark/sample_builds.py tests/spark/controls.py
+	$(ON_SPARK) tests/spark/session.py tests/spark/sample_builds.py
 
 test-spark-cluster: .venv/ready ## the same on a standalone master with two workers, one of which is killed
 	$(ON_SPARK) tests/spark/cluster.py
