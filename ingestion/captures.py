@@ -32,7 +32,7 @@ def check_tables(lake: Lake, source: Source[Any]) -> Check:
     if found.is_sound and not found.written and not lake.read(source.name, source.table, {}).height:
         read = read_log(lake, source.name).filter(pl.col("verdict") == "read")
         if not read.is_empty():  # a lake of 0.1.0, which has no journal
-            file = f"{lake.root.name}/{source.name}/{source.table}/{source.table}.parquet"
+            file = f"{lake.name}/{source.name}/{source.table}/{source.table}.parquet"
             return replace(found, damages=(f"{file} has no row of the {read.height:,} captures that were read",))
     return found
 
@@ -45,13 +45,13 @@ def part_damages(lake: Lake, source: RowSource[Any]) -> dict[str, str]:
         if resource not in source.resources:
             continue
         if record is None:
-            found[resource] = f"{lake.root.name}/{source.name}/{name} cannot be read"
+            found[resource] = f"{lake.name}/{source.name}/{name} cannot be read"
             continue
         for table, part in ((table, part) for table, names in record.parts.items() for part in names):
             digest = lake.digest(source.name, table, part)
             if digest is None or digest != record.digest(table, part):
                 how = "is not what was written" if digest else "is gone or cannot be read"
-                found[resource] = f"{lake.root.name}/{source.name}/{table}/{part}.parquet {how}"
+                found[resource] = f"{lake.name}/{source.name}/{table}/{part}.parquet {how}"
     return found
 
 

@@ -155,8 +155,8 @@ def client(source: PublisherSource[Any], contact: str, keys: Mapping[str, str]) 
 
 def last_readings(lake: Lake) -> list[RefreshResult]:
     """How the last refresh of each source and chain went, by name; none of a record that cannot be read."""
-    paths = [*lake.root.glob(f"*/{READING}"), *lake.root.glob(f"*/*.{READING}")]
-    readings = [_last_reading(lake, path.parent.name, path.name) for path in paths]
+    records = [each for each in lake.all_records() if each[1] == READING or each[1].endswith(f".{READING}")]
+    readings = [_last_reading(lake, *each) for each in records]
     return sorted((each for each in readings if each), key=lambda each: each.source)
 
 
