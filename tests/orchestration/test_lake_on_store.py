@@ -1,5 +1,8 @@
 """A home whose lake is on a store: the same tables as in a folder, also for DuckDB where they lie."""
 
+import re
+from pathlib import Path
+
 import duckdb
 import pytest
 import s3_server
@@ -12,6 +15,7 @@ from ingestion.bitcoin.networks import NETWORKS
 from ingestion.lake.observations import read_log
 from orchestration import gather
 from orchestration.errors import HomeBusy
+from orchestration.health import doctor
 from orchestration.home import Home
 from orchestration.ingest_mode import Replay, Sample
 
@@ -105,3 +109,42 @@ def test_a_store_that_is_not_there_is_one_sentence_and_changes_nothing(s3, tmp_p
     assert "secret" not in result.output
     assert not (home / "lake").exists()
     assert not (home / "published").exists()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_doctor_says_whether_the_lake_can_be_written(s3, tmp_path, is_there):
+    url = URL if is_there else "s3://nowhere/lake"
+    (check,) = doctor.lake(Home(tmp_path, lock_wait_seconds=0, lake_url=url))
+    assert check.is_well == is_there
+    assert check.sentence == (
+        f"lake at {URL} can be read and written"
+        if is_there
+        else f"{url} is not there: create the bucket, or check its name and region."
+    )
+
+
+def test_commands_that_touch_the_lake_open_it_where_the_settings_say():
+    """Who opens a home without its settings would take the folder `lake` of the home for its lake."""
+    code = Path(doctor.__file__).parent.parent
+    unconfigured = {
+        path.relative_to(code).as_posix()
+        for path in code.rglob("*.py")
+        if re.search(r"(?<!def )\bopen_home\(|\bHome\(", path.read_text())
+    }
+    assert unconfigured == {
+        "bi/superset.py",  # what is published
+        "cli/alerts.py",  # addresses
+        "cli/claims.py",  # what is published, as the next two
+        "cli/show.py",
+        "cli/sql.py",
+        "cli/config.py",  # the settings themselves
+        "cli/install_sql_page.py",  # the home's folder
+        "cli/options.py",  # adds the settings
+        "cli/service.py",  # the home's folder
+        "collecting.py",  # the archive
+        "definitions.py",  # with settings
+        "health/integrity.py",  # what the last build read
+        "project.py",  # dbt's project alone
+        "serving/housekeeping.py",  # Dagster's state
+        "serving/webserver.py",
+    }
