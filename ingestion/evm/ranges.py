@@ -149,7 +149,7 @@ def damaged(lake: Lake) -> LakeDamaged:
 
 def _shown(lake: Lake) -> str:
     """A range's folder below the home."""
-    return "/".join(lake.root.parts[-3:])
+    return "/".join(lake.root.parts[-3:]) if lake.root else lake.name
 
 
 def _stranger(node: Node, covered: pl.DataFrame, finalized: Header) -> int | None:
