@@ -26,27 +26,68 @@
     {{- return(add_days(day_zero(), "(" ~ moment ~ " - mod(" ~ moment ~ ", 4)) / 4")) -}}
 {% endmacro %}
 
-{# Tokens whose transfers are stored from their first block on, without a gap. #}
-{% macro covered_tokens() %}
+{# keccak256 of Issue(uint256), Redeem(uint256) and DestroyedBlackFunds(address,uint256). #}
+{% macro issuance_topics() %}
+    {{- return([
+        '0xcb8241adb0c3fdb35b70c24ce35c5eb0c17af7431c99f827d44a445ca624176a',
+        '0x702d5967f45f6513a38ffc42d6ba9bf230bd40e8f53b16363c7eb4fd2deb9a44',
+        '0x61e6e66b0d6339b2980aecc6ccc0039736791f0ccde9ed512e789a7fbdd698c6',
+    ]) -}}
+{% endmacro %}
+
+{#
+    The days up to which all events that move, mint or burn a token are stored, and whether they are from its first
+    block on, without a gap.
+#}
+{% macro token_coverage() %}
     select
         tokens.network,
         tokens.address as token,
-        covered.last_date,
-        covered.settled_date
+        min(covered.last_date) as last_date,
+        min(covered.settled_date) as settled_date,
+        count(*) = max(
+            case when tokens.supply_events = 'issue_redeem' then {{ issuance_topics() | length + 1 }} else 1 end
+        )
+        and min(
+            case
+                when covered.is_unbroken and covered.first_block <= coalesce(tokens.first_block, covered.first_block)
+                    then 1
+                else 0
+            end
+        ) = 1 as is_whole
     from {{ ref('int_tokens__listed') }} as tokens
     inner join {{ ref('stg_evm__coverage') }} as covered
         on tokens.network = covered.network and tokens.address = covered.address
     where
         covered.topic = {{ transfer_topic() }}
-        and covered.is_unbroken
-        and covered.first_block <= coalesce(tokens.first_block, covered.first_block)
+        or (
+            tokens.supply_events = 'issue_redeem'
+            and covered.topic in ('{{ issuance_topics() | join("', '") }}')
+        )
+    group by tokens.network, tokens.address
 {% endmacro %}
 
-{# A digest of the entity map and the code that match lots and number holders. #}
+{# Tokens whose transfers, mints and burns are stored from their first block on, without a gap. #}
+{% macro covered_tokens() %}
+    select
+        network,
+        token,
+        last_date,
+        settled_date
+    from ({{ token_coverage() }}) as coverage
+    where is_whole
+{% endmacro %}
+
+{# A digest of the entity map, of how tokens are minted, and of the code that match lots and number holders. #}
 {% macro matching_rules() %}
     {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
     select
         {{ fingerprint("network || ' ' || address || ' ' || entity") }}
+        || (
+            select {{ fingerprint("network || ' ' || address") }}
+            from {{ ref('int_tokens__listed') }}
+            where supply_events = 'issue_redeem'
+        )
         || '{{ local_md5(model.raw_code ~ macros | join) }}'
         || version() as rules
     from {{ ref('int_tokens__entities') }}
