@@ -110,7 +110,7 @@
 
 {# A digest of the entity map, of how tokens are minted, and of the code that match lots and number holders. #}
 {% macro matching_rules() %}
-    {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
+    {%- set macros = [token_moves('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
     select
         {{ fingerprint("network || ' ' || address || ' ' || entity") }}
         || (
