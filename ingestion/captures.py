@@ -105,7 +105,7 @@ def read_again(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tupl
     return everything, damaged
 
 
-def gone(archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
+def gone(lake: Lake, archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
     """The captures of `log` that were read and that somebody has removed, by their names.
 
     Raises:
@@ -123,12 +123,15 @@ def gone(archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
     if len(found) > len(there):
         raise ArchiveDamaged(
             f"{archive.root.name}/{source} lacks {len(found):,} captures that were read once, {found[0]} among them:"
-            f" restore it from a backup, or remove the folder lake/{source} to go on with what the archive holds."
+            f" restore it from a backup, or remove the folder {lake.name}/{source} to go on with what the archive"
+            " holds."
         )
     return found
 
 
-def rebuild(source: Source[Any], archive: Archive, log: pl.DataFrame, check: Check) -> tuple[list[Capture], list[str]]:
+def rebuild(
+    lake: Lake, source: Source[Any], archive: Archive, log: pl.DataFrame, check: Check
+) -> tuple[list[Capture], list[str]]:
     """All captures, to build tables from that are damaged.
 
     Args:
@@ -148,6 +151,6 @@ def rebuild(source: Source[Any], archive: Archive, log: pl.DataFrame, check: Che
         lacking = f"{'/'.join(gone[0])}, which was read once" if gone else f"{unknown:,} captures that were read once"
         raise ArchiveDamaged(
             f"{check.reason}, and {archive.root.name}/{source.name} lacks {lacking}: restore it from a backup, or"
-            f" remove the folder lake/{source.name} to go on with what the archive holds."
+            f" remove the folder {lake.name}/{source.name} to go on with what the archive holds."
         )
     return everything, damaged

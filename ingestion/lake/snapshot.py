@@ -14,15 +14,21 @@ import polars as pl
 
 from ingestion.lake import journal, parts
 from ingestion.lake.tables import Lake, file
+from ingestion.threads import in_order
 
 ATTEMPTS = 5
+IN_FLIGHT = 8
+"""Sources that are looked at together: a store takes 0.02 s to answer for each file."""
 
 
 def fetch(lake: Lake, tables: Collection[tuple[str, str]]) -> None:
     """Bring what a snapshot would link to this machine, so that taking it is a matter of an instant; without a lock."""
-    for source, names in _by_source(tables).items():
+
+    def fetch_source(names: tuple[str, list[str]]) -> None:
         with suppress(FileNotFoundError):  # removed meanwhile
-            lake.files.copies([*_chosen(lake, source, names)])
+            lake.files.copies([*_chosen(lake, *names)])
+
+    list(in_order(fetch_source, _by_source(tables).items(), IN_FLIGHT))
     lake.files.tidy()
 
 
@@ -44,17 +50,8 @@ def take(lake: Lake, tables: Collection[tuple[str, str]], folder: Path) -> dict[
         FileNotFoundError: a part that a record names is gone.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    written: dict[str, str] = {}
-    for source, names in _by_source(tables).items():
-        for attempt in range(ATTEMPTS):
-            try:
-                written |= _link(lake, source, names, folder)
-                break
-            except FileNotFoundError:
-                shutil.rmtree(folder / source, ignore_errors=True)
-                if attempt == ATTEMPTS - 1:
-                    raise
-    return written
+    linked = in_order(lambda names: _link(lake, *names, folder), _by_source(tables).items(), IN_FLIGHT)
+    return {name: digest for digests in linked for name, digest in digests.items()}
 
 
 def rows(path: Path) -> int:
@@ -84,11 +81,18 @@ def _chosen(lake: Lake, source: str, tables: Collection[str]) -> dict[str, str |
 
 
 def _link(lake: Lake, source: str, tables: Collection[str], folder: Path) -> dict[str, str]:
-    """Link the files of tables into a folder; returns the digests that are known, by name."""
-    chosen = _chosen(lake, source, tables)
-    for name, path in lake.files.copies([*chosen]).items():
-        _link_file(path, folder / name)
-    return {name: digest for name, digest in chosen.items() if digest}
+    """Link the files of a source's tables into a folder; returns the digests that are known, by name."""
+    for attempt in range(ATTEMPTS):
+        try:
+            chosen = _chosen(lake, source, tables)
+            for name, path in lake.files.copies([*chosen]).items():
+                _link_file(path, folder / name)
+            return {name: digest for name, digest in chosen.items() if digest}
+        except FileNotFoundError:
+            shutil.rmtree(folder / source, ignore_errors=True)
+            if attempt == ATTEMPTS - 1:
+                raise
+    return {}
 
 
 def _link_file(path: Path, link: Path) -> None:
