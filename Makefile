@@ -41,7 +41,7 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py \
-	    tests/bi/attach_over_http.py
+	    tests/bi/attach_over_http.py tests/bi/ducklake_postgres.py
 
 test-node: .venv/ready ## read a real Bitcoin Core on regtest, where there is a bitcoind
 	$(RUN)/pytest -q tests/node/bitcoin_core.py
