@@ -63,7 +63,7 @@
     {%- for name in model.config.meta.get("computed_once", []) %}
         {%- set head = "\n" ~ name ~ " as (\n" %}
         {%- set before, found = left.sql.split(head, 1) %}
-        {%- set body, after = found.split("\n)", 1) %}
+        {%- set body, after = modules.re.split("\n\\)(?=,?(?:\n|$))", found, maxsplit=1) %}
         {%- set part = part_of_this(name) %}
         {%- do run_query("drop table if exists " ~ part) %}
         {%- do run_query(
