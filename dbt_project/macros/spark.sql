@@ -49,14 +49,40 @@
     {% set target = this.incorporate(type="table") %}
     {{ run_hooks(pre_hooks) }}
     {% do replace_this(with_parts(sql)) %}
-    {% for name in model.config.meta.get("computed_once", []) %}{% do run_query("drop table " ~ part_of_this(name)) %}{% endfor %}
+    {% do drop_parts() %}
     {{ run_hooks(post_hooks) }}
     {{ return({"relations": [target]}) }}
 {% endmaterialization %}
 
+{# Lots alone: whole partitions, one of each token, are made anew or stay. #}
+{% materialization incremental, adapter="spark" %}
+    {% set target = this.incorporate(type="table") %}
+    {% set changed = changed_tokens() %}
+    {% set rows = with_parts(sql) %}
+    {% set rows %}
+        select
+            lots.* except (history),
+            case lots.kind when 'settled' then states.state end as history
+        from ({{ rows }}) as lots
+        left join ({{ token_states() }}) as states on lots.network = states.network and lots.token = states.token
+    {% endset %}
+    {{ run_hooks(pre_hooks) }}
+    {% if changed is none %}
+        {% do replace_this(rows) %}
+    {% else %}
+        {% call statement("main") %}insert overwrite {{ target }} by name {{ rows }}{% endcall %}
+    {% endif %}
+    {% do drop_parts() %}
+    {{ run_hooks(post_hooks) }}
+    {{ return({"relations": [target]}) }}
+{% endmaterialization %}
+
+{# On Spark the rows of a table are not those that a model starts from. #}
+{% macro is_incremental() %}{{ return(target.type != "spark" and dbt.is_incremental()) }}{% endmacro %}
+
 {#
-    The statement with the CTEs that its model's meta names as computed_once read from tables, made here in the order named:
-    Spark computes a CTE anew wherever it is read. Each begins and ends in the first column, as in every model.
+    The statement with the CTEs that its model's meta names as computed_once read from tables, made here in the order
+    named: Spark computes a CTE anew wherever it is read. Their first and last lines begin in the first column.
 #}
 {% macro with_parts(sql) %}
     {%- set left = namespace(sql=sql) %}
@@ -74,6 +100,12 @@
     {{- return(left.sql) }}
 {% endmacro %}
 
+{% macro drop_parts() %}
+    {%- for name in model.config.meta.get("computed_once", []) %}
+        {%- do run_query("drop table " ~ part_of_this(name)) %}
+    {%- endfor %}
+{% endmacro %}
+
 {% macro part_of_this(name) %}
     {{- return(this.incorporate(path={"identifier": this.identifier ~ "__" ~ name}, type="table")) -}}
 {% endmacro %}
@@ -85,7 +117,9 @@
     {%- call statement("main") %}
         create table {{ this }}
         using parquet
-        {{ partition_cols(label="partitioned by") }}
+        {%- if model.config.meta.get("partitioned_by") %}
+        partitioned by ({{ model.config.meta["partitioned_by"] | join(", ") }})
+        {%- endif %}
         location '{{ location }}'
         as
         {% if config.get("contract").enforced -%}
