@@ -48,6 +48,9 @@
     {{- return("(epoch(" ~ last ~ ") - epoch(" ~ first ~ ")) / 3600e0") -}}
 {% endmacro %}
 
+{# The start of a moment's hour. Spark truncates to a timestamp with a zone. #}
+{% macro hour_start(at) %}{{ return("cast(date_trunc('hour', " ~ at ~ ") as timestamp)") }}{% endmacro %}
+
 {# The Monday of a date's week. #}
 {% macro week_start(date) %}{{ return("cast(date_trunc('week', " ~ date ~ ") as date)") }}{% endmacro %}
 

@@ -123,6 +123,65 @@
     from {{ ref('int_tokens__entities') }}
 {% endmacro %}
 
+{# What the lots of each token depend on: the rules, the days that count, and the last block that moved it by then. #}
+{% macro token_states() %}
+    select
+        covered.network,
+        covered.token,
+        concat_ws(
+            ' ',
+            max(rules.rules),
+            cast(max(covered.last_date) as string),
+            cast(max(covered.settled_date) as string),
+            max_by(transfers.block_hash, transfers.block_number)
+        ) as state
+    from ({{ covered_tokens() }}) as covered
+    cross join ({{ matching_rules() }}) as rules
+    inner join {{ ref('stg_evm__transfers') }} as transfers
+        on
+            covered.network = transfers.network
+            and covered.token = transfers.token
+            and covered.last_date >= transfers.value_date
+    group by covered.network, covered.token
+{% endmacro %}
+
+{#
+    The tokens whose lots are to be made anew; none, and not a list, where all are. A token that is covered no longer has
+    rows that nothing overwrites, so that all are.
+#}
+{% macro changed_tokens() %}{{ return(adapter.dispatch('changed_tokens', 'flowhouse')()) }}{% endmacro %}
+
+{% macro default__changed_tokens() %}{{ return(none) }}{% endmacro %}
+
+{% macro spark__changed_tokens() %}
+    {%- if not execute or flags.FULL_REFRESH or not load_relation(this) %}{{ return(none) }}{% endif -%}
+    {%- set tokens %}
+        select
+            coalesce(states.network, kept.network) as network,
+            coalesce(states.token, kept.token) as token,
+            states.state is null as is_gone
+        from ({{ token_states() }}) as states
+        full join (select distinct network, token from {{ this }}) as kept
+            on states.network = kept.network and states.token = kept.token
+        left join (select distinct network, token, history from {{ this }} where kind = 'settled') as made
+            on states.network = made.network and states.token = made.token and states.state = made.history
+        where made.network is null
+    {% endset -%}
+    {%- set rows = run_query(tokens).rows -%}
+    {{- return(none if rows | selectattr('is_gone') | list else rows) -}}
+{% endmacro %}
+
+{% macro of_changed_tokens() %}
+    {%- set changed = changed_tokens() -%}
+    {%- if changed is not none %}
+    where
+        {%- for token in changed %}
+        (covered.network = '{{ token['network'] }}' and covered.token = '{{ token['token'] }}') or
+        {%- endfor %}
+        false
+    {%- endif %}
+{%- endmacro %}
+
 {# The last block that moved each token on a day; `days` has network, token and value_date. #}
 {% macro last_blocks(days) %}
     select
@@ -231,6 +290,7 @@ where tokens.settled_date > tokens.matched_date
         cast(null as date) as last_block_date,
         cast(null as string) as history
     from ({{ covered_tokens() }}) as covered
+    {{- of_changed_tokens() }}
     {%- endif %}
 {% endmacro %}
 

@@ -1,4 +1,7 @@
-{{ config(meta={'dagster': {'ref': {'name': 'etf_flows_daily'}}}) }}
+-- The function is made for readers of the published file, which Spark does not write.
+{{ config(
+    enabled=target.type != 'spark', meta={'dagster': {'ref': {'name': 'etf_flows_daily'}}}
+) }}
 
 with flows as (
     select * from {{ ref('etf_flows_daily') }}

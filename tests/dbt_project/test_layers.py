@@ -204,6 +204,8 @@ BANNED = {
     "bare difference after a window": r"\bover (?:\w+|\{\{[^}]*\}\}|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)) ?-",
     # Spark computes such a frame anew for each row; next_known(), or the reverse order, takes one pass.
     "frame to the last row": r"(?<!\bunbounded preceding and )\bunbounded following\b",
+    # Spark truncates to a timestamp with a zone.
+    "uncast date_trunc": r"(?<!\bcast\()\bdate_trunc\b",
     "varchar": r"\bn?varchar\b|\bas (?:text|n?char)\b|::",
 }
 KEYWORDS = re.compile(
@@ -519,6 +521,7 @@ def test_sql_is_portable(path):
         ("sum(x) over (partition by abs(y) order by z) - x", "bare difference after a window"),
         ("min(x) over (order by y rows between current row and unbounded following)", "frame to the last row"),
         ("rows between 1 following\nand unbounded following", "frame to the last row"),
+        ("date_trunc('hour', seen_at) as hour_at", "uncast date_trunc"),
         ("cast(x as varchar)", "varchar"),
         ("cast(x as text)", "varchar"),
         ("x::string", "varchar"),
@@ -550,6 +553,19 @@ def test_types_have_names_that_engines_share():
     used = {column["data_type"] for column in models if "data_type" in column}
     used |= {kind for seed in seeds for kind in seed.get("config", {}).get("column_types", {}).values()}
     assert used - set(TYPES) == {kind for kind in used if re.fullmatch(r"decimal\(\d+, \d+\)", kind)}
+
+
+def test_ctes_that_spark_computes_once_are_ctes_of_their_model():
+    """Its materialization finds them by their first and last lines, in the order in which they need each other."""
+    named = {
+        name: model.get("config", {}).get("meta", {}).get("computed_once", []) for name, model in documented().items()
+    }
+    assert any(named.values())
+    for path in INTERMEDIATE + MARTS:
+        text = expanded(code(path))
+        places = [text.find(f"\n{name} as (\n") for name in named.get(path.stem, [])]
+        assert -1 not in places, path.stem
+        assert all(re.search(r"^\),?$", text[place:], re.MULTILINE) for place in places), path.stem
 
 
 def test_a_published_macro_is_one_that_every_duckdb_opens():

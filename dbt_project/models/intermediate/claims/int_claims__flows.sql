@@ -61,7 +61,7 @@ ranks as (
         claim_id,
         check_id,
         ticker,
-        rank() over (partition by claim_id, check_id order by {{ exact_sum('net_flow') }}) as outflow_rank
+        rank() over (partition by claim_id, check_id order by {{ exact_sum('net_flow') }} nulls last) as outflow_rank
     from needed
     group by claim_id, check_id, ticker
 ),

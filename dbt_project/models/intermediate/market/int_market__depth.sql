@@ -1,4 +1,5 @@
-{{ config(materialized='view') }}
+-- Spark plans all of a view anew wherever it is read.
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 with served as (
     select * from {{ ref('stg_binance_depth__depth') }}

@@ -2,7 +2,7 @@
 with hours as (
     select
         *,
-        date_trunc('hour', snapshot_at - interval '1' second) as open_at
+        {{ hour_start("snapshot_at - interval '1' second") }} as open_at
     from {{ ref('int_derivatives__open_interest') }}
 ),
 

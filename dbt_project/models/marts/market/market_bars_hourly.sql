@@ -1,7 +1,7 @@
 with bars as (
     select
         *,
-        date_trunc('hour', open_at) as hour_at
+        {{ hour_start('open_at') }} as hour_at
     from {{ ref('int_market__bars') }}
 ),
 

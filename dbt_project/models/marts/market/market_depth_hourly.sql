@@ -1,7 +1,7 @@
 with snapshots as (
     select
         *,
-        date_trunc('hour', snapshot_at) as open_at
+        {{ hour_start('snapshot_at') }} as open_at
     from {{ ref('int_market__depth') }}
 ),
 
