@@ -51,7 +51,7 @@ test-spark-cluster: .venv/ready ## the same on a standalone master with two work
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py \
-	    tests/bi/attach_over_http.py
+	    tests/bi/attach_over_http.py tests/bi/ducklake_postgres.py
 
 test-node: .venv/ready ## read a real Bitcoin Core on regtest, where there is a bitcoind
 	$(RUN)/pytest -q tests/node/bitcoin_core.py

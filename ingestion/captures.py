@@ -32,7 +32,7 @@ def check_tables(lake: Lake, source: Source[Any]) -> Check:
     if found.is_sound and not found.written and not lake.read(source.name, source.table, {}).height:
         read = read_log(lake, source.name).filter(pl.col("verdict") == "read")
         if not read.is_empty():  # a lake of 0.1.0, which has no journal
-            file = f"{lake.root.name}/{source.name}/{source.table}/{source.table}.parquet"
+            file = f"{lake.name}/{source.name}/{source.table}/{source.table}.parquet"
             return replace(found, damages=(f"{file} has no row of the {read.height:,} captures that were read",))
     return found
 
@@ -45,13 +45,13 @@ def part_damages(lake: Lake, source: RowSource[Any]) -> dict[str, str]:
         if resource not in source.resources:
             continue
         if record is None:
-            found[resource] = f"{lake.root.name}/{source.name}/{name} cannot be read"
+            found[resource] = f"{lake.name}/{source.name}/{name} cannot be read"
             continue
         for table, part in ((table, part) for table, names in record.parts.items() for part in names):
             digest = lake.digest(source.name, table, part)
             if digest is None or digest != record.digest(table, part):
                 how = "is not what was written" if digest else "is gone or cannot be read"
-                found[resource] = f"{lake.root.name}/{source.name}/{table}/{part}.parquet {how}"
+                found[resource] = f"{lake.name}/{source.name}/{table}/{part}.parquet {how}"
     return found
 
 
@@ -105,7 +105,7 @@ def read_again(source: Source[Any], archive: Archive, log: pl.DataFrame) -> tupl
     return everything, damaged
 
 
-def gone(archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
+def gone(lake: Lake, archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
     """The captures of `log` that were read and that somebody has removed, by their names.
 
     Raises:
@@ -123,12 +123,15 @@ def gone(archive: Archive, source: str, log: pl.DataFrame) -> list[str]:
     if len(found) > len(there):
         raise ArchiveDamaged(
             f"{archive.root.name}/{source} lacks {len(found):,} captures that were read once, {found[0]} among them:"
-            f" restore it from a backup, or remove the folder lake/{source} to go on with what the archive holds."
+            f" restore it from a backup, or remove the folder {lake.name}/{source} to go on with what the archive"
+            " holds."
         )
     return found
 
 
-def rebuild(source: Source[Any], archive: Archive, log: pl.DataFrame, check: Check) -> tuple[list[Capture], list[str]]:
+def rebuild(
+    lake: Lake, source: Source[Any], archive: Archive, log: pl.DataFrame, check: Check
+) -> tuple[list[Capture], list[str]]:
     """All captures, to build tables from that are damaged.
 
     Args:
@@ -148,6 +151,6 @@ def rebuild(source: Source[Any], archive: Archive, log: pl.DataFrame, check: Che
         lacking = f"{'/'.join(gone[0])}, which was read once" if gone else f"{unknown:,} captures that were read once"
         raise ArchiveDamaged(
             f"{check.reason}, and {archive.root.name}/{source.name} lacks {lacking}: restore it from a backup, or"
-            f" remove the folder lake/{source.name} to go on with what the archive holds."
+            f" remove the folder {lake.name}/{source.name} to go on with what the archive holds."
         )
     return everything, damaged

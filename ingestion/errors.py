@@ -17,6 +17,14 @@ class LakeDamaged(IngestionError):
     """A file of the lake is gone, cannot be read or is not what was written; nothing is changed."""
 
 
+class StoreFailed(IngestionError):
+    """A store of objects cannot be reached, refuses the keys, or answered with an error; nothing there is half done."""
+
+
+class LakeOvertaken(IngestionError):
+    """Another machine wrote to the lake where this one was about to; what it wrote stays."""
+
+
 class PageRefused(IngestionError):
     """A page was served but cannot be trusted; no cell of it is stored."""
 

@@ -98,7 +98,7 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     log_before = read_log_if_readable(lake, source.name)
     court = Court(source, archive, lake, now, decisions.read(archive, source.name))
     log = log_before.filter(~pl.col("verdict").is_in(RETRIED))
-    gone = captures.gone(archive, source.name, log) if check.is_sound else []
+    gone = captures.gone(lake, archive, source.name, log) if check.is_sound else []
     before = pl.DataFrame(schema=source.schema)
     found, new, damaged = None, list[Capture](), list[str]()
     if check.is_sound:
@@ -112,14 +112,14 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
         if check.is_sound:
             new, damaged = captures.read_again(source, archive, was_read)
         else:
-            new, damaged = captures.rebuild(source, archive, was_read, check)
+            new, damaged = captures.rebuild(lake, source, archive, was_read, check)
         found, log = court.judge_all(new, log), log.clear()
     outcomes, known = found
     stored = before.clear() if is_again else before
     closes = court.closes if source.rules and source.rules.reports_after_close else None
     rows = pl.concat([stored, observe(stored, _pages(outcomes), source.key, closes)])
     if is_again and check.is_sound and not gone and court.decisions == judged_by(lake, source.name, "decisions"):
-        _check_kept(source, before, rows, outcomes)
+        _check_kept(lake, source, before, rows, outcomes)
     log = pl.concat([log, log_of(outcomes)]).sort("fetched_at", "sha256", "resource")
     tables = {source.table: (before, rows), CAPTURES: (log_before, log)}
     if source.rules:
@@ -341,7 +341,9 @@ def judged_by(lake: Lake, source: str, field: str = "judged_by") -> str:
         return ""
 
 
-def _check_kept(source: Source[Any], before: pl.DataFrame, after: pl.DataFrame, outcomes: Sequence[Outcome]) -> None:
+def _check_kept(
+    lake: Lake, source: Source[Any], before: pl.DataFrame, after: pl.DataFrame, outcomes: Sequence[Outcome]
+) -> None:
     """Other rules or facts, or a late capture, may not empty a lake: a page read once may be refused by a mistake here.
 
     Raises:
@@ -352,7 +354,7 @@ def _check_kept(source: Source[Any], before: pl.DataFrame, after: pl.DataFrame, 
         reason = next((f" ({each.name}: {each.reason})" for each in outcomes if each.verdict == "refused"), "")
         raise WouldShrink(
             f"{source.name}: read by the rules and facts of now, its captures would leave {left:,} of {held:,} figures"
-            f"{reason}; the lake stays as it was: report this, or remove the folder lake/{source.name} to go on."
+            f"{reason}; the lake stays as it was: report this, or remove the folder {lake.name}/{source.name} to go on."
         )
 
 

@@ -45,7 +45,7 @@ def read(source: RowSource[Any], archive: Archive, lake: Lake, now: datetime) ->
     is_decided = court.judged_by != judged_by(lake, source.name)
     damages = captures.part_damages(lake, source)
     logs = {resource: _log(lake, source, resource) for resource in source.resources}
-    gone = captures.gone(archive, source.name, _together(logs.values()))
+    gone = captures.gone(lake, archive, source.name, _together(logs.values()))
     there, sentences = _captures(source, archive)
     read, added, healed = 0, 0, left_out(archive, source.name, gone)
     for resource in sorted({*there, *logs}):

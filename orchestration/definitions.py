@@ -10,7 +10,7 @@ from orchestration.settings import Settings
 
 root = environment.home_root()
 settings = Settings.read(root)
-home = Home(root, lock_wait_seconds=settings.lock_wait_seconds)
+home = Home(root, lock_wait_seconds=settings.lock_wait_seconds, lake_url=settings.lake.url)
 graph = project.load(home)
 
 definitions = Definitions(

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from ingestion.errors import UsageError
 from orchestration.errors import HomeBusy
 
 if TYPE_CHECKING:
+    from ingestion.lake.files import Files
     from ingestion.lake.tables import Lake
 
 DBT_PROJECT = Path(__file__).parent.parent / "dbt_project"
@@ -35,11 +36,13 @@ class Home:
         root: the home folder.
         as_of: UTC without zone, or None for the current build.
         lock_wait_seconds: how long to wait for another process that holds one of the home's locks.
+        lake_url: address of the lake where it is on a store, which other machines may write to; else it is a folder.
     """
 
     root: Path
     as_of: datetime | None = None
     lock_wait_seconds: float = 600
+    lake_url: str | None = None
 
     def __post_init__(self) -> None:
         # dbt takes a relative path for one below its project.
@@ -55,7 +58,12 @@ class Home:
         # Polars takes 0.2 s of CPU to import, which help and completion save.
         from ingestion.lake.tables import Lake
 
-        return Lake(self.root / "lake")
+        return Lake(self.root / "lake" if self.lake_url is None else self._store(self.lake_url))
+
+    def _store(self, url: str) -> "Files":
+        from ingestion.lake.object_files import opened
+
+        return opened(url, self.root / "build" / "lake")
 
     @property
     def is_sample(self) -> bool:
@@ -125,7 +133,8 @@ class Home:
         """
         from ingestion.lake.upgrade import upgrade
 
-        with self._lock("lock", "Another flowhouse is writing to this home"):
+        holder = "Another flowhouse is writing to this home"
+        with self._lock("lock", holder), self._lake_lock("lock", holder):
             self.lake.remove_dropped()
             upgrade(self.lake)
             yield
@@ -147,7 +156,8 @@ class Home:
         except OSError:  # a home that cannot be written
             return False
 
-    def chain_lock(self, source: str, network: str, is_patient: bool = True) -> AbstractContextManager[None]:
+    @contextmanager
+    def chain_lock(self, source: str, network: str, is_patient: bool = True) -> Iterator[None]:
         """Hold a chain's ledger, for as long as reading it takes.
 
         Args:
@@ -158,7 +168,9 @@ class Home:
             HomeBusy: another process reads it, and did so all the time.
         """
         holder = f"Another flowhouse is reading {source} {network} into this home"
-        return self._lock(f"{source}-{network}{CHAIN_LOCK}", holder, is_patient)
+        name = f"{source}-{network}{CHAIN_LOCK}"
+        with self._lock(name, holder, is_patient), self._lake_lock(name, holder, is_patient):
+            yield
 
     def range_lock(self, source: str, network: str, blocks: str) -> AbstractContextManager[None]:
         """Hold a range of a chain's history, for as long as it is read or taken.
@@ -182,8 +194,21 @@ class Home:
 
     def chains_being_read(self) -> list[str]:
         """The chains whose lock is held, as in `bitcoin main`; under the home's lock, so that none begins meanwhile."""
-        locks = sorted((self.root / "build").glob(f"*-*{CHAIN_LOCK}"))
-        return [path.name.removesuffix(CHAIN_LOCK).replace("-", " ", 1) for path in locks if _is_held(path)]
+        held = {path.name for path in (self.root / "build").glob(f"*-*{CHAIN_LOCK}") if _is_held(path)}
+        names = sorted(name for name in held | self.lake.files.locked() if name.endswith(CHAIN_LOCK))
+        return [name.removesuffix(CHAIN_LOCK).replace("-", " ", 1) for name in names]
+
+    @contextmanager
+    def _lake_lock(self, name: str, holder: str, is_patient: bool = True) -> Iterator[None]:
+        """Hold a lock of the lake against other machines; that of a folder has none."""
+        from ingestion.lake.files import LockTaken
+
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.lake.files.lock(name, self.lock_wait_seconds if is_patient else 0))
+            except LockTaken as taken:
+                raise HomeBusy(f"{holder}'s lake on {taken.host}: try again when it is done.") from None
+            yield
 
     @contextmanager
     def _lock(self, name: str, holder: str, is_patient: bool = True) -> Iterator[None]:

@@ -86,10 +86,11 @@ def take(home: Home, graph: Graph, strict_claims: bool, engine: Mapping[str, str
     Raises:
         FileNotFoundError: a file that a ledger's record names is gone.
     """
-    names = [table for table in graph.tables if table != CONTROL]
+    names = [_split(table) for table in graph.tables if table != CONTROL]
     folder = home.build / "inputs"
+    snapshot.fetch(home.lake, names)
     with home.lock():
-        written = snapshot.take(home.lake, [_split(name) for name in names], folder)
+        written = snapshot.take(home.lake, names, folder)
         readings = tuple(last_readings(home.lake))
         is_sample = home.lake.is_sample
     home.write_control(folder)

@@ -48,6 +48,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "decimals": Column(number(0, MAX_DECIMALS)),
         "kind": Column(NAME.check, "other"),
         "is_read": Column(one_of("true", "false"), "true"),
+        "supply_events": Column(one_of("transfer", "issue_redeem"), "transfer"),
         **REMARKS,
     },
     "contracts": {

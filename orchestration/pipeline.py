@@ -173,7 +173,7 @@ def _derive_and_publish(
         inputs.write_built(home, before.without(changed) if built else before.of_no_project())
     outcome.rebuilt = models.affected(changed) if built else list(models.models)
     if changed:
-        _refuse_rot(taken, {table for key in outcome.rebuilt for table in models.tables_of[key]})
+        _refuse_rot(home, taken, {table for key in outcome.rebuilt for table in models.tables_of[key]})
         _derive(home, settings, changed if built else None, listeners, outcome)
     from orchestration.publishing import publish  # DuckDB takes 0.1 s of CPU to import
 
@@ -235,10 +235,10 @@ def _refuse_loss(home: Home, taken: Inputs) -> None:
         )
 
 
-def _refuse_rot(taken: Inputs, tables: Collection[str]) -> None:
+def _refuse_rot(home: Home, taken: Inputs, tables: Collection[str]) -> None:
     """Raise BuildFailed where the bytes of a file that models read have changed since they were written."""
     if rotten := inputs.changed_since_written(taken, tables):
-        raise BuildFailed(" ".join(integrity.rotten(name) for name in rotten[:3]))
+        raise BuildFailed(" ".join(integrity.rotten(home.lake, name) for name in rotten[:3]))
 
 
 def _copy(home: Home, settings: "Settings", outcome: Outcome) -> None:

@@ -65,7 +65,7 @@ def load_watch_list(
         name,
         chain_id,
         tuple(
-            Token(row["address"], row["asset"], int(row["decimals"]), _block(row))
+            Token(row["address"], row["asset"], int(row["decimals"]), _block(row), row["supply_events"])
             for row in tokens
             if row["is_read"] == "true"
         ),

@@ -157,12 +157,22 @@ class Publish(Section):
     """How many builds stay published, and how many bytes they may fill together.
 
     Attributes:
-        to: a folder, or s3://bucket/prefix, that each build is copied to.
+        to: a folder, or s3://bucket/prefix, gs:// or az:// likewise, that each build is copied to.
     """
 
     keep_builds: Count = Field(default=7, ge=1)
     keep_gib: float = Field(default=20, gt=0)
     to: Annotated[Path | str | None, AfterValidator(checks.publish_target)] = None
+
+
+class LakePlace(Section):
+    """Where the raw tables are.
+
+    Attributes:
+        url: s3://bucket/prefix, gs:// or az:// likewise; None for the folder `lake` of the home.
+    """
+
+    url: Annotated[str, AfterValidator(checks.store_url)] | None = None
 
 
 class Engine(Section):
@@ -217,6 +227,7 @@ class Settings(Section):
     claims: Claims = Claims()
     alerts: Alerts = Alerts()
     publish: Publish = Publish()
+    lake: LakePlace = LakePlace()
     engine: Engine = Engine()
     lock_wait_seconds: float = Field(default=600, ge=0)
     confirmations: Count = Field(default=FINAL_AFTER, ge=1, le=FINAL_AFTER)

@@ -1,6 +1,24 @@
 """What holds for all tests: Hypothesis sets its examples no deadline, since they run side by side on busy machines."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("flowhouse", deadline=None)
 settings.load_profile("flowhouse")
+
+
+@pytest.fixture(scope="session")
+def s3_running():
+    import s3_server  # moto takes a second to import
+
+    with s3_server.serve() as running:
+        yield running
+
+
+@pytest.fixture
+def s3(s3_running, monkeypatch):
+    """An S3 server on loopback with an empty bucket, to which the variables of this process lead."""
+    s3_running.reset()
+    for name, value in s3_running.variables.items():
+        monkeypatch.setenv(name, value)
+    return s3_running

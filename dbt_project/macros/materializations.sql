@@ -35,19 +35,25 @@
     {{ return({"relations": []}) }}
 {% endmaterialization %}
 
-{# New rows replace older ones by the macro that the model names as replace_with. #}
+{#
+    New rows replace older ones by the macro that the model names as replace_with. Rows that need none of the older ones
+    come from the Python job that the macro named as start_with gives, if there are any: it adds them to the new ones.
+#}
 {% materialization incremental, adapter="duckdb" %}
     {% set target = this.incorporate(type="table") %}
+    {% set new = make_temp_relation(target) if is_incremental() else target %}
     {{ run_hooks(pre_hooks) }}
-    {% if is_incremental() %}
-        {% set new = make_temp_relation(target) %}
-        {% do run_query(create_table_as(True, new, compiled_code)) %}
-        {% call statement("main") %}{{ context[config.get("replace_with")](target, new) }}{% endcall %}
-    {% else %}
+    {% if is_incremental() %}{% do run_query(create_table_as(True, new, compiled_code)) %}{% endif %}
+    {% set job = context[config.get("start_with")](new) %}
+    {% if not is_incremental() %}
         {% call statement("main") %}
             {{ drop_old() }}
-            {{ create_table_as(False, target, compiled_code) }}
+            {{ create_table_as(False, new, "select * from (" ~ compiled_code ~ ") as none_yet limit 0" if job else compiled_code) }}
         {% endcall %}
+    {% endif %}
+    {% if job %}{% call statement("start", language="python") %}{{ job }}{% endcall %}{% endif %}
+    {% if is_incremental() %}
+        {% call statement("main") %}{{ context[config.get("replace_with")](target, new) }}{% endcall %}
     {% endif %}
     {{ finish(target, post_hooks) }}
     {{ return({"relations": [target]}) }}

@@ -67,10 +67,14 @@
         left join ({{ token_states() }}) as states on lots.network = states.network and lots.token = states.token
     {% endset %}
     {{ run_hooks(pre_hooks) }}
+    {% set overwrite = "set spark.sql.sources.partitionOverwriteMode = " %}
     {% if changed is none %}
+        {% do run_query(overwrite ~ "static") %}
         {% do replace_this(rows) %}
     {% else %}
+        {% do run_query(overwrite ~ "dynamic") %}
         {% call statement("main") %}insert overwrite {{ target }} by name {{ rows }}{% endcall %}
+        {% do run_query(overwrite ~ "static") %}
     {% endif %}
     {% do drop_parts() %}
     {{ run_hooks(post_hooks) }}
@@ -82,22 +86,33 @@
 
 {#
     The statement with the CTEs that its model's meta names as computed_once read from tables, made here in the order
-    named: Spark computes a CTE anew wherever it is read. Their first and last lines begin in the first column.
+    named: Spark plans and computes a CTE anew wherever it is read. Their first and last lines begin in the first column.
 #}
 {% macro with_parts(sql) %}
-    {%- set left = namespace(sql=sql) %}
-    {%- for name in model.config.meta.get("computed_once", []) %}
-        {%- set head = "\n" ~ name ~ " as (\n" %}
-        {%- set before, found = left.sql.split(head, 1) %}
-        {%- set body, after = modules.re.split("\n\\)(?=,?(?:\n|$))", found, maxsplit=1) %}
+    {%- if not model.config.meta.get("computed_once") %}{{ return(sql) }}{% endif %}
+    {%- set ctes = modules.re.findall("(?s)(?:^|\n)(?:with )?(\\w+) as \\((.*?)\n\\)(?=,?\n)", sql) %}
+    {%- set after_ctes = modules.re.split("\n\\)\n", sql)[-1] %}
+    {%- set bodies = dict(ctes) %}
+    {%- for name in model.config.meta["computed_once"] %}
         {%- set part = part_of_this(name) %}
         {%- do run_query("drop table if exists " ~ part) %}
-        {%- do run_query(
-            "create table " ~ part ~ " using parquet as " ~ before ~ head ~ body ~ "\n) select * from " ~ name
-        ) %}
-        {%- set left.sql = before ~ head ~ "select * from " ~ part ~ "\n)" ~ after %}
+        {%- do run_query("create table " ~ part ~ " using parquet as " ~ needed_ctes(bodies, "select * from " ~ name)) %}
+        {%- do bodies.update({name: "select * from " ~ part}) %}
     {%- endfor %}
-    {{- return(left.sql) }}
+    {{- return(needed_ctes(bodies, after_ctes)) }}
+{% endmacro %}
+
+{# A statement after those of the CTEs, by name in their order, that it reads, and that they read. #}
+{% macro needed_ctes(bodies, statement) %}
+    {%- set read = namespace(text=statement) %}
+    {%- set needed = [] %}
+    {%- for name, body in bodies.items() | list | reverse %}
+        {%- if modules.re.search("\\b" ~ name ~ "\\b", read.text) %}
+            {%- do needed.insert(0, name ~ " as (" ~ body ~ "\n)") %}
+            {%- set read.text = read.text ~ " " ~ body %}
+        {%- endif %}
+    {%- endfor %}
+    {{- return("with " ~ needed | join(",\n") ~ "\n" ~ statement) }}
 {% endmacro %}
 
 {% macro drop_parts() %}
@@ -122,13 +137,10 @@
         {%- endif %}
         location '{{ location }}'
         as
-        {% if config.get("contract").enforced -%}
-            {{ get_assert_columns_equivalent(sql) }}
-            {{ get_select_subquery(sql) }}
-        {%- else -%}
-            {{ sql }}
-        {%- endif %}
+        {% if config.get("contract").enforced %}{{ get_select_subquery(sql) }}{% else %}{{ sql }}{% endif %}
     {%- endcall %}
+    {#- Asked of the statement, its types cost as much as planning it. #}
+    {%- if config.get("contract").enforced %}{% do get_assert_columns_equivalent("select * from " ~ this) %}{% endif %}
 {% endmacro %}
 
 {# A function of rows is made for readers of the published file, which Spark does not write. #}

@@ -26,27 +26,98 @@
     {{- return(add_days(day_zero(), "(" ~ moment ~ " - mod(" ~ moment ~ ", 4)) / 4")) -}}
 {% endmacro %}
 
-{# Tokens whose transfers are stored from their first block on, without a gap. #}
-{% macro covered_tokens() %}
+{# keccak256 of Issue(uint256), Redeem(uint256) and DestroyedBlackFunds(address,uint256). #}
+{% macro issuance_topics() %}
+    {{- return([
+        '0xcb8241adb0c3fdb35b70c24ce35c5eb0c17af7431c99f827d44a445ca624176a',
+        '0x702d5967f45f6513a38ffc42d6ba9bf230bd40e8f53b16363c7eb4fd2deb9a44',
+        '0x61e6e66b0d6339b2980aecc6ccc0039736791f0ccde9ed512e789a7fbdd698c6',
+    ]) -}}
+{% endmacro %}
+
+{#
+    The days up to which all events that move, mint or burn a token are stored, and whether they are from its first
+    block on, without a gap.
+#}
+{% macro token_coverage() %}
     select
         tokens.network,
         tokens.address as token,
-        covered.last_date,
-        covered.settled_date
+        min(covered.last_date) as last_date,
+        min(covered.settled_date) as settled_date,
+        count(*) = max(
+            case when tokens.supply_events = 'issue_redeem' then {{ issuance_topics() | length + 1 }} else 1 end
+        )
+        and min(
+            case
+                when covered.is_unbroken and covered.first_block <= coalesce(tokens.first_block, covered.first_block)
+                    then 1
+                else 0
+            end
+        ) = 1 as is_whole
     from {{ ref('int_tokens__listed') }} as tokens
     inner join {{ ref('stg_evm__coverage') }} as covered
         on tokens.network = covered.network and tokens.address = covered.address
     where
         covered.topic = {{ transfer_topic() }}
-        and covered.is_unbroken
-        and covered.first_block <= coalesce(tokens.first_block, covered.first_block)
+        or (
+            tokens.supply_events = 'issue_redeem'
+            and covered.topic in ('{{ issuance_topics() | join("', '") }}')
+        )
+    group by tokens.network, tokens.address
 {% endmacro %}
 
-{# A digest of the entity map and the code that match lots and number holders. #}
+{# Tokens whose transfers, mints and burns are stored from their first block on, without a gap. #}
+{% macro covered_tokens() %}
+    select
+        network,
+        token,
+        last_date,
+        settled_date
+    from ({{ token_coverage() }}) as coverage
+    where is_whole
+{% endmacro %}
+
+{# Transfers of tokens, in a relation that says of which days, with numbers of both holders. #}
+{% macro token_moves(tokens) %}
+    select
+        tokens.token_number,
+        transfers.value_date,
+        {{ sats('transfers.amount_units') }} as amount_units,
+        transfers.from_address = {{ zero_address() }} as is_mint,
+        transfers.to_address = {{ zero_address() }} as is_burn,
+        {{ number_of(
+            'transfers.network, transfers.token, coalesce(senders.entity, transfers.from_address)'
+        ) }} as sender,
+        {{ number_of(
+            'transfers.network, transfers.token, coalesce(receivers.entity, transfers.to_address)'
+        ) }} as receiver
+    from {{ ref('stg_evm__transfers') }} as transfers
+    inner join {{ tokens }} as tokens
+        on
+            transfers.network = tokens.network
+            and transfers.token = tokens.token
+            and transfers.value_date > tokens.matched_date
+            and transfers.value_date <= tokens.last_date
+    left join {{ ref('int_tokens__entities') }} as senders
+        on transfers.from_address = senders.address and transfers.network = senders.network
+    left join {{ ref('int_tokens__entities') }} as receivers
+        on transfers.to_address = receivers.address and transfers.network = receivers.network
+    where
+        transfers.amount_units > 0
+        and transfers.amount_units < {{ too_many_units() }}
+{% endmacro %}
+
+{# A digest of the entity map, of how tokens are minted, and of the code that match lots and number holders. #}
 {% macro matching_rules() %}
-    {%- set macros = [zero_address(), too_many_units(), number_of('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
+    {%- set macros = [token_moves('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
     select
         {{ fingerprint("network || ' ' || address || ' ' || entity") }}
+        || (
+            select {{ fingerprint("network || ' ' || address") }}
+            from {{ ref('int_tokens__listed') }}
+            where supply_events = 'issue_redeem'
+        )
         || '{{ local_md5(model.raw_code ~ macros | join) }}'
         || version() as rules
     from {{ ref('int_tokens__entities') }}
@@ -135,6 +206,25 @@
         where transfers.value_date >= (select min(value_date) from {{ days }})
     ) as blocks
     where newest_first = 1
+{% endmacro %}
+
+{# The day up to which the lots of tokens are kept, and the last blocks and the rules that they come from. #}
+{% macro settled_lots(tokens) %}
+select
+    tokens.network,
+    tokens.token,
+    null as holder,
+    tokens.settled_date as value_date,
+    coalesce(last_blocks.value_date, tokens.last_block_date) as birth_date,
+    'settled' as kind,
+    null as amount_units,
+    null as lots,
+    null as new_holders,
+    coalesce(rules.rules || ' ' || last_blocks.block_hash, tokens.history) as history
+from {{ tokens }} as tokens
+cross join ({{ matching_rules() }}) as rules
+left join last_blocks on tokens.network = last_blocks.network and tokens.token = last_blocks.token
+where tokens.settled_date > tokens.matched_date
 {% endmacro %}
 
 {#
@@ -285,4 +375,124 @@
     from {{ ref('int_tokens__coins') }}
     where not is_spent
 )
+{% endmacro %}
+
+{# Whether compiled code pays: to load it takes as long as the lots of half a million transfers in SQL, a second. #}
+{% macro has_many_transfers() %}
+    {%- set count = run_query("select count(*) as transfers from " ~ ref('stg_evm__transfers')).rows[0]['transfers'] -%}
+    {{- return(count >= var('compiled_from_transfers')) -}}
+{% endmacro %}
+
+{#
+    The Python job that adds the lots of tokens that nothing is kept of to a table; none where they are few or none.
+    It gives the rows that int_tokens__lots has in full, in a third of the CPU and of the memory.
+#}
+{% macro lots_job(lots) %}
+    {%- set some_start = "select 1 from " ~ lots ~ " where kind = 'kept' and value_date = " ~ day_zero() ~ " limit 1" %}
+    {%- if (not is_incremental() or run_query(some_start).rows) and has_many_transfers() -%}
+    {{- starting_job(lots) -}}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro starting_job(lots) %}
+    {%- do run_query(starting_tokens(lots)) -%}
+    {%- if run_query("select 1 from starting_tokens limit 1").rows -%}
+from orchestration.token_lots.job import match
+
+
+class dbtObj:
+    def __init__(self, load): ...
+
+
+def model(dbt, con):
+    match(
+        con,
+        tokens={{ tojson("select token_number, settled_date from starting_tokens") }},
+        days={{ tojson(starting_days()) }},
+        moves={{ tojson(starting_moves()) }},
+        insert={{ tojson(starting_lots(lots)) }},
+    )
+    con.execute({{ tojson(starting_settled(lots)) }})
+    con.execute("drop table starting_tokens")
+
+
+def materialize(rows, con): ...
+    {%- endif -%}
+{% endmacro %}
+
+{% macro starting_tokens(lots) %}
+    create or replace temporary table starting_tokens as
+    select
+        cast((row_number() over (order by network, token)) - 1 as integer) as token_number,
+        network,
+        token,
+        last_date,
+        settled_date,
+        {{ day_zero() }} as matched_date,
+        cast(null as date) as last_block_date,
+        cast(null as {{ dbt.type_string() }}) as history
+    from ({{ covered_tokens() }}) as covered
+    {%- if is_incremental() %}
+    inner join {{ lots }} as kept using (network, token)
+    where kept.kind = 'kept' and kept.value_date = {{ day_zero() }}
+    {%- endif %}
+{% endmacro %}
+
+{% macro starting_days() %}
+    select
+        value_date,
+        count(*) as transfers
+    from {{ ref('stg_evm__transfers') }}
+    group by value_date
+{% endmacro %}
+
+{% macro starting_moves() %}
+    select
+        token_number,
+        value_date,
+        cast(case when is_mint then 0 when is_burn then 2 else 1 end as tinyint) as kind,
+        sender,
+        receiver,
+        amount_units
+    from ({{ token_moves('starting_tokens') }}) as moves
+    where value_date between ? and ? and sender <> receiver
+{% endmacro %}
+
+{% macro starting_lots(lots) %}
+    insert into {{ lots }}
+    select
+        tokens.network,
+        tokens.token,
+        matched.holder,
+        {{ day_of('matched.moment') }} as value_date,
+        {{ day_of('matched.birth') }} as birth_date,
+        matched.kind,
+        matched.amount_units,
+        matched.lots,
+        matched.new_holders,
+        null as history
+    from matched_lots as matched
+    inner join starting_tokens as tokens on matched.token_number = tokens.token_number
+{% endmacro %}
+
+{% macro starting_settled(lots) %}
+    insert into {{ lots }}
+    with last_days as (
+        select
+            tokens.network,
+            tokens.token,
+            max(lots.value_date) as value_date
+        from {{ lots }} as lots
+        inner join starting_tokens as tokens using (network, token)
+        where
+            lots.kind in ('mint', 'received', 'transfer', 'burn')
+            and lots.value_date <= tokens.settled_date
+        group by tokens.network, tokens.token
+    ),
+
+    last_blocks as (
+        {{ last_blocks('last_days') }}
+    )
+
+    {{ settled_lots('starting_tokens') }}
 {% endmacro %}

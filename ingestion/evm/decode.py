@@ -7,10 +7,13 @@ import polars as pl
 from ingestion.evm import json_rpc, uniform_logs
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import (
+    DESTROYED_BLACK_FUNDS,
     INTERNAL_BALANCE_CHANGED,
+    ISSUE,
     LIQUIDATION_CALL,
     LIQUIDATIONS,
     LOG_KEY,
+    REDEEM,
     SWAP,
     TRANSFER,
     TRANSFERS,
@@ -51,6 +54,10 @@ SHAPES = [
     (TRANSFER, 3, 1),
     (TRANSFER, 1, 3),
     (TRANSFER, 4, 0),
+    (ISSUE, 1, 1),
+    (REDEEM, 1, 1),
+    (DESTROYED_BLACK_FUNDS, 1, 2),
+    (DESTROYED_BLACK_FUNDS, 2, 1),
     (LIQUIDATION_CALL, 4, 4),
     (INTERNAL_BALANCE_CHANGED, 3, 1),
     (SWAP, 4, 2),
@@ -177,8 +184,8 @@ def event() -> pl.Expr:
 
 
 def has_known_shape() -> pl.Expr:
-    """Whether a log has as many topics and digits as `transfers`, `liquidations` or `vault_changes` read, or is an
-    ERC-721 transfer."""
+    """Whether a log has as many topics and digits as `transfers`, `liquidations`, `vault_changes` or `issuance` read,
+    or is an ERC-721 transfer."""
     topics, digits = pl.col("topics").list.len(), pl.col("data").str.len_bytes() - 2
     return pl.any_horizontal(
         (event() == topic) & (topics == count) & (digits == words * DIGITS) for topic, count, words in SHAPES

@@ -10,11 +10,12 @@ from ingestion.errors import ChainMismatch, LakeDamaged, ReorgDuringRead
 from ingestion.evm import decode, log_checks, log_ranges
 from ingestion.evm.block_range import BlockRange, beyond, bounds, lowest
 from ingestion.evm.errors import AnswerRefused, WrongChain
+from ingestion.evm.issuance import Issuance
 from ingestion.evm.ledger import EventLedger, EventRecord, gaps, read, read_record
 from ingestion.evm.node import FINALIZED, LATEST, Header, Node, require_header
 from ingestion.evm.ranges import Range, Ranges, damaged, missing, take_whole
 from ingestion.evm.reconcile import reconcile
-from ingestion.evm.rows import COVERAGE, EVENTS, Pair, Span, WatchList
+from ingestion.evm.rows import COVERAGE, EVENTS, SUPPLY_EVENTS, Pair, Span, WatchList
 from ingestion.lake.tables import Lake
 from ingestion.threads import in_order
 
@@ -78,15 +79,18 @@ def from_node(
     first, last = bounds(node, wanted, finalized)
     first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized, head)
     failures = [*beyond(node, wanted, head), *failures, *_before_all(watch_list, wanted, first_blocks, last)]
-    pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
+    issued = _issuance(node, ledger, watch_list, first_blocks, finalized, head)
+    pairs = issued.readable(pair for pair in watch_list.pairs if pair[0] in first_blocks)
     refused = take_whole(node, ledger, ranges, finalized, pairs, first_blocks) if ranges else {}
-    blocks, events = _read_finalized(node, ledger, watch_list, ledger.gaps(pairs, first_blocks, first, last), progress)
+    spans = ledger.gaps(pairs, first_blocks, first, last)
+    blocks, events = _read_finalized(node, ledger, watch_list, issued, spans, progress)
     if wanted.first <= head.number and wanted.has_newer_than(finalized.number):
-        tail_blocks, tail_events = _read_tail(node, ledger, watch_list, tuple(pairs), finalized, wanted.last)
+        tail_blocks, tail_events = _read_tail(node, ledger, watch_list, issued, pairs, finalized, wanted.last)
         blocks, events = blocks + tail_blocks, events + tail_events
     if ranges:
         failures += filter(None, refused.values())
         failures += missing(ledger, ranges, refused, finalized, pairs, first_blocks)
+    failures += issued.sentences(watch_list)
     failures += reconcile(node, ledger, watch_list, first_blocks)
     return IngestResult(watch_list.network, blocks, events, ledger.last_block(), tuple(failures))
 
@@ -129,10 +133,12 @@ def _read_range(
     check_common(node, ledger.record)
     finalized, head = _finalized(node, ledger), require_header(node.header(LATEST), node, LATEST)
     first_blocks, failures = _first_blocks(node, ledger, watch_list, finalized, head)
-    pairs = [pair for pair in watch_list.pairs if pair[0] in first_blocks]
+    issued = _issuance(node, ledger, watch_list, first_blocks, finalized, head)
+    pairs = issued.readable(pair for pair in watch_list.pairs if pair[0] in first_blocks)
     coverage = pl.concat([held, ledger.read("coverage")])
     spans = gaps(coverage, pairs, first_blocks, blocks.first, min(blocks.last, finalized.number))
-    count, events = _read_finalized(node, ledger, watch_list, spans, progress)
+    count, events = _read_finalized(node, ledger, watch_list, issued, spans, progress)
+    failures += issued.sentences(watch_list)
     if blocks.last > finalized.number:
         failures.append(
             f"Blocks {max(blocks.first, finalized.number + 1):,} to {blocks.last:,} are not finalized yet: leave the"
@@ -200,6 +206,22 @@ def _first_blocks(
     return found, failures
 
 
+def _issuance(
+    node: Node,
+    ledger: EventLedger,
+    watch_list: WatchList,
+    first_blocks: Mapping[str, int],
+    finalized: Header,
+    head: Header,
+) -> Issuance:
+    """The tokens that issue coins without a Transfer, each with the block that created it."""
+    issued = Issuance(node, ledger.record.created)
+    for token in watch_list.tokens:
+        if SUPPLY_EVENTS[token.supply_events] and token.address in first_blocks:
+            issued.find(token, first_blocks[token.address], finalized.number, head.number)
+    return issued
+
+
 def _before_all(watch_list: WatchList, wanted: BlockRange, first_blocks: Mapping[str, int], last: int) -> Iterator[str]:
     """A sentence where an end or a day was asked for that is before everything that is watched."""
     limit = last if wanted.day else wanted.last
@@ -222,7 +244,12 @@ def _created(node: Node, address: str, last: int) -> int:
 
 
 def _read_finalized(
-    node: Node, ledger: EventLedger, watch_list: WatchList, spans: list[Span], progress: Progress | None
+    node: Node,
+    ledger: EventLedger,
+    watch_list: WatchList,
+    issued: Issuance,
+    spans: list[Span],
+    progress: Progress | None,
 ) -> tuple[int, int]:
     """Read spans of finalized blocks into the ledger; how many blocks and events they hold."""
     width = log_ranges.Width()
@@ -231,7 +258,9 @@ def _read_finalized(
     for span in spans:
         for piece, found in _batches(log_ranges.read(node, span, width), span):
             last = require_header(node.header(piece.last), node, piece.last)
-            ledger.add(piece, last.block, decode.rows(found, watch_list, is_final=True), watch_list.chain_id)
+            logs, pairs = issued.as_transfers(found, range(piece.first, piece.last + 1), piece.pairs)
+            whole, rows = Span(piece.first, piece.last, pairs), decode.rows(logs, watch_list, is_final=True)
+            ledger.add(whole, last.block, rows, watch_list.chain_id)
             done += piece.last + 1 - piece.first
             events += found.height
             if progress:
@@ -253,26 +282,33 @@ def _batches(answers: Iterator[tuple[int, pl.DataFrame]], span: Span) -> Iterato
 
 
 def _read_tail(
-    node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], finalized: Header, last: int | None
+    node: Node,
+    ledger: EventLedger,
+    watch_list: WatchList,
+    issued: Issuance,
+    pairs: tuple[Pair, ...],
+    finalized: Header,
+    last: int | None,
 ) -> tuple[int, int]:
     """Replace the rows above the last finalized block; how many blocks and events were new.
 
     Raises:
         ReorgDuringRead: the chain changes all the time.
     """
-    reason, held = "the chain changed", set(ledger.record.tail)
+    reason, held, failures = "the chain changed", set(ledger.record.tail), issued.failures
     for _ in range(REORGANISATIONS):
+        issued.failures = dict(failures)  # without those of an attempt into which a reorg broke
         headers = _linked(node, finalized, last)
         if headers is None:
             continue
         try:
-            rows, read = _of_blocks(node, ledger, watch_list, pairs, headers)
+            rows, read, held_pairs = _of_blocks(node, ledger, watch_list, issued, pairs, headers)
         except AnswerRefused as error:
             reason = str(error)  # a block that a reorg took away is an error to ask for
             continue
         if headers and node.header(headers[-1].number) != headers[-1]:
             continue
-        span = Span(finalized.number + 1, headers[-1].number, pairs) if headers and pairs else None
+        span = Span(finalized.number + 1, headers[-1].number, held_pairs) if headers and held_pairs else None
         ledger.replace_tail(span, [header.block for header in headers], rows, watch_list.chain_id)
         return sum(header.hash not in held for header in headers), read
     raise ReorgDuringRead(
@@ -294,9 +330,15 @@ def _linked(node: Node, finalized: Header, last: int | None) -> list[Header] | N
 
 
 def _of_blocks(
-    node: Node, ledger: EventLedger, watch_list: WatchList, pairs: tuple[Pair, ...], headers: list[Header]
-) -> tuple[Mapping[str, pl.DataFrame], int]:
-    """The rows of blocks, those of known hashes from the lake; and how many logs were read for the others."""
+    node: Node,
+    ledger: EventLedger,
+    watch_list: WatchList,
+    issued: Issuance,
+    pairs: tuple[Pair, ...],
+    headers: list[Header],
+) -> tuple[Mapping[str, pl.DataFrame], int, tuple[Pair, ...]]:
+    """The rows of blocks, those of known hashes from the lake; how many logs were read for the others; and the pairs of
+    which these are all."""
     record = ledger.record
     is_as_before = sorted(map(list, pairs)) == sorted(record.tail_pairs)
     known = {header.hash for header in headers} & set(record.tail if is_as_before else [])
@@ -305,6 +347,9 @@ def _of_blocks(
     for header, answer in zip(asked, answers, strict=True):
         log_checks.check_bloom(node, header, answer)
     found = pl.concat([pl.DataFrame(schema=decode.LOGS), *answers])
-    new, tail = decode.rows(found, watch_list, is_final=False), ledger.tail()
+    unknown = {header.number for header in headers if header.hash not in known}
+    logs, held_pairs = issued.as_transfers(found, unknown, pairs)
+    new, tail = decode.rows(logs, watch_list, is_final=False), ledger.tail()
     is_known = pl.col("block_hash").is_in(list(known))
-    return {table: pl.concat([tail[table].filter(is_known), new[table]]) for table in EVENTS}, found.height
+    rows = {table: pl.concat([tail[table].filter(is_known), new[table]]) for table in EVENTS}
+    return rows, found.height, held_pairs

@@ -36,6 +36,7 @@ class EventRecord(parts.Record):
         tail: hashes of the newest blocks, whose events are kept block by block.
         tail_pairs: contract and topic of their events.
         first_blocks: first block of contracts that a node was asked for.
+        created: the finalized block that created the contract of each token that issues without a Transfer.
     """
 
     chain_id: int | None = None
@@ -44,6 +45,7 @@ class EventRecord(parts.Record):
     tail: list[str] = field(default_factory=list)
     tail_pairs: list[list[str]] = field(default_factory=list)
     first_blocks: dict[str, int] = field(default_factory=dict)
+    created: dict[str, int] = field(default_factory=dict)
 
 
 def read_record(lake: Lake, network: str) -> EventRecord:

@@ -11,7 +11,7 @@ import polars as pl
 from ingestion.evm import decode
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import CALLS_A_BATCH, Header, Node, require_header
-from ingestion.evm.rows import TRANSFER, Pair
+from ingestion.evm.rows import SUPPLY_EVENTS, TRANSFER, Pair
 from ingestion.transport.errors import NodeRefused
 
 # The longest run of blocks without an event (at most a quarter of a range) that is accepted without checking its
@@ -22,6 +22,8 @@ SAMPLE = CALLS_A_BATCH
 BLOOMS_ABSENT = (
     'set blooms = "absent" under [evm.<network>] in flowhouse.toml to have quiet blocks asked for one by one'
 )
+_RARE = {topic for topics in SUPPLY_EVENTS.values() for topic in topics}
+"""Events that most blocks lack, which totalSupply proves complete as it does transfers."""
 _PLACE = ["block_number", "block_hash", "block_time"]
 
 
@@ -78,8 +80,9 @@ def check_bloom(node: Node, header: Header, found: pl.DataFrame) -> None:
 def completed(node: Node, found: pl.DataFrame, blocks: range, pairs: Sequence[Pair]) -> pl.DataFrame:
     """The logs with those of blocks that seem to have none of an event, requested by hash where a bloom allows some.
 
-    Events other than transfers add up to nothing that a node could be asked for, and a transfer of another shape than
-    any counts for nothing: where few blocks have them, these are requested by hash too, and that answer counts.
+    Events other than transfers, mints and burns add up to nothing that a node could be asked for, and a transfer of
+    another shape than any counts for nothing: where few blocks have them, these are requested by hash too, and that
+    answer counts.
 
     Raises:
         AnswerRefused: two logs cannot be told apart.
@@ -101,14 +104,14 @@ def completed(node: Node, found: pl.DataFrame, blocks: range, pairs: Sequence[Pa
 
 
 def _is_asked_again(pair: Pair, with_event: Mapping[Pair, list[int]]) -> bool:
-    return pair[1] != TRANSFER and len(with_event[pair]) <= CALLS_A_BATCH
+    return pair[1] not in {TRANSFER, *_RARE} and len(with_event[pair]) <= CALLS_A_BATCH
 
 
 def _silences(with_event: Mapping[Pair, list[int]], blocks: range, pairs: Iterable[Pair]) -> dict[int, list[Pair]]:
-    """The events of which blocks have had none for long, by block."""
+    """The events of which blocks have had none for long, by block, without the rare ones."""
     longest = min(MAX_UNVERIFIED_GAP, len(blocks) // 4)
     silent: dict[int, list[Pair]] = defaultdict(list)
-    for pair in pairs:
+    for pair in (pair for pair in pairs if pair[1] not in _RARE):
         for before, after in pairwise([blocks.start - 1, *with_event[pair], blocks.stop]):
             for number in range(before + 1, after) if after - before - 1 > longest else ():
                 silent[number].append(pair)

@@ -15,10 +15,11 @@ from ingestion.transport.errors import NodeRefused
 
 # Providers limit batches at 10 to 1,000 calls; 50 headers are 0.1 MB.
 CALLS_A_BATCH = 50
-TOTAL_SUPPLY, BALANCE_OF = "0x18160ddd", "0x70a08231"
-"""The first 4 bytes of keccak256 of totalSupply() and balanceOf(address)."""
+TOTAL_SUPPLY, BALANCE_OF, OWNER = "0x18160ddd", "0x70a08231", "0x8da5cb5b"
+"""The first 4 bytes of keccak256 of totalSupply(), balanceOf(address) and owner()."""
 LATEST, FINALIZED = "latest", "finalized"
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -41,6 +42,17 @@ Time = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,9}$")]
 Digits = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]*$")]
 Hash = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{64}$")]
 Bloom = Annotated[str, msgspec.Meta(pattern="^0x([0-9a-fA-F]{512})?$")]
+
+
+Address = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+AddressWord = Annotated[str, msgspec.Meta(pattern="^0x0{24}[0-9a-fA-F]{40}$")]
+
+
+class _Transaction(msgspec.Struct, rename={"sender": "from"}):
+    """Who sent a transaction, to which contract (None: it creates one)."""
+
+    sender: Address
+    to: Address | None
 
 
 class Header(
@@ -184,6 +196,26 @@ class Node:
         data = [BALANCE_OF + 24 * "0" + address[2:] for address in addresses]
         return self._numbers("eth_call", [[{"to": token, "data": each}, hex(at)] for each in data])
 
+    def owners(self, token: str, at: Sequence[int]) -> list[str]:
+        """Who owns a token's contract at the end of blocks, in lower case.
+
+        Raises:
+            AnswerRefused: the contract does not say, or the node does not keep that state.
+        """
+        calls = [[{"to": token, "data": OWNER}, hex(number)] for number in at]
+        answers = [each for batch in _batches(calls) for each in self._calls("eth_call", batch, AddressWord)]
+        return ["0x" + answer[-40:].lower() for answer in answers]
+
+    def callers(self, contract: str, transactions: Sequence[str]) -> list[str]:
+        """Who called a contract in transactions, in lower case: the sender, or the contract that the sender called.
+
+        Raises:
+            AnswerRefused: the node does not have one of them.
+        """
+        batches = _batches([each] for each in transactions)
+        found = [each for batch in batches for each in self._calls("eth_getTransactionByHash", batch, _Transaction)]
+        return [(each.sender if each.to is None or each.to.lower() == contract else each.to).lower() for each in found]
+
     def _numbers(self, method: str, params: Sequence[Sequence]) -> list[int]:
         answers = self._calls(method, params, Digits)
         if any(len(answer) < 3 for answer in answers):
@@ -221,10 +253,10 @@ def _query(where: dict[str, str], pairs: Sequence[Pair]) -> dict[str, Any]:
     return where | {"address": addresses, "topics": [topics]}
 
 
-def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for number in numbers:
-        batch.append(number)
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
         if len(batch) == CALLS_A_BATCH:
             yield batch
             batch = []

@@ -76,7 +76,7 @@ class Ranges:
     def held(self) -> list[Range]:
         """The ranges that are there, lowest blocks first; also one that a killed process was dropping."""
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
-        names = {path.name.removeprefix(".").removesuffix(".dropped") for path in paths}
+        names = {path.name.removeprefix(".").removesuffix(".dropped") for path in paths if path.is_dir()}
         return sorted(Range.parse(name) for name in names if _NAME.fullmatch(name))
 
 
@@ -149,7 +149,7 @@ def damaged(lake: Lake) -> LakeDamaged:
 
 def _shown(lake: Lake) -> str:
     """A range's folder below the home."""
-    return "/".join(lake.root.parts[-3:])
+    return "/".join(lake.root.parts[-3:]) if lake.root else lake.name
 
 
 def _stranger(node: Node, covered: pl.DataFrame, finalized: Header) -> int | None:

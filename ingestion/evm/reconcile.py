@@ -9,7 +9,7 @@ import polars as pl
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.ledger import EventLedger
 from ingestion.evm.node import CALLS_A_BATCH, Header, Node, require_header
-from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, TRANSFER, ZERO_ADDRESS, Token, WatchList
+from ingestion.evm.rows import BALANCES, COIN, SUPPLIES, SUPPLY_EVENTS, ZERO_ADDRESS, Token, WatchList
 
 # How many of a token's newest receivers, and of its largest ones, are compared: together one request.
 SAMPLE = CALLS_A_BATCH // 2
@@ -51,7 +51,7 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
     for token in watch_list.tokens:
         if first_blocks.get(token.address, number + 1) > number:
             continue
-        supply = state.ask(lambda at, token=token: node.supply(token.address, at))
+        supply = state.ask(lambda at, token=token: _supply_in_hands(node, token, at))
         transfers = _transfers(ledger, token, first_blocks[token.address], number)
         total = None if transfers is None else _total(transfers)
         differences = _differences(state, ledger, watch_list, token, transfers)
@@ -63,16 +63,25 @@ def reconcile(node: Node, ledger: EventLedger, watch_list: WatchList, first_bloc
             ledger.refuse(token.address)
             failures.append(
                 f"{token.asset} ({token.address}) is refused at block {number:,}, {differences[0]}: if the provider"
-                " left logs out, use another; if the token rebases, takes a fee or mints without a Transfer, remove it"
-                " from the seeds."
+                " left logs out, use another; if the token mints by Issue and Redeem, say so in the seeds"
+                " (supply_events: issue_redeem); if it rebases, takes a fee or moved to another contract, remove it."
             )
     _own_coin(state, ledger, watch_list)
     return failures + ([state.missing] if state.missing else [])
 
 
+def _supply_in_hands(node: Node, token: Token, at: int) -> int:
+    """A token's totalSupply, without what the zero address holds where sending coins there leaves it as it is."""
+    supply = node.supply(token.address, at)
+    if not SUPPLY_EVENTS[token.supply_events]:
+        return supply
+    (lost,) = node.balances([ZERO_ADDRESS], token.address, at)
+    return supply - lost
+
+
 def _transfers(ledger: EventLedger, token: Token, first: int, last: int) -> pl.LazyFrame | None:
     """A token's transfers up to a block; None where some since its first block are missing."""
-    if ledger.gaps([(token.address, TRANSFER)], {token.address: first}, first, last):
+    if ledger.gaps(token.pairs, {token.address: first}, first, last):
         return None
     return ledger.scan("transfers").filter(pl.col("token") == token.address, pl.col("block_number") <= last)
 
@@ -101,7 +110,7 @@ def _differences(
     state: StateAtBlock, ledger: EventLedger, watch_list: WatchList, token: Token, transfers: pl.LazyFrame | None
 ) -> list[str]:
     """Messages on addresses whose balance differs from their transfers; all requested balances are stored."""
-    sample = set() if transfers is None else _sample(transfers)
+    sample = set() if transfers is None else _sample(transfers) | _owners(transfers, token)
     addresses = sorted({*sample, *watch_list.addresses} - {ZERO_ADDRESS})
     balances = state.ask(lambda at: state.node.balances(addresses, token.address, at))
     if not balances:
@@ -123,6 +132,14 @@ def _sample(transfers: pl.LazyFrame) -> set[str]:
     largest = transfers.top_k(SAMPLE, by=["amount_units", *place])
     found = (each.select("to_address").collect(engine="streaming") for each in (newest, largest))
     return {address for each in found for address in each["to_address"]}
+
+
+def _owners(transfers: pl.LazyFrame, token: Token) -> set[str]:
+    """All to whom coins were issued, where that is the token's owner and therefore few."""
+    if not SUPPLY_EVENTS[token.supply_events]:
+        return set()
+    minted = transfers.filter(pl.col("from_address") == ZERO_ADDRESS).select(pl.col("to_address").unique())
+    return {*minted.collect(engine="streaming")["to_address"]}
 
 
 def _own_coin(state: StateAtBlock, ledger: EventLedger, watch_list: WatchList) -> None:

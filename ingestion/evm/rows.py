@@ -15,8 +15,14 @@ TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 LIQUIDATION_CALL = "0xe413a321e8681d831f4dbccbca790d2952b56f977908e45be37335533e005286"
 INTERNAL_BALANCE_CHANGED = "0x18e1ea4139e68413d7d08aa752e71568e36b2c5bf940893314c2c5b01eaa0c42"
 SWAP = "0x2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b"
+ISSUE = "0xcb8241adb0c3fdb35b70c24ce35c5eb0c17af7431c99f827d44a445ca624176a"
+REDEEM = "0x702d5967f45f6513a38ffc42d6ba9bf230bd40e8f53b16363c7eb4fd2deb9a44"
+DESTROYED_BLACK_FUNDS = "0x61e6e66b0d6339b2980aecc6ccc0039736791f0ccde9ed512e789a7fbdd698c6"
 TOPICS = {"aave_v3_pool": (LIQUIDATION_CALL,), "balancer_v2_vault": (INTERNAL_BALANCE_CHANGED, SWAP)}
 """The events read from a contract, by its kind."""
+SUPPLY_EVENTS = {"transfer": (), "issue_redeem": (ISSUE, REDEEM, DESTROYED_BLACK_FUNDS)}
+"""The events read from a token beside its transfers, by how it mints and burns: by a Transfer from or to the zero
+address, as ERC-20 recommends, or by events of its own (see `issuance`)."""
 
 CHAIN = {"network": pl.String, "chain_id": pl.Int64}
 PLACE = {
@@ -104,12 +110,19 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Token:
-    """A token: `decimals` turn its smallest units into coins of `asset`; `first_block` is None where unknown."""
+    """A token: `decimals` turn its smallest units into coins of `asset`; `first_block` is None where unknown, and
+    `supply_events` one of SUPPLY_EVENTS."""
 
     address: str
     asset: str
     decimals: int
     first_block: int | None = None
+    supply_events: str = "transfer"
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The events that move, mint and burn its coins."""
+        return [(self.address, topic) for topic in (TRANSFER, *SUPPLY_EVENTS[self.supply_events])]
 
 
 @dataclass(frozen=True)
@@ -151,7 +164,7 @@ class WatchList:
     @property
     def pairs(self) -> list[Pair]:
         """The events read, by contract."""
-        return [(token.address, TRANSFER) for token in self.tokens] + [
+        return [pair for token in self.tokens for pair in token.pairs] + [
             (each.address, topic) for each in self.contracts for topic in TOPICS[each.kind]
         ]
 

@@ -113,7 +113,7 @@ def _check(lake: Lake, source: str, tables: Sequence[str], text: str | None) -> 
         journal = json.loads(text)
         now, following = _written(journal["now"]), _written(journal["next"] or journal["now"])
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Check({}, (f"{lake.root.name}/{source}/{JOURNAL} cannot be read",))
+        return Check({}, (f"{lake.name}/{source}/{JOURNAL} cannot be read",))
     digests = {table: lake.digest(source, table) for table in tables}
     for state in (following, now):
         if all(table in state and state[table].sha256 == digest for table, digest in digests.items()):
@@ -132,7 +132,7 @@ def _unfit(lake: Lake, source: str, tables: Sequence[str]) -> list[str]:
 
 
 def _damage(lake: Lake, source: str, table: str, written: Written | None) -> str:
-    file = f"{lake.root.name}/{source}/{table}/{table}.parquet"
+    file = f"{lake.name}/{source}/{table}/{table}.parquet"
     if not lake.has(source, table):
         return f"{file} is gone"
     if (rows := _rows(lake, source, table)) is None:

@@ -5,7 +5,8 @@
 
 A part is never written again under its name, and is removed only after a commit that no longer names it. A killed run
 leaves parts that no record names; the next writer of the key removes them. A writer holds the lock of its key, and
-touches no part of another one, which may be in the middle of being written.
+touches no part of another one, which may be in the middle of being written. On a store each process ends the names of
+its parts with a mark of its own: one that lost its lock removes and replaces nothing of another's.
 """
 
 import json
@@ -73,7 +74,7 @@ def read_record(lake: Lake, source: str, key: str, kind: type[AnyRecord]) -> Any
     try:
         return kind.of(json.loads(text))
     except UNREADABLE_RECORD:
-        raise LakeDamaged(f"{lake.root.name}/{source}/{name} cannot be read: {remedy(source, name)}") from None
+        raise LakeDamaged(f"{lake.name}/{source}/{name} cannot be read: {remedy(lake, source, name)}") from None
 
 
 def read(lake: Lake, source: str, record: Record, table: str, schema: Schema) -> pl.DataFrame:
@@ -93,10 +94,10 @@ def key_of(part: str) -> str:
     return _SUFFIX.sub("", part.rsplit(".", 1)[0])
 
 
-def remedy(source: str, record: str) -> str:
+def remedy(lake: Lake, source: str, record: str) -> str:
     """What to do where a record or what it names is damaged."""
-    command = f"flowhouse ingest {source}"
-    return f"remove lake/{source}/{record}, then `{command}` reads the chain again, or restore both from a backup."
+    again = f"`flowhouse ingest {source}` reads the chain again"
+    return f"remove {lake.name}/{source}/{record}, then {again}, or restore both from a backup."
 
 
 def records(lake: Lake, source: str) -> dict[str, Record | None]:
@@ -134,9 +135,8 @@ def collect_garbage(lake: Lake, source: str, schemas: Mapping[str, Schema], keys
     """Remove the parts of these keys that no record names, and what killed runs were writing."""
     for table in schemas:
         named = set(counted_parts(lake, source, table))
-        for part in lake.parts(source, table):
-            if key_of(part) in keys and part not in named:
-                lake.remove(source, table, part)
+        left = [part for part in lake.parts(source, table) if key_of(part) in keys and part not in named]
+        lake.remove(source, table, left)
         lake.remove_left_over(source, table)
 
 
@@ -197,7 +197,7 @@ class Ledger(Generic[AnyRecord]):
     def write(self, table: str, suffix: str, rows: pl.DataFrame) -> None:
         """Add a part."""
         self.record.generation += 1
-        part = f"{self._key}{suffix}.{self.record.generation}"
+        part = f"{self._key}{suffix}.{self.record.generation}{self._lake.files.mark}"
         self._lake.write(self._source, table, rows, part, is_synced=False)
         self.record.parts.setdefault(table, []).append(part)
         self.record.digests[f"{table}/{part}"] = self._digest(table, part)
@@ -282,8 +282,8 @@ class Ledger(Generic[AnyRecord]):
         return digest
 
     def _damaged(self, table: str, part: str, how: str) -> LakeDamaged:
-        file = f"{self._lake.root.name}/{self._source}/{table}/{part}.parquet"
-        return LakeDamaged(f"{file} {how}: {remedy(self._source, f'{self._key}.json')}")
+        file = f"{self._lake.name}/{self._source}/{table}/{part}.parquet"
+        return LakeDamaged(f"{file} {how}: {remedy(self._lake, self._source, f'{self._key}.json')}")
 
     def _read_part(self, table: str, part: str) -> pl.DataFrame:
         self._check(table, part)

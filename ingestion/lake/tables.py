@@ -1,27 +1,27 @@
 """Raw tables as typed Parquet, one folder each, replaced whole and atomically; and small records beside them.
 
-<root>/<source>/<table>/<table>.parquet     a table in one file
-<root>/<source>/<table>/<part>.parquet      or in parts
-<root>/<source>/<name>                      a record
-<root>/sample.txt                           where all of it is the bundled sample's
+<lake>/<source>/<table>/<table>.parquet     a table in one file
+<lake>/<source>/<table>/<part>.parquet      or in parts
+<lake>/<source>/<name>                      a record
+<lake>/sample.txt                           where all of it is the bundled sample's
 """
 
+import errno
 import os
 import re
-import shutil
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
-from ingestion import durable
 from ingestion.digests import sha256
+from ingestion.lake.files import Files, LocalFiles
 
 Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 """Columns and their types."""
 
 SAMPLE_MARKER = "sample.txt"
+SUFFIX = ".parquet"
 CHAIN_READING = ".reading.json"
 """Ends the name of the record that says how the last reading of a chain went."""
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -29,32 +29,41 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
 class Lake:
-    """Raw tables below one folder. A table is one file of its name, or several, its parts."""
+    """Raw tables in files. A table is one file of its name, or several, its parts.
 
-    def __init__(self, root: Path):
-        self.root = root
-        self._dropped = root.with_name(f".{root.name}.dropped")
+    Attributes:
+        files: where they are.
+    """
+
+    def __init__(self, files: Path | Files):
+        self.files: Files = LocalFiles(files) if isinstance(files, Path) else files
+
+    @property
+    def name(self) -> str:
+        """What sentences call the lake: the name of its folder, or its address."""
+        return self.files.name
+
+    @property
+    def root(self) -> Path | None:
+        """The lake's folder; None of a lake on a store."""
+        return self.files.root
 
     @property
     def is_sample(self) -> bool:
         """Whether the lake is the bundled sample's; sample and real rows never mix."""
-        return (self.root / SAMPLE_MARKER).exists()
+        return self.files.exists(SAMPLE_MARKER)
 
     def mark_as_sample(self) -> None:
         """Make an empty lake the bundled sample's."""
-        durable.write({self.root / SAMPLE_MARKER: b"This lake holds the bundled sample.\n"})
+        self.files.write(SAMPLE_MARKER, b"This lake holds the bundled sample.\n")
 
     def drop(self) -> None:
         """Drop everything at once: a killed run leaves the whole lake, or none of it."""
-        self.remove_dropped()
-        if self.root.exists():
-            durable.move(self.root, self._dropped)
-            self.remove_dropped()
+        self.files.drop()
 
     def remove_dropped(self) -> None:
         """Remove what a killed run left of a lake that it dropped; under the home's lock."""
-        if self._dropped.exists():
-            shutil.rmtree(self._dropped)
+        self.files.remove_dropped()
 
     def create(self, source: str, schemas: Mapping[str, Schema]) -> None:
         """Write each table that is not there yet or cannot be read, typed and without rows; for tables in parts."""
@@ -64,12 +73,12 @@ class Lake:
 
     def has(self, source: str, table: str, part: str | None = None) -> bool:
         """Whether the table, or the part of it, has been written, even without rows."""
-        return self.path(source, table, part).exists()
+        return self.files.exists(file(source, table, part))
 
     def read(self, source: str, table: str, schema: Schema, part: str | None = None) -> pl.DataFrame:
         """The rows; none, with `schema`, before anything was written."""
-        path = self.path(source, table, part)
-        return pl.read_parquet(path, glob=False) if path.exists() else pl.DataFrame(schema=schema)
+        path = self.files.local(file(source, table, part))
+        return pl.read_parquet(path, glob=False) if path else pl.DataFrame(schema=schema)
 
     def read_if_readable(self, source: str, table: str, schema: Schema) -> pl.DataFrame | None:
         """The rows as `read` gives them; None where the file is no whole table."""
@@ -87,7 +96,7 @@ class Lake:
 
     def replace(self, source: str, table: str, content: bytes) -> None:
         """Replace the table by the bytes of a Parquet file, as `write` does."""
-        durable.write({self.path(source, table, None): content})
+        self.files.write(file(source, table), content)
 
     def scan(self, source: str, table: str, part: str | None = None) -> pl.LazyFrame:
         """The rows, read only as far as a query needs."""
@@ -105,57 +114,66 @@ class Lake:
         Args:
             is_synced: whether a loss of power may no longer undo it; if not, call `sync` before anything names it.
         """
-        path = self.path(source, table, part)
-        durable.replace(path, lambda half: _write_parquet(rows, half), is_synced)
+        self.files.replace(file(source, table, part), lambda half: _write_parquet(rows, half), is_synced)
 
     def sync(self, source: str, parts: Collection[tuple[str, str]]) -> None:
         """Bring parts, as (table, part), to disk together."""
-        durable.sync(self.path(source, table, part) for table, part in parts)
+        self.files.sync([file(source, table, part) for table, part in parts])
 
     def parts(self, source: str, table: str) -> list[str]:
         """Names of the table's parts."""
-        return sorted(path.stem for path in (self.root / source / table).glob("*.parquet") if path.stem != table)
+        names = self.files.names(f"{source}/{table}")
+        return [stem for name in names if name.endswith(SUFFIX) and (stem := name.removesuffix(SUFFIX)) != table]
 
-    def remove(self, source: str, table: str, part: str) -> None:
-        """Remove a part."""
-        self.path(source, table, part).unlink(missing_ok=True)
+    def remove(self, source: str, table: str, parts: Collection[str]) -> None:
+        """Remove parts."""
+        self.files.remove([file(source, table, part) for part in parts])
 
     def remove_left_over(self, source: str, table: str) -> None:
         """Remove what a killed run was writing of the table."""
-        durable.remove_left_over(self.root / source / table)
+        self.files.remove_left_over(f"{source}/{table}")
 
     def write_record(self, source: str, name: str, text: str) -> None:
         """Replace a small record beside a source's tables."""
-        durable.write({self.root / source / name: text.encode()})
+        self.files.write(f"{source}/{name}", text.encode())
 
     def read_record(self, source: str, name: str) -> str | None:
         """A record's text, whatever bytes it has by now; None where there is none."""
-        try:
-            return (self.root / source / name).read_text(errors="replace")
-        except FileNotFoundError:
-            return None
+        content = self.files.read(f"{source}/{name}")
+        return None if content is None else content.decode(errors="replace")
 
     def rename_record(self, source: str, old: str, new: str) -> None:
-        """Give a record another name, in one step; where both exist, `new` stays and `old` goes."""
-        before, after = self.root / source / old, self.root / source / new
-        if after.exists():
-            before.unlink(missing_ok=True)
+        """Give a record another name; where both exist, `new` stays and `old` goes."""
+        if self.files.exists(f"{source}/{new}"):
+            self.files.remove([f"{source}/{old}"])
         else:
-            with suppress(FileNotFoundError):
-                durable.move(before, after)
+            self.files.rename(f"{source}/{old}", f"{source}/{new}")
 
     def records(self, source: str) -> list[str]:
         """Names of the records beside a source's tables, without those that say how a reading went."""
-        names = (path.name for path in (self.root / source).glob("*.json"))
-        return sorted(name for name in names if not name.endswith(CHAIN_READING))
+        names = self.files.names(source)
+        return [name for name in names if name.endswith(".json") and not name.endswith(CHAIN_READING)]
 
-    def files(self) -> list[Path]:
-        """Every Parquet file, in a fixed order: what a build reads, for its fingerprint."""
-        return sorted(self.root.glob("*/*/*.parquet"))
+    def all_records(self) -> list[tuple[str, str]]:
+        """Source and name of every record."""
+        names = (tuple(name.split("/")) for name in self.files.walk())
+        return [(name[0], name[1]) for name in names if len(name) == 2]
 
     def path(self, source: str, table: str, part: str | None = None) -> Path:
-        """Where a table in one file, or a part of it, is or would be."""
-        return self.root / source / table / f"{part or table}.parquet"
+        """The file of a table, or of a part of it, on this machine.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        name = file(source, table, part)
+        if path := self.files.local(name):
+            return path
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.name}/{name}")
+
+
+def file(source: str, table: str, part: str | None = None) -> str:
+    """The name of the file of a table, or of a part of it."""
+    return f"{source}/{table}/{part or table}{SUFFIX}"
 
 
 def _write_parquet(rows: pl.DataFrame, path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.cli.options import home_option, open_home
+from orchestration.cli.options import home_option, open_configured_home
 
 
 @click.command()
@@ -18,8 +18,9 @@ def mcp(root: Path | None) -> None:
 
     The first is the command, the second what a client wants in its settings. The model can list and describe marts, run
     one confined read-only query, read the claims, and cite a figure down to its page. Nothing is written, and no
-    network is used.
+    network is used, but for a lake on a store.
     """
     from orchestration.mcp.server import serve
 
-    serve(open_home(root))
+    home, _ = open_configured_home(root)
+    serve(home)

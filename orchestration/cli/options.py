@@ -113,7 +113,7 @@ def open_configured_home(
 
     home = open_home(root, as_of, must_exist)
     settings = Settings.read(home.root)
-    return replace(home, lock_wait_seconds=settings.lock_wait_seconds), settings
+    return replace(home, lock_wait_seconds=settings.lock_wait_seconds, lake_url=settings.lake.url), settings
 
 
 def ingest_mode(

@@ -19,7 +19,7 @@ def publish(to: str | None, root: Path | None) -> None:
     flowhouse publish --to s3://bucket/prefix
 
     What is there already is not sent again. Keys, region and endpoint of a bucket are read from AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL.
+    AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL; gs:// and az:// have variables of their own (see the guide).
     """
     from orchestration.publishing.copy_build import copy_latest
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingestion.errors import UsageError
-from orchestration.cli.options import format_option, home_option, open_home
+from orchestration.cli.options import format_option, home_option, open_configured_home
 from orchestration.cli.output import print_rows, print_table
 from orchestration.home import Home
 
@@ -61,7 +61,7 @@ def why(
     from orchestration.provenance.history import Value, history
     from orchestration.publishing.connection import connect
 
-    home = open_home(root, must_exist=True)
+    home, _ = open_configured_home(root, must_exist=True)
     with connect(home) as con:
         asked = resolve(con, ticker, day, asset)
         values = [value for value in history(con, home, asked) if source in (None, value.source)]

@@ -11,8 +11,8 @@ from orchestration.configuration.choices import nearest
 MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS = (0, 59), (0, 23), (1, 31), (1, 12), (0, 7)
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-S3 = "s3://"
-BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+STORE = "s3://bucket/prefix (or gs://, az://)"
+BUCKET = r"(s3|gs|az)://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 PREFIX = r"(/[\w.=+-]+)*/?"
 ASSET = "[A-Z0-9]{1,20}"
 SPARK_MASTER = r"local\[([1-9][0-9]*|\*)\]|spark://[\w.-]+:[0-9]{1,5}(,[\w.-]+:[0-9]{1,5})*"
@@ -90,17 +90,21 @@ def is_address(target: str | Path) -> bool:
 
 
 def publish_target(target: str | Path) -> str | Path:
-    """A folder, or s3://bucket/prefix."""
+    """A folder, or the address of a store."""
     if not str(target).strip():
-        raise ValueError("is empty: name a folder, or s3://bucket/prefix.")
-    if is_address(target):
-        if "@" in str(target) or "?" in str(target):
-            raise ValueError("holds a key: write s3://bucket/prefix, and put keys into AWS_… variables.")
-        if not str(target).startswith(S3):
-            raise ValueError(f"is '{target}', which is no target: name a folder, or s3://bucket/prefix.")
-        if not re.fullmatch(f"{S3}{BUCKET}{PREFIX}", str(target), re.ASCII) or {".", ".."} & {*str(target).split("/")}:
-            raise ValueError(f"is '{target}', which is no bucket with a prefix: write one such as s3://bucket/prefix.")
-    return target
+        raise ValueError(f"is empty: name a folder, or {STORE}.")
+    return store_url(str(target)) if is_address(target) else target
+
+
+def store_url(url: str) -> str:
+    """The address of a bucket with a prefix, without keys."""
+    if "@" in url or "?" in url:
+        raise ValueError("holds a key: write s3://bucket/prefix, and put keys into the provider's variables.")
+    if not url.startswith(("s3://", "gs://", "az://")):
+        raise ValueError(f"is '{url}', which is no address of a store: write one such as {STORE}.")
+    if not re.fullmatch(BUCKET + PREFIX, url, re.ASCII) or {".", ".."} & {*url.split("/")}:
+        raise ValueError(f"is '{url}', which is no bucket with a prefix: write one such as {STORE}.")
+    return url
 
 
 def cron(expression: str) -> str:

@@ -80,13 +80,13 @@ def last(home: Home) -> ArchiveCheck | None:
 def _lake_files(lake: Lake) -> tuple[int, list[str]]:
     """How many files of the lake were compared, and a sentence for each that is not what was written."""
     files, rotten = 0, list[str]()
-    for source in sorted(path.name for path in lake.root.glob("*") if path.is_dir()):
+    for source in sorted({source for source, _ in lake.all_records()}):
         for name, digest in _written(lake, source).items():
             files += 1
             # A writer at work meanwhile has noted another digest, or no longer names the file.
             if lake.digest(source, *name) != digest and lake.digest(source, *name) != _written(lake, source).get(name):
                 table, part = name
-                rotten.append(integrity.rotten(f"{source}/{table}/{part or table}.parquet"))
+                rotten.append(integrity.rotten(lake, f"{source}/{table}/{part or table}.parquet"))
     return files, rotten
 
 

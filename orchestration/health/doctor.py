@@ -21,7 +21,7 @@ from ingestion.streams.venues import VENUES
 from ingestion.transport.errors import StreamLost
 from orchestration import node_config as nodes
 from orchestration import own_seeds, seeds
-from orchestration.errors import PublishedDamaged
+from orchestration.errors import HomeBusy, PublishedDamaged
 from orchestration.health import archive_check
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import versions
@@ -65,6 +65,17 @@ def machine(home: Home) -> Iterator[HealthCheck]:
     else:
         build_id = manifest["build_id"] if manifest else "nothing yet, run `flowhouse build`"
         yield HealthCheck(True, f"published: {build_id}")
+
+
+def lake(home: Home) -> Iterator[HealthCheck]:
+    """Checks that a lake on a store can be read and written: its lock is both."""
+    if home.lake_url is None:
+        return
+    try:
+        with home.lock():
+            yield HealthCheck(True, f"lake at {home.lake_url} can be read and written")
+    except (IngestionError, HomeBusy) as error:
+        yield HealthCheck(False, str(error))
 
 
 def archive(home: Home) -> Iterator[HealthCheck]:

@@ -38,11 +38,12 @@ def losses(home: Home) -> list[tuple[str, str]]:
     return [*found, *_emptied(home, {source.split("/")[0] for source, _ in found})]
 
 
-def rotten(name: str) -> str:
+def rotten(lake: Lake, name: str) -> str:
     """A sentence for a file of the lake, `source/table/file`, whose bytes have changed since it was written."""
     source, _, file = name.split("/")
-    todo = parts.remedy(source, f"{parts.key_of(file.removesuffix('.parquet'))}.json") if source in CHAINS else BUILD
-    return f"lake/{name} is not what was written: {todo}"
+    record = f"{parts.key_of(file.removesuffix('.parquet'))}.json"
+    todo = parts.remedy(lake, source, record) if source in CHAINS else BUILD
+    return f"{lake.name}/{name} is not what was written: {todo}"
 
 
 def _tables(lake: Lake) -> Iterator[tuple[str, str]]:
@@ -57,7 +58,7 @@ def _tables(lake: Lake) -> Iterator[tuple[str, str]]:
         yield calendar.SOURCE, f"{damage}: {BUILD}"
     table = (holder_series.SOURCE.name, holder_series.DEFINITIONS)
     if lake.read_if_readable(*table, holder_series.DEFINITIONS_SCHEMA) is None:
-        yield table[0], f"lake/{table[0]}/{table[1]}/{table[1]}.parquet cannot be read: {BUILD}"
+        yield table[0], f"{lake.name}/{table[0]}/{table[1]}/{table[1]}.parquet cannot be read: {BUILD}"
 
 
 def _chains(lake: Lake) -> Iterator[tuple[str, str]]:
@@ -70,7 +71,7 @@ def _chains(lake: Lake) -> Iterator[tuple[str, str]]:
             chain = f"{source}/{_network(source, name)}"
             known.add(chain)
             for damage in _record_damages(lake, source, name):
-                yield chain, f"{damage}: {parts.remedy(source, name)}"
+                yield chain, f"{damage}: {parts.remedy(lake, source, name)}"
     for reading in last_readings(lake):
         if "/" in reading.source and reading.source not in known and (reading.captures or reading.added):
             yield reading.source, f"the lake's record of {reading.source} is gone, though it was read: read it again."
@@ -79,9 +80,9 @@ def _chains(lake: Lake) -> Iterator[tuple[str, str]]:
 def _record_damages(lake: Lake, source: str, name: str) -> Iterator[str]:
     named = _named_parts(lake, source, name)
     if named is None:
-        yield f"lake/{source}/{name} cannot be read"
+        yield f"{lake.name}/{source}/{name} cannot be read"
     for table, part in named or []:
-        file = f"lake/{source}/{table}/{part}.parquet"
+        file = f"{lake.name}/{source}/{table}/{part}.parquet"
         if not lake.has(source, table, part):
             yield f"{file} is gone"
         elif _height(lake, source, table, part) is None:

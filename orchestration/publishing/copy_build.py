@@ -52,7 +52,7 @@ def copy_latest(home: Home, to: str | Path, keep_builds: int) -> Copied:
     What an interrupted copy has sent stays, and the next one goes on from there.
 
     Args:
-        to: a folder, or s3://bucket/prefix.
+        to: a folder, or s3://bucket/prefix, gs:// or az:// likewise.
         keep_builds: how many builds stay at the target. The one that the pointer named before stays in any case, until
             the next copy, for readers that are in it.
 
@@ -82,15 +82,14 @@ def open_target(to: str | Path, home: Home) -> Target:
     """The target of a name.
 
     Raises:
-        UsageError: it is neither a folder outside the home nor s3://bucket/prefix.
+        UsageError: it is neither a folder outside the home nor the address of a store.
     """
     try:
         checks.publish_target(to)
     except ValueError as error:
         raise UsageError(f"The target {error}") from None
     if checks.is_address(to):
-        bucket, _, prefix = str(to).removeprefix(checks.S3).partition("/")
-        return Bucket(bucket, prefix.strip("/"))
+        return Bucket(str(to))
     folder = Path(to).expanduser().absolute()
     if folder.resolve().is_relative_to(home.root.resolve()):
         raise UsageError(f"The target {folder} is inside the home: name a folder outside it.")

@@ -1,38 +1,23 @@
-"""Where a build is copied to: a folder or an S3 bucket. Each file is there whole or not at all; so is the pointer."""
+"""Where a build is copied to: a folder or a store. Each file is there whole or not at all; so is the pointer."""
 
 import mimetypes
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import obstore
-from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import S3Store
 
-from ingestion import durable
+from ingestion import durable, object_store
 from ingestion.digests import sha256
 from orchestration.errors import CopyFailed
 from orchestration.publishing import published
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
-
 BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
-STATUS = re.compile(r"status code: (\d+)")
 SHA256 = "sha256"
 """The metadata of an object that holds its digest: an ETag is one of the parts that it was sent in."""
-INSTANCE = "169.254.169.254"
-"""Where obstore asks a machine of a cloud for keys, when it has none."""
-CLIENT: "ClientConfig" = {
-    "allow_http": True,  # for a server in the own network; an endpoint is https unless it says otherwise
-    "connect_timeout": timedelta(seconds=5),
-    "timeout": timedelta(seconds=60),
-}
-RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 
 
 class Target(Protocol):
@@ -125,15 +110,11 @@ class Folder:
 
 
 class Bucket:
-    """A bucket of S3, or of a server that speaks as S3 does.
+    """A bucket of S3, Google Cloud Storage or Azure, or of a server that speaks as one of them does."""
 
-    obstore takes keys, region and endpoint from the usual variables (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL …). Its own
-    words are never shown: they hold addresses and answers.
-    """
-
-    def __init__(self, bucket: str, prefix: str):
-        self.name = f"s3://{bucket}/{prefix}".rstrip("/")
-        self._store = S3Store(bucket, prefix=prefix or None, client_options=CLIENT, retry_config=RETRIES)
+    def __init__(self, url: str):
+        self.name = url.rstrip("/")
+        self._store = object_store.open_store(self.name, CopyFailed)
 
     def builds(self) -> set[str]:
         with self._named_errors():
@@ -177,23 +158,5 @@ class Bucket:
             for batch in obstore.list(self._store, prefix=build_id):
                 obstore.delete(self._store, [each["path"] for each in batch])
 
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (PermissionDeniedError, UnauthenticatedError):
-            raise CopyFailed(
-                f"{self.name} refuses these keys: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION."
-            ) from None
-        except FileNotFoundError:
-            raise CopyFailed(f"{self.name} is not there: create the bucket, or check its name and region.") from None
-        except GenericError as error:
-            if INSTANCE in str(error):
-                raise CopyFailed(
-                    f"There are no keys for {self.name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-                ) from None
-            status = STATUS.search(str(error))
-            how = f"answered {status[1]}" if status else "could not be reached"
-            raise CopyFailed(f"{self.name} {how}: check AWS_ENDPOINT_URL, AWS_REGION and the network.") from None
-        except BaseError as error:
-            raise CopyFailed(f"{self.name} cannot be written ({type(error).__name__}): try another prefix.") from None
+    def _named_errors(self) -> AbstractContextManager[None]:
+        return object_store.named_errors(self.name, CopyFailed)

@@ -99,7 +99,7 @@ def prepare(homes: dict[Path, int], count: int) -> None:
     print(f"{rows.height:,} transfers")
     for folder, last in homes.items():
         home = Home(folder)
-        home.write_control()
+        home.write_control(home.build)
         write_lake(home.lake, rows, last)
         own_seeds.update(home, Settings())
 

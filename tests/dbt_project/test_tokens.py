@@ -23,7 +23,7 @@ from dbt.cli.main import dbtRunner
 from ingestion import registry
 from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
 from ingestion.evm import ledger
-from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
+from ingestion.evm.rows import SUPPLY_EVENTS, TRANSFER, ZERO_ADDRESS
 from ingestion.sources import binance_vision, holder_series
 from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
@@ -156,10 +156,11 @@ def write_lake(
     tables = {"transfers": [], **others, "coverage": [*others.get("coverage", [])]}
     for token, transfers in streams.items():
         tables["transfers"] += [each.row(token) for each in transfers if each.day <= last]
-        covered = {"network": token.network, "chain_id": 1, "contract": token.address, "topic": TRANSFER}
-        covered |= {"from_block": 0, "to_block": 10**6, "to_block_hash": "0x", "is_final": True}
+        covered = {"network": token.network, "chain_id": 1, "contract": token.address, "from_block": 0}
+        covered |= {"to_block": 10**6, "to_block_hash": "0x", "is_final": True, "to_value_date": settled + DAY}
         tail = {"from_block": 10**6 + 1, "to_block": 2 * 10**6, "is_final": False, "to_value_date": last}
-        tables["coverage"] += [covered | {"to_value_date": settled + DAY}, covered | tail]
+        for topic in (TRANSFER, *SUPPLY_EVENTS["issue_redeem" if token == USDT else "transfer"]):
+            tables["coverage"] += [each | {"topic": topic} for each in (covered, covered | tail)]
     for table, rows in tables.items():
         home.lake.write("evm", table, pl.DataFrame(rows, schema=ledger.TABLES[table]))
 

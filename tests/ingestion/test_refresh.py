@@ -110,7 +110,11 @@ class Home:
     @property
     def tables(self):
         """The bytes of the source's tables and when they were written."""
-        return [(path.read_bytes(), path.stat().st_mtime_ns) for path in self.lake.files() if "made" in path.parts]
+        return [
+            (path.read_bytes(), path.stat().st_mtime_ns)
+            for path in sorted(self.lake.root.glob("*/*/*.parquet"))
+            if "made" in path.parts
+        ]
 
 
 @pytest.fixture

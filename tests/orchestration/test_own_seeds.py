@@ -96,7 +96,7 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
     ("files", "sentence"),
     [
         ({"tokens": ""}, "line 1: the column chain_id is missing: begin the file with chain_id,network,address,asset,"
-         "decimals,kind,is_read,first_block,source,reviewed_date."),
+         "decimals,kind,is_read,supply_events,first_block,source,reviewed_date."),
         ({"tokens": f"{TOKENS},adress\n"}, "line 1: there is no column 'adress': write address."),
         ({"tokens": f"{TOKENS},asset\n"}, "line 1: a column is there twice: keep one of each."),
         ({"tokens": f"{TOKENS}\n1,ethereum\n"}, "line 2: it has 2 cells, not 5: write one for each column."),
@@ -112,6 +112,8 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
          "line 2: asset is '': write a name of up to 40 characters without spaces."),
         ({"tokens": f"{TOKENS},is_read\n1,ethereum,{ADDRESS},A,8,yes\n"},
          "line 2: is_read is 'yes': choose from false, true."),
+        ({"tokens": f"{TOKENS},supply_events\n1,ethereum,{ADDRESS},A,8,mint\n"},
+         "line 2: supply_events is 'mint': choose from issue_redeem, transfer."),
         ({"tokens": f"{TOKENS},reviewed_date\n1,ethereum,{ADDRESS},A,8,1.2.2025\n"},
          "line 2: reviewed_date is '1.2.2025': write a day such as 2025-11-03."),
         ({"tokens": f"{TOKENS}\n1,mainnet,{ADDRESS},A,8\n"},

@@ -191,14 +191,32 @@ def test_former_variables_keep_their_meaning(read):
             "[engine]\nname = 'spark'\nmemory_limit = '500MB'",
             "line 3: engine.memory_limit is '500MB': on spark, write a size of at least 512MiB.",
         ),
-        ("[publish]\nto = ''", "line 2: publish.to is empty: name a folder, or s3://bucket/prefix."),
+        (
+            "[publish]\nto = ''",
+            "line 2: publish.to is empty: name a folder, or s3://bucket/prefix (or gs://, az://).",
+        ),
         (
             "[publish]\nto = 'gs://x/y'",
-            "line 2: publish.to is 'gs://x/y', which is no target: name a folder, or s3://bucket/prefix.",
+            "line 2: publish.to is 'gs://x/y', which is no bucket with a prefix: write one such as s3://bucket/prefix"
+            " (or gs://, az://).",
         ),
         (
             "[publish]\nto = 's3://key:word@bucket'",
-            "line 2: publish.to holds a key: write s3://bucket/prefix, and put keys into AWS_… variables.",
+            "line 2: publish.to holds a key: write s3://bucket/prefix, and put keys into the provider's variables.",
+        ),
+        (
+            "[lake]\nurl = '/data/lake'",
+            "line 2: lake.url is '/data/lake', which is no address of a store: write one such as s3://bucket/prefix"
+            " (or gs://, az://).",
+        ),
+        (
+            "[lake]\nurl = ''",
+            "line 2: lake.url is '', which is no address of a store: write one such as s3://bucket/prefix (or gs://,"
+            " az://).",
+        ),
+        (
+            "[lake]\nurl = 'az://account:word@container/x'",
+            "line 2: lake.url holds a key: write s3://bucket/prefix, and put keys into the provider's variables.",
         ),
         ("seeds.internal_moves = 'x'", "line 1: seeds.internal_moves is not available in this version: remove it."),
         (

@@ -130,7 +130,8 @@ def test_the_sample_shows_its_tokens_and_a_home_without_has_the_tables(sample_ho
 def test_the_seeds_name_what_is_read_of_each_chain():
     assert seeds.load_watch_list(31337) == sample.WATCHED
     ethereum = seeds.load_watch_list(1, "ethereum")
-    assert {token.asset for token in ethereum.tokens} == {"WBTC", "cbBTC", "tBTC", "USDC", "USDe"}
+    assert {token.asset for token in ethereum.tokens} == {"WBTC", "cbBTC", "tBTC", "USDT", "USDC", "USDe"}
+    assert {token.asset for token in ethereum.tokens if token.supply_events == "issue_redeem"} == {"USDT"}
     assert {contract.kind for contract in ethereum.contracts} == {"aave_v3_pool", "balancer_v2_vault"}
     with pytest.raises(UsageError, match="not mainnet"):
         seeds.load_watch_list(1, "mainnet")

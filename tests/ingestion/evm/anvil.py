@@ -23,6 +23,7 @@ OPCODES = {
     "add": 0x01,
     "sub": 0x03,
     "eq": 0x14,
+    "shr": 0x1C,
     "calldataload": 0x35,
     "calldatasize": 0x36,
     "calldatacopy": 0x37,
@@ -66,6 +67,44 @@ TOKEN = """
   balance:
     4 calldataload sload 0 mstore 32 0 return
 """
+OWNER_SLOT, SUPPLY_SLOT = 254, 255
+TETHER = """
+    calldatasize 4 eq @view jumpi
+    calldatasize 36 eq @balance jumpi
+    calldatasize 96 eq @transfer jumpi          ; else: what to do, and an amount or an address
+    0 calldataload 1 eq @issue jumpi
+    0 calldataload 2 eq @redeem jumpi
+    0 calldataload 3 eq @destroy jumpi
+    32 calldataload 254 sstore stop             ; transferOwnership
+  view:
+    0 calldataload 224 shr #18160ddd eq @supply jumpi
+    254 sload 0 mstore 32 0 return
+  supply:
+    255 sload 0 mstore 32 0 return
+  balance:
+    4 calldataload sload 0 mstore 32 0 return
+  transfer:                                     ; from, to, value; nothing is special about the zero address
+    64 calldataload dup1 0 mstore
+    0 calldataload dup2 dup2 sload sub dup2 sstore
+    32 calldataload dup3 dup2 sload add dup2 sstore
+    swap1 #ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef 32 0 log3 stop
+  issue:
+    32 calldataload dup1 0 mstore
+    254 sload dup2 dup2 sload add dup2 sstore pop
+    255 sload add 255 sstore
+    #cb8241adb0c3fdb35b70c24ce35c5eb0c17af7431c99f827d44a445ca624176a 32 0 log1 stop
+  redeem:
+    32 calldataload dup1 0 mstore
+    254 sload dup2 dup2 sload sub dup2 sstore pop
+    255 sload sub 255 sstore
+    #702d5967f45f6513a38ffc42d6ba9bf230bd40e8f53b16363c7eb4fd2deb9a44 32 0 log1 stop
+  destroy:
+    32 calldataload dup1 0 mstore
+    dup1 sload dup1 32 mstore
+    255 sload sub 255 sstore
+    0 swap1 sstore
+    #61e6e66b0d6339b2980aecc6ccc0039736791f0ccde9ed512e789a7fbdd698c6 64 0 log1 stop
+"""
 TELLER = """
     0 calldataload 1 eq @one jumpi              ; the number of topics, the topics, the data
     0 calldataload 3 eq @three jumpi
@@ -83,7 +122,7 @@ TELLER = """
 
 
 def assemble(source: str) -> str:
-    """Bytecode of mnemonics; `12` pushes a byte, `#…` 32 bytes, `@name` the place of a `name:`."""
+    """Bytecode of mnemonics; `12` pushes a byte, `#…` up to 32 bytes, `@name` the place of a `name:`."""
     words = [word for line in source.splitlines() for word in line.split(";")[0].split()]
     code, places = bytearray(), {}
     for word in words:
@@ -91,16 +130,17 @@ def assemble(source: str) -> str:
             places[word[:-1]] = len(code)
             code.append(OPCODES["jumpdest"])
         elif word.startswith("#"):
-            code += b"\x7f" + bytes.fromhex(word[1:])
+            code += b"\x7f" + bytes.fromhex(word[1:].rjust(64, "0"))
         elif word in OPCODES:
             code.append(OPCODES[word])
         else:
-            code += b"\x60" + (b"\0" if word.startswith("@") else bytes([int(word)]))
+            code += b"\x61\0\0" if word.startswith("@") else b"\x60" + bytes([int(word)])
     at = 0
     for word in words:  # now that all places are known
         if word.startswith("@"):
-            code[at + 1] = places[word[1:]]
-        at += 33 if word.startswith("#") else 1 if word in OPCODES or word.endswith(":") else 2
+            code[at + 1 : at + 3] = places[word[1:]].to_bytes(2, "big")
+        is_one_byte = word in OPCODES or word.endswith(":")
+        at += 1 if is_one_byte else {"#": 33, "@": 3}.get(word[0], 2)
     return "0x" + code.hex()
 
 
@@ -187,7 +227,7 @@ class Anvil:
         data = [len(topics), *(int(topic, 16) for topic in topics), *words]
         self.send(teller, "".join(f"{word % 2**256:064x}" for word in data))
 
-    def send(self, to: str, data: str) -> None:
-        transaction = {"from": SENDER, "to": to, "data": "0x" + data, "gas": hex(15_000_000), "gasPrice": "0x0"}
+    def send(self, to: str, data: str, sender: str = SENDER) -> None:
+        transaction = {"from": sender, "to": to, "data": "0x" + data, "gas": hex(15_000_000), "gasPrice": "0x0"}
         self.rpc("eth_sendTransaction", transaction)
         self._sent += 1

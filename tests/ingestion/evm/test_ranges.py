@@ -304,3 +304,14 @@ def test_no_row_of_the_newest_blocks_is_taken(site, tmp_path):
     assert pl.read_parquet(site.lake.root / "evm/transfers/*.parquet")["is_final"].all()
     site.take()
     assert rows(site.lake) == whole()
+
+
+def test_blocks_that_were_the_newest_are_held_once_when_a_range_brings_them(site):
+    site.take()
+    site.read(FINAL + 1, TIP, sample.Provider(sample.Chain(0, CHAIN.blocks)))
+    chain = EventLedger(site.lake, "anvil")
+    chain.take(EventLedger(site.ranges.lake(Range(FINAL + 1, TIP)), "anvil"))
+    transfers = pl.read_parquet(site.lake.root / "evm/transfers/*.parquet")
+    assert transfers.select("block_hash", "log_index").is_unique().all()
+    assert transfers["is_final"].all()
+    assert (chain.record.final_number, chain.last_block()) == (TIP, TIP)

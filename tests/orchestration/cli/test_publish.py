@@ -32,7 +32,7 @@ def test_the_latest_build_is_copied(flowhouse, home, tmp_path):
     ("arguments", "sentence"),
     [
         ((), "flowhouse: There is no target: give --to DIR or --to s3://bucket/prefix, or set it in flowhouse.toml."),
-        (("--to", "ftp://x"), "flowhouse: The target is 'ftp://x', which is no target"),
+        (("--to", "ftp://x"), "flowhouse: The target is 'ftp://x', which is no address of a store"),
         (("--to", ""), "flowhouse: The target is empty"),
     ],
 )

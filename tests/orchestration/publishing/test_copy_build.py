@@ -9,6 +9,7 @@ import duckdb
 import pytest
 import s3_server
 
+from ingestion import object_store
 from ingestion.digests import sha256
 from ingestion.errors import UsageError
 from orchestration.errors import CopyFailed, PublishedDamaged
@@ -17,13 +18,9 @@ from orchestration.publishing.copy_build import SUMS, copy_latest
 
 
 @pytest.fixture
-def server(monkeypatch):
-    with s3_server.serve() as running:
-        for name, value in s3_server.KEYS.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", running.address)
-        monkeypatch.setattr(targets, "RETRIES", {"max_retries": 0})
-        yield running
+def server(s3, monkeypatch):
+    monkeypatch.setattr(object_store, "RETRIES", {"max_retries": 0})
+    return s3
 
 
 TO = f"s3://{s3_server.BUCKET}/public"
@@ -187,9 +184,9 @@ def test_a_home_without_a_build_has_nothing_to_copy(home, tmp_path):
 @pytest.mark.parametrize(
     ("to", "sentence"),
     [
-        ("", "The target is empty: name a folder, or s3://bucket/prefix."),
-        ("gs://bucket/x", "The target is 'gs://bucket/x', which is no target"),
-        ("https://example.org/x", "which is no target: name a folder, or s3://bucket/prefix."),
+        ("", "The target is empty: name a folder, or s3://bucket/prefix (or gs://, az://)."),
+        ("https://example.org/x", "is no address of a store: write one such as s3://bucket/prefix (or gs://, az://)."),
+        ("gs://", "which is no bucket with a prefix"),
         ("s3://", "which is no bucket with a prefix"),
         ("s3:///prefix", "which is no bucket with a prefix"),
         ("s3://Bucket_1/x", "which is no bucket with a prefix"),
@@ -240,11 +237,11 @@ def test_keys_that_are_missing_are_one_sentence(home, publish_after, server, mon
     publish_after(home)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"{server.address}/{targets.INSTANCE}")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"{server.address}/{object_store.INSTANCE}")
     server.fails = lambda method, path: True
     with pytest.raises(CopyFailed) as error:
         copy_latest(home, TO, 7)
-    assert str(error.value) == f"There are no keys for {TO}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    assert str(error.value) == f"There are no keys for {TO}: set {object_store.PROVIDERS['s3'].keys}."
 
 
 def test_a_server_that_is_not_there_is_one_sentence(home, publish_after, server, monkeypatch):

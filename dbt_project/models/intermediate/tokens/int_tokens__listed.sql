@@ -7,6 +7,7 @@ select
     decimals,
     kind,
     first_block,
+    supply_events,
     'project' as provenance
 from {{ ref('tokens') }}
 union all
@@ -17,5 +18,6 @@ select
     decimals,
     kind,
     first_block,
+    supply_events,
     'own' as provenance
 from {{ ref('stg_own_seeds__tokens') }}

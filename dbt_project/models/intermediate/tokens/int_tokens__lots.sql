@@ -1,11 +1,14 @@
-{{ config(materialized='incremental', replace_with='replace_lots') }}
+{{ config(materialized='incremental', replace_with='replace_lots', start_with='lots_job') }}
 
 {% set in_order = 'partition by holder order by total_units, went nulls first' -%}
 {% set in_reverse = 'partition by holder order by total_units desc, went desc nulls last' -%}
 {% set states = lot_states() -%}
 {% set known = run_query(states).rows if execute and is_incremental() else [] -%}
+{% set kept = known | rejectattr('matched_date', 'equalto', modules.datetime.date(1970, 1, 1)) | list -%}
+{% set by_code = kept | length < known | length and has_many_transfers() -%}
 -- First in, first out: a lot is matched where the running totals of coins received and sent overlap. The rows are also
--- the state of the next run: once a holder moves something, new unspent lots replace the old ones.
+-- the state of the next run: once a holder moves something, new unspent lots replace the old ones. An incremental run
+-- leaves tokens that nothing is kept of to compiled code where they are large, as does the first on DuckDB: lots_job.
 with states as (
     {{- known_states(known) if known else states }}
 ),
@@ -17,36 +20,16 @@ tokens as (
         {{ moment_of('settled_date', 4) }} as settled_end,
         cast(row_number() over (order by network, token) as integer) as token_number
     from states
+    {%- if by_code %}
+    where matched_date > {{ day_zero() }}
+    {%- endif %}
 ),
 
 moves as (
-    select
-        tokens.token_number,
-        transfers.value_date,
-        {{ sats('transfers.amount_units') }} as amount_units,
-        transfers.from_address = {{ zero_address() }} as is_mint,
-        transfers.to_address = {{ zero_address() }} as is_burn,
-        {{ number_of(
-            'transfers.network, transfers.token, coalesce(senders.entity, transfers.from_address)'
-        ) }} as sender,
-        {{ number_of(
-            'transfers.network, transfers.token, coalesce(receivers.entity, transfers.to_address)'
-        ) }} as receiver
-    from {{ ref('stg_evm__transfers') }} as transfers
-    inner join tokens
-        on
-            transfers.network = tokens.network
-            and transfers.token = tokens.token
-            and transfers.value_date > tokens.matched_date
-            and transfers.value_date <= tokens.last_date
-    left join {{ ref('int_tokens__entities') }} as senders
-        on transfers.from_address = senders.address and transfers.network = senders.network
-    left join {{ ref('int_tokens__entities') }} as receivers
-        on transfers.to_address = receivers.address and transfers.network = receivers.network
-    where
-        transfers.value_date > {{ as_date(known | map(attribute='matched_date') | min) if known else day_zero() }}
-        and transfers.amount_units > 0
-        and transfers.amount_units < {{ too_many_units() }}
+    {{ token_moves('tokens') }}
+    {%- if known %}
+        and transfers.value_date > {{ as_date((kept if by_code else known) | map(attribute='matched_date') | min) }}
+    {%- endif %}
 ),
 
 -- Both sides of each transfer.
@@ -251,22 +234,7 @@ select
 from lots
 inner join tokens on lots.token_number = tokens.token_number
 union all
--- The day up to which the rows are kept, and the blocks that they come from.
-select
-    tokens.network,
-    tokens.token,
-    null as holder,
-    tokens.settled_date as value_date,
-    coalesce(last_blocks.value_date, tokens.last_block_date) as birth_date,
-    'settled' as kind,
-    null as amount_units,
-    null as lots,
-    null as new_holders,
-    coalesce(rules.rules || ' ' || last_blocks.block_hash, tokens.history) as history
-from tokens
-cross join ({{ matching_rules() }}) as rules
-left join last_blocks on tokens.network = last_blocks.network and tokens.token = last_blocks.token
-where tokens.settled_date > tokens.matched_date
+{{ settled_lots('tokens') }}
 {%- if is_incremental() %}
 union all
 -- Present rows of later days are replaced.
@@ -281,5 +249,5 @@ select
     null as lots,
     null as new_holders,
     null as history
-from tokens
+from states
 {%- endif %}

@@ -50,5 +50,4 @@ select
     sums.value_date <= coalesce(covered.settled_date, cast('1970-01-01' as date)) as is_final
 from sums
 inner join {{ ref('int_tokens__listed') }} as tokens on sums.network = tokens.network and sums.token = tokens.address
-left join {{ ref('stg_evm__coverage') }} as covered
-    on sums.network = covered.network and sums.token = covered.address and covered.topic = {{ transfer_topic() }}
+left join ({{ token_coverage() }}) as covered on sums.network = covered.network and sums.token = covered.token

@@ -4,5 +4,6 @@ select
     asset,
     decimals,
     kind,
-    first_block
+    first_block,
+    supply_events
 from {{ raw('own_seeds', 'tokens') }}

@@ -1,0 +1,148 @@
+"""What holders of tokens have and owe, day after day; see `compiled` for the rules and the units."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from orchestration.token_lots import compiled
+from orchestration.token_lots.compiled import BURNED, HOLDER, LOT, MINTED, NOBODY, NOTHING, RECEIVED, SENT, SUM
+
+MOST_FULL = 0.6
+"""Above it, a table of holders is doubled: a search takes too long."""
+
+ROOM = 1 << 18
+"""Lots that are handed out at once."""
+
+
+class Moves(NamedTuple):
+    """Transfers of one way and day: numbers of tokens (int32) and of both holders (uint64), two limbs of amounts."""
+
+    token: np.ndarray
+    sender: np.ndarray
+    receiver: np.ndarray
+    amount: np.ndarray
+
+
+class Lots(NamedTuple):
+    """Coins of tokens that came or left at a moment, by their moment of birth, or how many holders came or went then.
+
+    Attributes:
+        birth: NOTHING where coins left before they came.
+        total: SUM.
+        holder: number of the one who has them.
+        new_holders: the change of the number of holders.
+    """
+
+    token: np.ndarray
+    moment: np.ndarray
+    birth: np.ndarray
+    total: np.ndarray | None = None
+    holder: np.ndarray | None = None
+    new_holders: np.ndarray | None = None
+
+
+class Matching:
+    """Lots of tokens, matched day by day.
+
+    Args:
+        tokens: how many there are.
+        days: how many days with transfers.
+    """
+
+    def __init__(self, tokens: int, days: int):
+        self._holders = _nobody(1 << 10)
+        self._lots = np.empty(1 << 10, dtype=LOT)
+        self._store = np.array([NOTHING, 0, 0], dtype=np.int64)
+        self._received = np.zeros((tokens, days, 2), dtype=SUM)
+        self._unborn = np.zeros((tokens, days, 2), dtype=SUM)
+        self._newcomers = np.zeros((tokens, days, 2), dtype=np.int64)
+        self._cells = np.zeros(tokens * days, dtype=SUM)
+        self._changed = np.empty(tokens * days, dtype=np.int64)
+
+    def add(self, day: int, minted: Moves, moved: Moves, burned: Moves) -> list[Lots]:
+        """Take in a day's transfers, later than all before; gives the coins that left holders who had them."""
+        sides = len(minted.token) + len(moved.token) + len(burned.token)
+        self._make_room(sides + len(moved.token))
+        busy, due = np.empty(sides, dtype=np.int64), np.empty(sides, dtype=SUM)
+        count = self._gather(minted, minted.receiver, 4 * day + MINTED, busy, due)
+        count = self._gather(moved, moved.receiver, 4 * day + RECEIVED, busy, due, count)
+        compiled.receive(self._holders, self._lots, self._store, busy[:count], due, day, self._unborn, self._newcomers)
+        return [
+            self._send(moved, 4 * day + SENT, busy, due),
+            self._send(burned, 4 * day + BURNED, busy, due),
+        ]
+
+    def left(self, tokens: Sequence[int]) -> Iterator[Lots]:
+        """What holders of these tokens have by now, in pieces of about ROOM lots."""
+        is_asked = np.zeros(len(self._received), dtype=np.bool_)
+        is_asked[list(tokens)] = True
+        room = max(ROOM, self._newcomers.shape[1])
+        begin = 0
+        while begin < len(self._holders):
+            numbers, found = np.empty(room, dtype=np.uint64), np.empty(room, dtype=LOT)
+            count, begin = compiled.held(self._holders, self._lots, is_asked, begin, numbers, found)
+            total = np.ones(count, dtype=SUM)
+            total["low"], total["high"] = found["low"][:count], found["high"][:count]
+            moment = found["moment"][:count]
+            yield Lots(found["next"][:count], moment, moment, total, numbers[:count])
+
+    def received(self) -> Lots:
+        """All coins that came to holders."""
+        token, moment, total = _filled(self._received, MINTED)
+        return Lots(token, moment, moment, total)
+
+    def unborn(self) -> Lots:
+        """All coins that left holders before they came, at the end."""
+        unborn = self._unborn.copy()
+        compiled.write_off(self._holders, self._lots, unborn)
+        token, moment, total = _filled(unborn, SENT)
+        return Lots(token, moment, np.full(len(token), NOTHING), total)
+
+    def newcomers(self) -> Lots:
+        """By how much the number of holders changed on all days on which some came or went."""
+        token, day = np.nonzero(self._newcomers[:, :, 1])
+        return Lots(token, 4 * day, np.full(len(day), NOTHING), new_holders=self._newcomers[token, day, 0])
+
+    def _gather(
+        self, moves: Moves, numbers: np.ndarray, moment: int, busy: np.ndarray, due: np.ndarray, count: int = 0
+    ) -> int:
+        return compiled.gather(
+            *(self._holders, self._store, numbers, moves.token, moves.amount, moment),
+            *(self._received[:, moment // 4], busy, due, count),
+        )
+
+    def _send(self, moves: Moves, moment: int, busy: np.ndarray, due: np.ndarray) -> Lots:
+        count = self._gather(moves, moves.sender, moment, busy, due)
+        many = compiled.send(
+            *(self._holders, self._lots, self._store, busy[:count], due, moment),
+            *(self._cells, self._changed, self._newcomers),
+        )
+        token, birth = np.divmod(self._changed[:many], self._newcomers.shape[1])
+        total = compiled.flush(self._cells, self._changed[:many])
+        return Lots(token, np.full(many, moment), 4 * birth, total)
+
+    def _make_room(self, sides: int) -> None:
+        """For as many new holders and lots as so many sides of transfers may bring."""
+        _, used, known = self._store
+        if used + sides > len(self._lots):
+            lots = np.empty((used + sides) * 3 // 2, dtype=LOT)
+            lots[:used] = self._lots[:used]
+            self._lots = lots
+        if (known + sides) > MOST_FULL * len(self._holders):
+            size = 1 << int((known + sides) / MOST_FULL).bit_length()
+            holders = _nobody(size)
+            compiled.move_holders(self._holders, holders)
+            self._holders = holders
+
+
+def _nobody(size: int) -> np.ndarray:
+    holders = np.empty(size, dtype=HOLDER)
+    holders["token"] = NOBODY
+    return holders
+
+
+def _filled(totals: np.ndarray, way: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Token, moment and total of all sums [token, day, two ways from this one on] that are of some lots."""
+    token, day, at = np.nonzero(totals["count"])
+    return token, 4 * day + at + way, totals[token, day, at]
