@@ -198,7 +198,7 @@ BANNED = {
     # Spark reads 365.0 as a decimal of few digits, and so are the quotients of it: 365e0 is a double to both engines.
     "decimal literal": r"(?<![\w.])(?:\d+\.\d+|\.\d+|\d+\.(?=[\s)*/+,-]))(?![\de])",
     # One engine computes both through doubles, the other a quotient with fewer digits; a product with unit(n) is exact.
-    "power": r"\b(?:power|pow)\s*\(|\*\*|\^",
+    "power": r"\b(?:power|pow)\s*\(|\*\*|[\w)] ?\^",
     "division of a decimal": r"(?:\bas decimal ?\([^)]*\) ?\)|\{\{ ?(?:sats|native)\w*\([^}]*\) ?\}\}) ?/",
     # Spark reads the name of a window and a minus as one name.
     "bare difference after a window": r"\bover (?:\w+|\{\{[^}]*\}\}|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)) ?-",
@@ -514,6 +514,7 @@ def test_sql_is_portable(path):
         ("1.5 * x", "decimal literal"),
         ("amount / power(10, decimals)", "power"),
         ("amount * 10 ** decimals", "power"),
+        ("amount * 10 ^ decimals", "power"),
         ("cast(amount as decimal(20, 0)) / 100000000", "division of a decimal"),
         ("{{ sats('amount') }}\n/ coins", "division of a decimal"),
         ("sum(x) over so_far\n- x", "bare difference after a window"),
