@@ -411,6 +411,7 @@ def model(dbt, con):
         days={{ tojson(starting_days()) }},
         moves={{ tojson(starting_moves()) }},
         insert={{ tojson(starting_lots(lots)) }},
+        merge={{ tojson(merged_lots(lots)) }},
     )
     con.execute({{ tojson(starting_settled(lots)) }})
     con.execute("drop table starting_tokens")
@@ -473,6 +474,27 @@ def materialize(rows, con): ...
         null as history
     from matched_lots as matched
     inner join starting_tokens as tokens on matched.token_number = tokens.token_number
+{% endmacro %}
+
+{% macro merged_lots(lots) %}
+    create or replace temporary table merged_lots as
+    select
+        network,
+        token,
+        holder,
+        value_date,
+        birth_date,
+        kind,
+        sum(amount_units) as amount_units,
+        sum(lots) as lots,
+        new_holders,
+        history
+    from {{ lots }}
+    where kind in ('transfer', 'burn')
+    group by all;
+    delete from {{ lots }} where kind in ('transfer', 'burn');
+    insert into {{ lots }} from merged_lots;
+    drop table merged_lots
 {% endmacro %}
 
 {% macro starting_settled(lots) %}

@@ -73,11 +73,12 @@ def exceeds(lot, low, high):
 
 
 @njit(nogil=True, cache=True)
-def gather(holders, store, numbers, tokens, amounts, moment, received, busy, due, count):
+def gather(holders, store, share, numbers, tokens, amounts, moment, received, busy, due, count):
     """Add up, by holder, the amounts that go one way at a moment.
 
     Args:
         holders: HOLDER by slot, with room for all of `numbers`.
+        share: (mask, bits): numbers that do not have these bits there are passed over.
         numbers, tokens, amounts: of transfers; the holders' numbers, the tokens', two limbs.
         received: SUM [token, (MINTED, RECEIVED)] of the day, added to; not at moments at which coins leave.
         busy: set to the slots of the holders.
@@ -90,6 +91,8 @@ def gather(holders, store, numbers, tokens, amounts, moment, received, busy, due
     way = moment % 4
     begin = moment - RECEIVED if way == RECEIVED else moment
     for n in range(len(numbers)):
+        if numbers[n] & share[0] != share[1]:
+            continue
         at = slot(holders, numbers[n])
         holder = holders[at]
         if holder.token == NOBODY:
@@ -140,6 +143,22 @@ def drop_first(holder, lots, store):
     holder.first = lots[at].next
     lots[at].next = store[FREE]
     store[FREE] = at
+
+
+@njit(nogil=True, cache=True)
+def share_of(holders, lots, share, kept, kept_lots, store):
+    """Put the holders of a share, with their lots, into another table and store, which are empty."""
+    for at in range(len(holders)):
+        if holders[at].token == NOBODY or holders[at].number & share[0] != share[1]:
+            continue
+        new = slot(kept, holders[at].number)
+        kept[new] = holders[at]
+        kept[new].first = NOTHING
+        store[KNOWN] += 1
+        lot = holders[at].first
+        while lot != NOTHING:
+            append(kept[new], kept_lots, store, lots[lot].low, lots[lot].high, lots[lot].moment)
+            lot = lots[lot].next
 
 
 @njit(nogil=True, cache=True)
