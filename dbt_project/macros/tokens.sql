@@ -431,7 +431,7 @@ def materialize(rows, con): ...
         settled_date,
         {{ day_zero() }} as matched_date,
         cast(null as date) as last_block_date,
-        cast(null as {{ dbt.type_string() }}) as history
+        cast(null as string) as history
     from ({{ covered_tokens() }}) as covered
     {%- if is_incremental() %}
     inner join {{ lots }} as kept using (network, token)
@@ -491,7 +491,7 @@ def materialize(rows, con): ...
         history
     from {{ lots }}
     where kind in ('transfer', 'burn')
-    group by all;
+    group by network, token, holder, value_date, birth_date, kind, new_holders, history;
     delete from {{ lots }} where kind in ('transfer', 'burn');
     insert into {{ lots }} from merged_lots;
     drop table merged_lots
