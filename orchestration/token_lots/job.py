@@ -18,6 +18,9 @@ PIECE = 1 << 18
 MOST_DAYS = 10_000
 """Three times as many are numbers of 16 bits."""
 UNITS = pa.decimal128(38)
+WRITTEN = 1 << 18
+"""Rows that are inserted at once. DuckDB keeps what is less than a group of rows in memory until the transaction's end:
+0.25 GB of ten million transfers."""
 BY_MOMENT = ["mint", "received", "transfer", "burn"]
 """Kinds of coins that come or leave at each moment of a day."""
 
@@ -42,31 +45,53 @@ def match(con: duckdb.DuckDBPyConnection, tokens: str, days: str, moves: str, in
     for token, day in settled.items():
         until[int(np.searchsorted(dates, np.datetime64(day), "right"))].append(token)
 
-    def store(lots: Lots, kind: str | None = None) -> None:
-        if len(lots.token):
-            con.register("matched_lots", _table(lots, kind, dates))
-            con.execute(insert)
-            con.unregister("matched_lots")
-
+    written = Writer(con, insert, dates)
     totals, shares = Totals(len(settled), len(dates)), [Share()]
     pieces = list(_pieces([count for _, count in counts], until))
     while shares:
         matching = Matching(totals, shares.pop())
         for begin, end in pieces:
             rows = con.execute(moves, [counts[begin][0], counts[end - 1][0]]).to_arrow_table()
-            store(
+            written.add(
                 _joined([each for day, moved in _by_day(rows, dates, begin, end) for each in matching.add(day, *moved)])
             )
             for lots in matching.left(until[end]) if end > matching.share.since else ():
-                store(lots, "unspent")
+                written.add(lots, "unspent")
             if matching.is_larger_than(_room(con)) and end < len(dates):
                 shares.append(matching.halve(end))
         matching.finish()
         if matching.share.mask and not shares:
+            written.flush()
             con.execute(merge)
-    store(totals.received())
-    store(totals.unborn())
-    store(totals.newcomers(), "holders")
+    written.add(totals.received())
+    written.add(totals.unborn())
+    written.add(totals.newcomers(), "holders")
+    written.flush()
+
+
+class Writer:
+    """Inserts rows of `matched_lots`, many at once."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, insert: str, dates: np.ndarray):
+        self._con = con
+        self._insert = insert
+        self._dates = dates
+        self._waiting: list[pa.Table] = []
+
+    def add(self, lots: Lots, kind: str | None = None) -> None:
+        """Insert lots, now or later; without a kind they are of that of their moment."""
+        self._waiting.append(_table(lots, kind, self._dates))
+        if sum(map(len, self._waiting)) >= WRITTEN:
+            self.flush()
+
+    def flush(self) -> None:
+        """Insert what waits."""
+        if not self._waiting:
+            return
+        self._con.register("matched_lots", pa.concat_tables(self._waiting).unify_dictionaries())
+        self._con.execute(self._insert)
+        self._con.unregister("matched_lots")
+        self._waiting.clear()
 
 
 def _room(con: duckdb.DuckDBPyConnection) -> int:

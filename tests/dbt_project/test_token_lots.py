@@ -176,6 +176,7 @@ def matched(transfers: list[Transfer], settled: date) -> Counter:
 def test_compiled_lots_are_those_of_plain_python(number, monkeypatch):
     rng = random.Random(number)
     monkeypatch.setattr(job, "PIECE", rng.choice([1, 7, 30, 1000]))
+    monkeypatch.setattr(job, "WRITTEN", rng.choice([0, 1000]))
     monkeypatch.setattr(matching, "ROOM", rng.choice([1, 5, 1000]))
     # what little room there is counts only where there is more than one holder
     monkeypatch.setattr(job, "_room", lambda con: rng.choice([0, 10**6]))
