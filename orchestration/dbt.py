@@ -1,5 +1,6 @@
 """dbt in this process: a subprocess costs several times the CPU. The only writer of the build file."""
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
@@ -29,6 +30,9 @@ LOCAL, SPARK = "local", "spark"
 ADAPTERS = {LOCAL: "dbt-duckdb", SPARK: "dbt-spark"}
 ON_SPARK = {"type": "spark", "method": "session", "host": "this process", "schema": "main"}
 """The session that was started before, with its settings."""
+
+COMPILED_LOTS = Path(__file__).parent / "token_lots"
+"""Code that gives rows of a model; where it changes, none of the rows that it gave are kept."""
 
 OnNodeDone = Callable[[str, int, int], None]
 """Called with each finished node: its name, its number and the number of nodes."""
@@ -80,7 +84,7 @@ class Project:
             BuildFailed: the project does not parse.
         """
         self._home = home
-        variables = json.dumps({"strict_claims": strict_claims, "is_from_spark": is_from_spark})
+        variables = _variables(strict_claims, is_from_spark)
         self._options = _options(home, target, variables)
         _write_profile(home, engine or Engine())
         digest = kept_parse.digest([variables, target, version(ADAPTERS[target])])
@@ -169,6 +173,12 @@ class Project:
         return outcome
 
 
+def _variables(strict_claims: bool, is_from_spark: bool) -> str:
+    code = b"".join(module.read_bytes() for module in sorted(COMPILED_LOTS.glob("*.py")))
+    digest = hashlib.md5(code, usedforsecurity=False).hexdigest()
+    return json.dumps({"strict_claims": strict_claims, "is_from_spark": is_from_spark, "compiled_lots": digest})
+
+
 def _unpacked(parse: bytes) -> Manifest | None:
     """A parse as dbt's manifest; None where it is not whole."""
     try:
@@ -224,7 +234,8 @@ def _outcome(result: NodeResult) -> NodeOutcome:
 
 def _first_lines(message: object) -> str:
     lines = [line.strip() for line in str(message).splitlines() if line.strip()]
-    return " ".join(lines[:3])
+    # Of a model in Python dbt gives the whole traceback, whose last line is the error.
+    return lines[-1] if any(line.startswith("Traceback") for line in lines) else " ".join(lines[:3])
 
 
 def _graph(manifest: Manifest, digest: str) -> Graph:

@@ -118,7 +118,7 @@
             from {{ ref('int_tokens__listed') }}
             where supply_events = 'issue_redeem'
         )
-        || '{{ local_md5(model.raw_code ~ macros | join) }}'
+        || '{{ local_md5(model.raw_code ~ macros | join ~ var('compiled_lots')) }}'
         || version() as rules
     from {{ ref('int_tokens__entities') }}
 {% endmacro %}

@@ -1,5 +1,6 @@
 """dbt in this process, its models in several threads."""
 
+import json
 import shutil
 import time
 
@@ -8,7 +9,7 @@ from dbt.adapters.cache import RelationsCache
 from dbt.parser.manifest import ManifestLoader
 
 from orchestration import dbt, kept_parse
-from orchestration.home import Home
+from orchestration.home import DBT_PROJECT, Home
 
 
 def test_models_are_replaced_however_slowly_dbt_learns_what_is_there(sample_home, tmp_path, monkeypatch):
@@ -60,3 +61,22 @@ def test_the_oldest_parses_are_dropped_and_none_where_there_is_no_room(monkeypat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "flowhouse/parses/8.msgpack"))  # a file
     kept_parse.keep("new", b"")
     assert kept_parse.read("new") is None
+
+
+def test_lots_that_changed_code_matched_are_not_kept(tmp_path, monkeypatch):
+    def rules() -> str:
+        return json.loads(dbt._variables(strict_claims=False, is_from_spark=False))["compiled_lots"]
+
+    before = rules()
+    code = shutil.copytree(dbt.COMPILED_LOTS, tmp_path / "token_lots")
+    monkeypatch.setattr(dbt, "COMPILED_LOTS", code)
+    assert rules() == before
+    (code / "compiled.py").write_text((code / "compiled.py").read_text() + "# another")
+    assert rules() != before
+    assert "var('compiled_lots')" in (DBT_PROJECT / "macros/tokens.sql").read_text()
+
+
+def test_of_a_traceback_the_error_is_told():
+    said = 'Python model failed:\nTraceback (most recent call last):\n  File "/home/me/x.py", line 1\nValueError: no'
+    assert dbt._first_lines(said) == "ValueError: no"
+    assert dbt._first_lines("one\n\ntwo\nthree\nfour") == "one two three"
