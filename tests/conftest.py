@@ -1,7 +1,14 @@
 """What holds for all tests: Hypothesis sets its examples no deadline, since they run side by side on busy machines."""
 
+import signal
+
 import pytest
 from hypothesis import settings
+
+# A shell has what it starts in the background ignore SIGINT, and Dagster gives SIGTERM the same handler: processes that
+# later tests start would inherit that, and not end.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("flowhouse", deadline=None)
 settings.load_profile("flowhouse")
