@@ -63,7 +63,7 @@ def session(engine: Engine, warehouse: Path, log: Path) -> Iterator["SparkSessio
     with log.open("wb") as said:
         context = _start(_configuration(engine, warehouse), said, log)
         try:
-            _await_workers(context, engine.master)
+            _await_workers(context, engine.master, log)
             yield SparkSession(context)
         finally:
             _stop(context)
@@ -101,24 +101,34 @@ def _start(configuration: "SparkConf", said: Any, log: Path) -> "SparkContext":
             _end(gateway)
             raise
     except (PySparkException, Py4JError) as error:
-        raise BuildFailed(
-            f"Spark did not start at {configuration.get('spark.master')} (it needs Java 17 or later, and a master that"
-            f" answers): see {log}."
-        ) from error
+        raise _not_started(str(configuration.get("spark.master")), log) from error
     finally:
         # Spark puts its own in place, and ours says how a command ended.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
 
 
-def _await_workers(context: "SparkContext", master: str) -> None:
+def _not_started(master: str, log: Path) -> BuildFailed:
+    return BuildFailed(
+        f"Spark did not start at {master} (it needs Java 17 or later, and a master that answers): see {log}."
+    )
+
+
+def _await_workers(context: "SparkContext", master: str, log: Path) -> None:
     """A job without a worker would wait for ever."""
+    from py4j.protocol import Py4JError  # pyright: ignore[reportMissingImports]
+
     scheduler: Any = context._jsc.sc()
     end = time.monotonic() + WORKERS_SECONDS
-    while not master.startswith("local") and scheduler.getExecutorMemoryStatus().size() < 2:  # the driver is one
-        if time.monotonic() > end:
-            raise BuildFailed(f"No worker of {master} took the build: start one that has the memory that it asks for.")
-        time.sleep(0.2)
+    try:
+        while not master.startswith("local") and scheduler.getExecutorMemoryStatus().size() < 2:  # the driver is one
+            if time.monotonic() > end:
+                raise BuildFailed(
+                    f"No worker of {master} took the build: start one that has the memory that it asks for."
+                )
+            time.sleep(0.2)
+    except Py4JError as error:  # it gave up on a master that did not answer, and ended
+        raise _not_started(master, log) from error
 
 
 def _stop(context: "SparkContext") -> None:
