@@ -281,7 +281,14 @@ where tokens.settled_date > tokens.matched_date
     full join settled on covered.network = settled.network and covered.token = settled.token
     left join matched on covered.network = matched.network and covered.token = matched.token
     {%- else %}
-    select
+    select {{ state_of_nothing() }}
+    from ({{ covered_tokens() }}) as covered
+    {{- of_changed_tokens() }}
+    {%- endif %}
+{% endmacro %}
+
+{# The columns of the state of a token that nothing is kept of. #}
+{% macro state_of_nothing() %}
         network,
         token,
         last_date,
@@ -289,9 +296,6 @@ where tokens.settled_date > tokens.matched_date
         {{ day_zero() }} as matched_date,
         cast(null as date) as last_block_date,
         cast(null as string) as history
-    from ({{ covered_tokens() }}) as covered
-    {{- of_changed_tokens() }}
-    {%- endif %}
 {% endmacro %}
 
 {# The states as literals, so that the engine knows how few there are; only where there are lots already. #}
@@ -425,13 +429,7 @@ def materialize(rows, con): ...
     create or replace temporary table starting_tokens as
     select
         cast((row_number() over (order by network, token)) - 1 as integer) as token_number,
-        network,
-        token,
-        last_date,
-        settled_date,
-        {{ day_zero() }} as matched_date,
-        cast(null as date) as last_block_date,
-        cast(null as string) as history
+        {{ state_of_nothing() }}
     from ({{ covered_tokens() }}) as covered
     {%- if is_incremental() %}
     inner join {{ lots }} as kept using (network, token)

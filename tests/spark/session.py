@@ -11,6 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.settings import Engine
+from orchestration.spark import session
+
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 TYPES = "{amount: 'decimal(38, 8)', share: double, on_date: date, seen_at: timestamp, height: bigint, note: string}"
 ROWS = [
@@ -85,3 +88,8 @@ def test_a_session_that_computes_otherwise_is_refused(project, tmp_path):
 
 def _cell(value: object) -> str:
     return "" if value is None else '"' + str(value).replace('"', '""') + '"'
+
+
+def test_a_limit_of_memory_is_the_heap_of_the_driver_and_of_each_executor(tmp_path):
+    settings = session._configuration(Engine(name="spark", memory_limit="2GB"), tmp_path)
+    assert settings.get("spark.driver.memory") == settings.get("spark.executor.memory") == "1907m"
