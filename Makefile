@@ -21,10 +21,10 @@ build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
 
 test: lint ## pass every test
-	$(RUN)/pytest -n auto --dist loadfile
+	$(RUN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: lint ## lint, format, types, import walls, dbt layer rules, fast tests
-	$(RUN)/pytest -q -n auto --dist loadfile $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
+	$(RUN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder $(FAST) --ignore=tests/ingestion/evm/test_anvil.py
 
 lint: .venv/ready
 	$(RUN)/ruff check
@@ -40,7 +40,7 @@ hooks: .venv/ready ## run lint's tools on every commit
 	$(RUN)/pre-commit install
 
 test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
-	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile \
+	$(UV) run --frozen --isolated --with duckdb==2.0.0 pytest -q -n auto --dist loadfile --no-loadscope-reorder \
 	    --ignore tests/dbt_project/test_layers.py $(ON_DUCKDB)
 
 test-spark: .venv/ready ## build the sample on Spark on this machine, equal to DuckDB's, in an environment of its own; needs Java

@@ -1,5 +1,6 @@
 """What holds for all tests: Hypothesis sets its examples no deadline, since they run side by side on busy machines."""
 
+import os
 import signal
 
 import pytest
@@ -10,8 +11,20 @@ from hypothesis import settings
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONGEST = ("test_soak.py", "test_chains_served.py", "test_chains_scheduled.py", "test_unit_tests.py", "test_funds.py")
+"""One or two minutes each, most of it in one test: begun last, they would keep one process busy while others idle."""
+
 settings.register_profile("flowhouse", deadline=None)
 settings.load_profile("flowhouse")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores: tests of schedules and servers wait for a quarter of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
