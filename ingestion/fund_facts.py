@@ -12,19 +12,18 @@ FUNDS, TICKER_HISTORY = SEEDS / "facts_funds.csv", SEEDS / "facts_ticker_history
 
 
 class Fund(NamedTuple):
-    """A fund: the asset it holds, and its first day with a flow, where that is known."""
+    """A fund: the asset it holds, and its first days with a flow and with a NAV, where they are known."""
 
     asset: str
     first_flow_date: date | None
+    inception_date: date | None = None
 
 
 @cache
 def funds() -> Mapping[str, Fund]:
     """The funds by their present ticker."""
     return {
-        row["ticker"]: Fund(
-            row["asset"], date.fromisoformat(row["first_flow_date"]) if row["first_flow_date"] else None
-        )
+        row["ticker"]: Fund(row["asset"], _day(row["first_flow_date"]), _day(row["inception_date"]))
         for row in _rows(FUNDS)
     }
 
@@ -42,3 +41,7 @@ def as_text() -> str:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None

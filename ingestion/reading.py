@@ -34,7 +34,7 @@ from ingestion.lake.observations import (
     observe,
     read_log_if_readable,
 )
-from ingestion.lake.tables import Lake
+from ingestion.lake.tables import Lake, Schema
 from ingestion.printable import printable
 from ingestion.source import Finding, PublisherSource, Rules, Sessions, Source, newest_day
 
@@ -134,6 +134,11 @@ def read(source: Source[Any], archive: Archive, lake: Lake, now: datetime) -> Re
     rows_before = before.height if check.is_sound else check.rows(source.table)
     healed = [f"{damage}: built again from {len(new):,} captures of the archive." for damage in check.damages]
     return Reading(log, damaged, len(new), rows.height - rows_before, [*healed, *left_out(archive, source.name, gone)])
+
+
+def schemas(source: Source[Any]) -> dict[str, Schema]:
+    """The tables of a source that the models read, with their columns."""
+    return {source.table: source.schema, **({FINDINGS: FINDING_SCHEMA} if source.rules else {})}
 
 
 def create_tables(source: Source[Any], lake: Lake) -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingestion import registry
+from ingestion import reading, registry
 from ingestion.errors import UsageError
 from ingestion.refresh import RefreshResult
 from ingestion.source import PublisherSource
@@ -127,7 +127,7 @@ def _gather(home: Home, request: Request, settings: "Settings", listeners: Liste
         yield own
     for source in registry.sources():
         if gather.is_idle(source, home, request.mode, settings):
-            home.lake.create(source.name, {source.table: source.schema})
+            home.lake.create(source.name, reading.schemas(source))
             continue
         is_wanted = request.wants(source.name)
         # The models read every table, also that of a source which is asked at another time, or never.

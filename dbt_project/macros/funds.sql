@@ -120,18 +120,47 @@ cells as (
     {{ newest_cells('reports', 'source, asset, ticker, value_date, metric', ts) }}
 ),
 
-counted as (
+printed_figures as (
     select
         asset,
         ticker,
         value_date as as_of_date,
         max(case when metric = 'shares_outstanding' then value end) as shares_outstanding,
         max(case when metric = 'nav_usd' then value end) as nav_usd,
+        max(case when metric = 'net_assets_usd' then value end) as net_assets_usd,
+        max(case when metric = 'native_held' then value end) as native_held,
+        max(case when metric = 'native_per_share' then value end) as native_per_share,
         max(first_observed_at) as first_observed_at,
         max(observed_at) as last_changed_at
     from cells
-    where metric in ('shares_outstanding', 'nav_usd')
+    where metric <> 'net_flow_usd'
     group by asset, ticker, value_date
+),
+
+-- What an issuer does not print follows from what it does: a count from net assets and NAV, or from coins and coins per
+-- share, where that is within a quarter of whole creation units; a NAV from net assets and count.
+counted as (
+    select
+        asset,
+        ticker,
+        as_of_date,
+        coalesce(
+            shares_outstanding, case when abs(units - round(units)) <= 0.25e0 then round(units) * creation_unit end
+        ) as shares_outstanding,
+        coalesce(nav_usd, net_assets_usd / nullif(shares_outstanding, 0)) as nav_usd,
+        first_observed_at,
+        last_changed_at
+    from (
+        select
+            printed_figures.*,
+            funds.creation_unit,
+            coalesce(
+                printed_figures.net_assets_usd / printed_figures.nav_usd,
+                printed_figures.native_held / printed_figures.native_per_share
+            ) / funds.creation_unit as units
+        from printed_figures
+        left join {{ relations.funds }} as funds on printed_figures.ticker = funds.ticker
+    ) as by_unit
 ),
 
 closes as (
@@ -209,32 +238,38 @@ with {{ holdings_ctes(relations, ts) }},
 
 {{ share_counts_ctes(relations, ts) }},
 
--- A source's days end with the last session that had opened when the source last changed.
+last_seen as (
+    select
+        source,
+        max(observed_at) as observed_at
+    from cells
+    group by source
+),
+
+-- A publisher's days end with the last session that had opened when it last changed: of flows those of all funds of the
+-- asset, of counts those of each fund.
 spans as (
     select
-        'farside' as source,
-        asset,
+        cells.source,
+        cells.asset,
         cast(null as string) as ticker,
-        min(value_date) as first_date
+        min(cells.value_date) as first_date,
+        max(last_seen.observed_at) as last_seen_at
     from cells
-    where source = 'farside'
-    group by asset
+    inner join last_seen on cells.source = last_seen.source
+    where cells.metric = 'net_flow_usd'
+    group by cells.source, cells.asset
     union all
     select
         'issuer' as source,
-        asset,
-        ticker,
-        min(as_of_date) as first_date
-    from holdings
-    group by asset, ticker
-),
-
-last_seen as (
-    select
-        case when source = 'farside' then source else 'issuer' end as source,
-        max(observed_at) as observed_at
+        cells.asset,
+        cells.ticker,
+        min(cells.value_date) as first_date,
+        max(last_seen.observed_at) as last_seen_at
     from cells
-    group by 1
+    inner join last_seen on cells.source = last_seen.source
+    where cells.metric <> 'net_flow_usd'
+    group by cells.asset, cells.ticker
 ),
 
 listed as (
@@ -245,13 +280,12 @@ listed as (
         funds.share_date_convention,
         sessions.session_date as trade_date
     from spans
-    inner join last_seen on spans.source = last_seen.source
     inner join {{ relations.funds }} as funds
         on spans.asset = funds.asset and funds.ticker = coalesce(spans.ticker, funds.ticker)
     inner join {{ relations.sessions }} as sessions
         on
             sessions.session_date >= spans.first_date
-            and sessions.opens_at <= last_seen.observed_at
+            and sessions.opens_at <= spans.last_seen_at
             and sessions.session_date >= funds.first_flow_date
             and sessions.session_date <= coalesce(funds.last_flow_date, sessions.session_date)
 ),

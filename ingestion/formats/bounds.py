@@ -1,5 +1,6 @@
 """What a page of daily figures may cost and claim at most, whoever served it."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
@@ -12,6 +13,8 @@ MAX_NUMBER_LENGTH = 40
 
 SHOWN_LENGTH = 40
 """How much of a text that nobody expected is shown."""
+
+HTML = re.compile(rb"<!doctype html|<html[\s/>]", re.IGNORECASE)
 
 
 def is_too_large(content: bytes) -> bool:
@@ -28,3 +31,8 @@ def are_in_order(days: Sequence[date]) -> bool:
     """Whether days run one way, up or down, as publishers write them; a mistyped one among them does not."""
     steps = list(pairwise(days))
     return all(one <= next_ for one, next_ in steps) or all(one >= next_ for one, next_ in steps)
+
+
+def is_html(content: bytes) -> bool:
+    """Whether a page is HTML, as a challenge is that stands in the place of data."""
+    return HTML.search(content, 0, 1000) is not None

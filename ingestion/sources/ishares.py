@@ -43,7 +43,6 @@ TITLE = re.compile("iShares .*(Trust|ETF|Fund)")
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage] -- lxml has no public name for it
 SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
-HTML = re.compile(rb"<!doctype html|<html[\s/>]", re.IGNORECASE)
 BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)")
 STYLES = (b"<ss:Styles>", b"</ss:Styles>")
 
@@ -141,7 +140,7 @@ def _workbook(content: bytes) -> Element:
     """
     if bounds.is_too_large(content):
         raise _refused(f"{len(content):,} bytes, which no workbook of one fund has")
-    if HTML.search(content, 0, 1000):
+    if bounds.is_html(content):
         raise PageRefused(
             "iShares answered HTML, expected a workbook: look at the archived page, and find the workbook's"
             " present address on the product page."

@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ingestion import registry
+from ingestion.formats import fund_days
+from ingestion.lake.observations import observation_schema
+
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 STAGING = sorted((PROJECT / "models/staging").rglob("*.sql"))
 INTERMEDIATE = sorted((PROJECT / "models/intermediate").rglob("*.sql"))
 MARTS = sorted((PROJECT / "models/marts").rglob("*.sql"))
+ISSUERS = "issuers"
+"""The folder of the models that unite the raw tables of all issuers."""
 ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("desk", "demand", "claims")]
 FACTS = [path for path in STAGING + INTERMEDIATE + MARTS if path not in ANSWERS]
 MACROS = sorted((PROJECT / "macros").rglob("*.sql"))
@@ -291,9 +297,12 @@ def primary_key(mart: Path) -> list[str]:
 
 @pytest.mark.parametrize("model", STAGING, ids=stem)
 def test_a_staging_model_reads_the_one_raw_table_it_is_named_after(model):
+    """Those of issuers read the table of that name of each of them."""
     source, table = re.fullmatch(r"stg_([a-z0-9_]+?)__([a-z0-9_]+)", model.stem).groups()
+    raw = f"{{{{ raw_of_issuers('{table}'" if source == ISSUERS else f"{{{{ raw('{source}', '{table}') }}}}"
     assert model.parent.name == source
-    assert re.findall(r"\b(?:from|join)\s+(.+)", code(model)) == [f"{{{{ raw('{source}', '{table}') }}}}"]
+    (read,) = re.findall(r"\b(?:from|join)\s+(.+)", code(model))
+    assert read.startswith(raw) if source == ISSUERS else read == raw
     assert not re.search(r"\b(ref|source|read_\w+)\(", code(model))
 
 
@@ -303,12 +312,22 @@ def test_staged_observations_end_when_knowledge_ends(model):
 
 
 def test_every_source_table_is_staged():
-    tables = set()
+    tables, issuers = set(), set()
     for path, content in properties().items():
         for source in content.get("sources", []):
-            assert path == PROJECT / f"models/staging/{source['name']}/{source['name']}.yml"
-            tables |= {f"stg_{source['name']}__{table['name']}" for table in source["tables"]}
+            folder = path.parent.name
+            assert path == PROJECT / f"models/staging/{folder}/{folder}.yml"
+            assert folder in (ISSUERS, source["name"])
+            issuers |= {source["name"]} if folder == ISSUERS else set()
+            tables |= {f"stg_{folder}__{table['name']}" for table in source["tables"]}
     assert tables == {model.stem for model in STAGING}
+    assert issuers == {*re.findall(r"'(\w+)'", macros()["issuer_sources"])}
+
+
+def test_every_issuer_is_among_the_sources_of_days_of_funds():
+    of_funds = [source for source in registry.sources() if source.table == fund_days.TABLE]
+    assert [source.name for source in of_funds] == re.findall(r"'(\w+)'", macros()["issuer_sources"])
+    assert all(source.schema == observation_schema(fund_days.KEY) and source.rules for source in of_funds)
 
 
 @pytest.mark.parametrize("mart", INTERMEDIATE + MARTS, ids=stem)
@@ -372,8 +391,8 @@ REACHED = {
     "hyperliquid_funding/funding": "derivatives_funding_* claim*",
     "hyperliquid_liquidations/liquidations": "derivatives_liquidation* claim*",
     "hyperliquid_open_interest/open_interest": "derivatives_open_interest_* claim*",
-    "ishares/findings": "etf_findings",
-    "ishares/fund_daily": "etf_* demand_* claim*",
+    "issuers/findings": "etf_findings",
+    "issuers/fund_daily": "etf_* demand_* claim*",
     "kraken_liquidations/liquidations": "derivatives_liquidation* claim*",
     "liquidation_stream/liquidations": "derivatives_liquidation* claim*",
     "nasdaq/equity_prices": "equity_prices_daily claim*",

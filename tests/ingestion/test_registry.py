@@ -10,6 +10,7 @@ import pytest
 
 from ingestion import registry
 from ingestion.errors import PageRefused
+from ingestion.formats import fund_days
 from ingestion.source import PublisherSource, UploadSource
 
 ROOT = Path(__file__).parents[2]
@@ -43,10 +44,11 @@ def test_a_source_is_described_and_keyed(name):
 @pytest.mark.parametrize("name", registry.names())
 def test_a_source_has_a_test_and_a_staging_view_with_its_yml(name):
     source = registry.source(name)
-    staging = ROOT / "dbt_project/models/staging" / name
+    folder = "issuers" if source.table == fund_days.TABLE else name
+    staging = ROOT / "dbt_project/models/staging" / folder
     assert (ROOT / f"tests/ingestion/sources/test_{name}.py").is_file()
-    assert (staging / f"{name}.yml").is_file()
-    assert (staging / f"stg_{name}__{source.table}.sql").is_file()
+    assert (staging / f"{folder}.yml").is_file()
+    assert (staging / f"stg_{folder}__{source.table}.sql").is_file()
 
 
 def test_a_page_without_any_figure_is_refused():

@@ -158,7 +158,7 @@ said_of_pages as (
     from (
         select * from {{ ref('stg_farside__findings') }}
         union all
-        select * from {{ ref('stg_ishares__findings') }}
+        select * from {{ ref('stg_issuers__findings') }}
     ) as findings
     group by kind, source, asset, ticker, value_date
 )

@@ -1,7 +1,7 @@
 with observations as (
     select * from {{ ref('stg_farside__flows') }}
     union all
-    select * from {{ ref('stg_ishares__fund_daily') }}
+    select * from {{ ref('stg_issuers__fund_daily') }}
 )
 
 -- A fund's flow is seen again by the first capture after the close that still shows it; the total is a running sum.

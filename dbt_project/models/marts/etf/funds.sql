@@ -8,6 +8,7 @@ select
     last_flow_date,
     fee_bps,
     share_date_convention,
+    creation_unit,
     cik,
     source_url
 from {{ ref('facts_funds') }}
