@@ -4,8 +4,11 @@
 #}
 {% macro issuer_sources() %}
     {{- return([
+        'franklin',
         'grayscale',
         'ishares',
+        'twentyone',
+        'vaneck',
     ]) -}}
 {% endmacro %}
 

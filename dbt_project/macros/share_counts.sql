@@ -116,7 +116,7 @@ splits as (
                 on
                     split_events.ticker = fund_sessions.ticker
                     and split_events.event_date <= fund_sessions.session_date
-            where split_events.kind in ('split', 'reverse_split')
+            where split_events.kind in ('split', 'reverse_split', 'restated_split')
             group by split_events.ticker, split_events.event_date, split_events.ratio
         ) as events
             on nav_moves.ticker = events.ticker and abs(nav_moves.session_no - events.session_no) <= 1

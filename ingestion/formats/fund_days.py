@@ -38,6 +38,7 @@ BLANKS = ("", "-", "--", "N/A")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(T00:00:00(\.0+)?Z?)?")
 US_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
+SERIAL_DAY, SERIAL_ZERO = re.compile(r"[45][0-9]{4}"), date(1899, 12, 30)
 NAMED_DAY = re.compile(r"([A-Z][a-z]{2})[a-z]* ([0-9]{1,2}), ([0-9]{4})")
 NUMBER = re.compile(r"\$?(-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(E[+-]?[0-9]{1,2})?)", re.IGNORECASE)
 
@@ -145,7 +146,7 @@ def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Fin
 
 
 def day(text: str) -> date:
-    """A day as 2025-12-22 (also at midnight), 12/22/2025 (month first) or Dec 22, 2025.
+    """A day as 2025-12-22 (also at midnight), 12/22/2025 (month first), Dec 22, 2025, or a workbook's number of it.
 
     Raises:
         PageRefused: it is none, or no day of the calendar.
@@ -157,6 +158,8 @@ def day(text: str) -> date:
             return date(int(match[3]), int(match[1]), int(match[2]))
         if match := NAMED_DAY.fullmatch(text):
             return date(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2]))
+        if SERIAL_DAY.fullmatch(text):
+            return SERIAL_ZERO + timedelta(days=int(text))
     raise refused(f"{bounds.shown(text)}, expected a day like '2025-12-22' or '12/22/2025'")
 
 
@@ -164,6 +167,11 @@ def number(text: str) -> Decimal | None:
     """A number as printed, thousands with commas or a dollar sign before it or neither; None where it is none."""
     match = NUMBER.fullmatch(text) if len(text) <= bounds.MAX_NUMBER_LENGTH else None
     return Decimal(match[1].replace(",", "")) if match else None
+
+
+def text(served: str | float | None) -> str:
+    """A figure of a JSON answer, which some write as text and some as a number; blank for null."""
+    return "" if served is None else str(served)
 
 
 def read_table(rows: Sequence[Sequence[str]], day_name: str, names: Mapping[str, str]) -> list[FundDay]:

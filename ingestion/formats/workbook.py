@@ -20,8 +20,8 @@ def is_workbook(content: bytes) -> bool:
     return content.startswith(ZIP)
 
 
-def rows(content: bytes, sheet: str) -> list[list[str]]:
-    """The cells of the sheet of that name: dates as 2025-12-22, whole numbers without a point, blank as "".
+def rows(content: bytes, sheet: str | None = None) -> list[list[str]]:
+    """The cells of the sheet of that name, or the first: dates as 2025-12-22, whole numbers without a point, blank "".
 
     Raises:
         PageRefused: it is no whole workbook, is larger than any of a fund, or has no such sheet.
@@ -35,10 +35,11 @@ def rows(content: bytes, sheet: str) -> list[list[str]]:
         if bounds.is_too_large(content) or unpacked > MAX_UNPACKED_BYTES:
             raise PageRefused(f"it unpacks to {unpacked:,} bytes, which no workbook of a fund has: look at the file.")
         book = CalamineWorkbook.from_filelike(BytesIO(content))
-        if sheet not in book.sheet_names:
+        if sheet is not None and sheet not in book.sheet_names:
             names = bounds.shown(", ".join(book.sheet_names))
             raise PageRefused(f'it has no sheet "{sheet}" but {names}: look at the workbook, its layout changed.')
-        return [[_text(cell) for cell in row] for row in book.get_sheet_by_name(sheet).to_python()]
+        found = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+        return [[_text(cell) for cell in row] for row in found.to_python()]
     except (CalamineError, BadZipFile, NotImplementedError, ValueError, OSError) as error:
         why = bounds.shown(str(error))
         raise PageRefused(f"it is no whole workbook ({why}): look at the archived file, and fetch again.") from None

@@ -2,7 +2,7 @@
 
 Publisher: https://farside.co.uk, collected by hand from the issuers; a fund's cell is '-' until it reports.
 Limits: Cloudflare often answers 403; that is an error, never an empty table. One request a second at most.
-Exercised on recorded pages of btc, btc_all and eth_all; not on eth, sol or any live answer.
+Exercised on recorded pages of btc, btc_all and eth_all; not on eth, sol, hype or any live answer.
 """
 
 import re
@@ -28,6 +28,7 @@ URLS = {
     "btc": "https://farside.co.uk/btc/",
     "eth": "https://farside.co.uk/eth/",
     "sol": "https://farside.co.uk/sol/",
+    "hype": "https://farside.co.uk/hyp/",
 }
 KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 

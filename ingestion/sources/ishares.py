@@ -3,7 +3,8 @@
 What: the fund workbook behind "Download" on a product page: SpreadsheetML 2003, sheet "Historical", one row per day.
 Limits: an "as of" share count is settlement-dated (T+1), so its day is not the trade date; a workbook has the whole
 history, in its newest version only. The sheet does not name its fund; the one before it does, and its first days tell.
-Exercised: on recorded bytes of IBIT and on made workbooks; never live, and ETHA not on recorded bytes either.
+Exercised: on recorded bytes of IBIT, on workbooks of ETHA and ETHB rebuilt around recorded figures, and on made ones;
+never live.
 """
 
 import re
@@ -27,11 +28,15 @@ URL = (
     "?appType=PRODUCT_PAGE&appSubType=ISHARES&targetSite=us-ishares&locale=en_US"
     "&portfolioId={portfolio_id}&component=fundDownload&userType=individual"
 )
-PORTFOLIO_IDS = {"IBIT": "333011", "ETHA": "337614"}
-ASSETS = {"IBIT": "BTC", "ETHA": "ETH"}
-NAMES = {"IBIT": "iShares Bitcoin Trust", "ETHA": "iShares Ethereum Trust"}
-INCEPTIONS = {"IBIT": date(2024, 1, 5), "ETHA": date(2024, 6, 24)}
-"""The first day that a fund has a NAV, as its registration says and the seed `facts_funds`."""
+PORTFOLIO_IDS = {"IBIT": "333011", "ETHA": "337614", "ETHB": "348532"}
+ASSETS = {"IBIT": "BTC", "ETHA": "ETH", "ETHB": "ETH"}
+NAMES = {
+    "IBIT": "iShares Bitcoin Trust",
+    "ETHA": "iShares Ethereum Trust",
+    "ETHB": "iShares Staked Ethereum Trust",
+}
+INCEPTIONS = {"IBIT": date(2024, 1, 5), "ETHA": date(2024, 6, 24), "ETHB": date(2026, 2, 18)}
+"""The first day that a fund has a NAV, as its registration or its workbook says and the seed `facts_funds`."""
 
 SHEET = "Historical"
 COLUMNS = ("As Of", "NAV per Share", "Shares Outstanding")

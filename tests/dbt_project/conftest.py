@@ -13,7 +13,7 @@ COLUMNS = {
     "marts.etf_observations": "source varchar, asset varchar, ticker varchar, value_date date, metric varchar,"
     " observed_at timestamp, raw_text varchar, value double, archive_sha256 varchar, is_report boolean default true",
     "marts.funds": "ticker varchar, asset varchar, first_flow_date date, last_flow_date date, fee_bps double,"
-    " share_date_convention varchar",
+    " share_date_convention varchar, creation_unit integer",
     "marts.etf_fund_fees": "ticker varchar, from_date date, fee_bps integer",
     "marts.fund_events": "ticker varchar, event_date date, kind varchar, ratio double, native_amount double",
     "marts.etf_filings": "asset varchar, ticker varchar, quarter_end_date date, filed_date date, filed_native double,"

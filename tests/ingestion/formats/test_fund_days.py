@@ -33,14 +33,15 @@ def test_days_are_cells_of_the_funds_asset_with_their_text():
         "12/22/2025",
         "Dec 22, 2025",
         "December 22, 2025",
+        "46013",
     ],
 )
-def test_a_day_has_three_forms(text):
+def test_a_day_has_four_forms(text):
     assert fund_days.day(text) == date(2025, 12, 22)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "22/12/2025", "2025-02-30", "Foo 22, 2025", "2025-12-22T16:00:00", "46013", "22.12.2025"]
+    "text", ["", "22/12/2025", "2025-02-30", "Foo 22, 2025", "2025-12-22T16:00:00", "4601", "46013.5", "22.12.2025"]
 )
 def test_what_is_no_day_is_refused(text):
     with pytest.raises(PageRefused, match="expected a day like"):

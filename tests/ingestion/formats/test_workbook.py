@@ -20,6 +20,10 @@ def test_cells_are_text_as_a_person_would_write_them():
     ]
 
 
+def test_without_a_name_the_first_sheet_is_read():
+    assert workbook.rows(MADE) == [["x"]]
+
+
 def test_a_time_is_its_day():
     made = workbooks.workbook({"Days": [(datetime(2025, 12, 22, 16, 30),)]})
     assert workbook.rows(made, "Days") == [["2025-12-22"]]

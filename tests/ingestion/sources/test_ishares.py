@@ -203,7 +203,7 @@ def test_a_day_served_twice_counts_once_when_identical():
         cells(workbook(FRIDAY, other))
 
 
-@pytest.mark.parametrize(("resource", "portfolio_id"), [("IBIT", "333011"), ("ETHA", "337614")])
+@pytest.mark.parametrize(("resource", "portfolio_id"), [("IBIT", "333011"), ("ETHA", "337614"), ("ETHB", "348532")])
 def test_fetch_asks_for_the_fund_even_when_held(resource, portfolio_id):
     class Publisher:
         def get(self, url):
@@ -226,6 +226,8 @@ def named(fund, *rows):
     [
         ("iShares Bitcoin Trust ETF", "ETHA"),
         ("iShares Ethereum Trust ETF", "IBIT"),
+        ("iShares Staked Ethereum Trust ETF", "ETHA"),
+        ("iShares Ethereum Trust ETF", "ETHB"),
     ],
 )
 def test_a_workbook_that_names_another_fund_is_refused(fund, resource):

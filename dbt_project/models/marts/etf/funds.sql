@@ -10,5 +10,6 @@ select
     share_date_convention,
     creation_unit,
     cik,
+    note,
     source_url
 from {{ ref('facts_funds') }}

@@ -1,0 +1,50 @@
+from datetime import date, datetime
+
+import pytest
+
+from ingestion.archive import Served
+from ingestion.errors import PageRefused
+from ingestion.sources.vaneck import SOURCE
+from tests.ingestion.workbooks import workbook
+
+TITLE = ("VanEck Bitcoin ETF (HODL)",)
+HEADER = ("Date", "NAV", "AUM", "Index Level", "Last Trade", "Volume")
+MONDAY = ("11/10/2025", "29.4271", "1898049976.06", "104048.54", "29.4", "100")
+SUNDAY = ("11/09/2025", "28.5922", "1847772442.10", "101096.47", "--", "--")
+
+
+def made(*rows, title=TITLE, header=HEADER):
+    return workbook({"Historical Prices": [title, ("Historical Prices",), (), header, *rows]})
+
+
+def test_a_day_becomes_two_cells_and_a_weekend_is_as_published():
+    assert SOURCE.read(made(MONDAY, SUNDAY), "HODL").select("value_date", "metric", "value").rows() == [
+        (date(2025, 11, 10), "nav_usd", 29.4271),
+        (date(2025, 11, 10), "net_assets_usd", 1898049976.06),
+        (date(2025, 11, 9), "nav_usd", 28.5922),
+        (date(2025, 11, 9), "net_assets_usd", 1847772442.1),
+    ]
+
+
+def test_numbers_may_be_numbers():
+    assert SOURCE.read(made((date(2025, 11, 10), 29.4271, 1898049976.06)), "HODL")["value"][0] == 29.4271
+
+
+def test_another_funds_workbook_is_refused_by_its_title():
+    with pytest.raises(PageRefused, match="figures of 'ETHV' where those of HODL belong"):
+        SOURCE.read(made(MONDAY, title=("VanEck Ethereum ETF (ETHV)",)), "HODL")
+
+
+@pytest.mark.parametrize("name", ["Date", "NAV", "AUM"])
+def test_a_renamed_column_is_named(name):
+    with pytest.raises(PageRefused, match=f'0 columns "{name}"'):
+        SOURCE.read(made(MONDAY, header=["Else" if each == name else each for each in HEADER]), "HODL")
+
+
+def test_the_page_of_the_fund_is_asked():
+    class Publisher:
+        def get(self, url):
+            return Served(url, b"", datetime(2025, 11, 11))
+
+    (served,) = SOURCE.fetch(Publisher(), "HODL", {}, date(2025, 11, 11))
+    assert served.url == "https://www.vaneck.com/us/en/investments/bitcoin-etf-hodl/downloads/fundhistoprices/"
