@@ -15,8 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-from ingestion import calendar
+from ingestion import calendar, registry
 from ingestion.archive import Archive, Capture
+from ingestion.formats import fund_days
 from ingestion.lake.observations import FINDING_SCHEMA, observation_schema, observe
 from ingestion.sources import alternative_me, binance_vision, farside, ishares, prices
 from orchestration.home import DBT_PROJECT
@@ -319,9 +320,10 @@ def seed(name: str, **types: type[pl.DataType]) -> list[dict]:
     return pl.read_csv(path, schema_overrides=types, infer_schema_length=None).to_dicts()
 
 
+ISSUERS = [source.name for source in registry.sources() if source.table == fund_days.TABLE]
 TABLES = {
     "farside/flows": farside.KEY,
-    "ishares/fund_daily": ishares.KEY,
+    **{f"{source}/fund_daily": fund_days.KEY for source in ISSUERS},
     "binance_vision/bars_daily": binance_vision.KEY,
     "prices/closes": prices.KEY,
     "alternative_me/fng": alternative_me.SOURCE.key,
@@ -333,7 +335,7 @@ def raw_tables(world: World, cutoff: datetime) -> dict[str, pl.DataFrame]:
     tables = {name: observed(world, name.split("/")[0], key) for name, key in TABLES.items()}
     first, last = world.sessions[0].day, world.sessions[-1].day
     control = pl.DataFrame({"as_of_at": [cutoff], "as_of_cutoff": [cutoff]})
-    findings = {f"{source}/findings": pl.DataFrame(schema=FINDING_SCHEMA) for source in ("farside", "ishares")}
+    findings = {f"{source}/findings": pl.DataFrame(schema=FINDING_SCHEMA) for source in ("farside", *ISSUERS)}
     return tables | findings | {"nyse/sessions": _calendar(first, last), "flowhouse/control": control}
 
 
