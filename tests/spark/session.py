@@ -1,16 +1,23 @@
-"""What the dbt project asks of a session of Spark before it builds anything, and seeds as Spark loads them."""
+"""A session of Spark, what the dbt project asks of it before it builds anything, and seeds as Spark loads them."""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import textwrap
 from datetime import date, datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import duckdb
 import pytest
+from pyspark import SparkContext
 
+from orchestration.errors import BuildFailed
 from orchestration.settings import Engine
 from orchestration.spark import session
 
@@ -88,6 +95,53 @@ def test_a_session_that_computes_otherwise_is_refused(project, tmp_path):
 
 def _cell(value: object) -> str:
     return "" if value is None else '"' + str(value).replace('"', '""') + '"'
+
+
+def test_a_session_listens_on_this_machine_alone_leaves_ctrl_c_to_us_and_ends_its_java_machine(tmp_path):
+    handler = signal.getsignal(signal.SIGINT)
+    with session.session(Engine(name="spark"), tmp_path / "warehouse", tmp_path / "spark.log") as spark:
+        machine = spark.sparkContext._gateway.proc
+        assert signal.getsignal(signal.SIGINT) is handler
+        assert set(addresses(machine.pid)) == {"127.0.0.1"}
+    assert machine.poll() is not None
+    assert SparkContext._gateway is None
+
+
+def test_a_java_machine_that_does_not_end_is_ended(monkeypatch):
+    monkeypatch.setattr(session, "STOP_SECONDS", 0.1)
+    with subprocess.Popen(["sleep", "20"], stdin=subprocess.PIPE) as process:
+        session._end(SimpleNamespace(shutdown=lambda: None, proc=process))
+        assert process.returncode == -signal.SIGKILL
+
+
+def test_without_a_worker_there_is_a_sentence_and_no_waiting_for_ever(monkeypatch, tmp_path):
+    monkeypatch.setattr(session, "WORKERS_SECONDS", 0)
+    scheduler = SimpleNamespace(getExecutorMemoryStatus=lambda: SimpleNamespace(size=lambda: 1))
+    context = SimpleNamespace(_jsc=SimpleNamespace(sc=lambda: scheduler))
+    with pytest.raises(BuildFailed, match="No worker of spark://h:7077 took the build: start one that has the memory"):
+        session._await_workers(cast("SparkContext", context), "spark://h:7077", tmp_path / "spark.log")
+
+
+@pytest.mark.parametrize(
+    ("master", "address"),
+    [("local[2]", "127.0.0.1"), ("spark://127.0.0.1:7077", "127.0.0.1"), ("spark://10.0.0.5:7077", None)],
+)
+def test_the_driver_of_another_machine_s_master_is_where_its_workers_find_it(tmp_path, master, address):
+    """On loopback they would not."""
+    settings = session._configuration(Engine(name="spark", spark_master=master), tmp_path)
+    assert settings.get("spark.driver.bindAddress") == settings.get("spark.driver.host") == address
+
+
+def addresses(process: int) -> list[str]:
+    """Where a process listens: /proc has its sockets by inode, and addresses as hexadecimal words."""
+    links = [os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir() if link.is_symlink()]
+    inodes = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:")}
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    words = [textwrap.wrap(line[1].split(":")[0], 8) for line in lines if line[3] == "0A" and line[9] in inodes]
+    found = [ip_address(b"".join(bytes.fromhex(word)[::-1] for word in address)) for address in words]
+    return [str(getattr(address, "ipv4_mapped", None) or address) for address in found]
 
 
 def test_a_limit_of_memory_is_the_heap_of_the_driver_and_of_each_executor(tmp_path):
