@@ -72,7 +72,7 @@ def table_differences(con: duckdb.DuckDBPyConnection, ours: str, theirs: str, ig
     same = " and ".join(f'a."{name}" is not distinct from b."{name}"' for name in key)
     for name in doubles:
         a, b = f'cast(a."{name}" as double)', f'cast(b."{name}" as double)'
-        allowed = f"greatest({TOLERANCE} * greatest(abs({a}), abs({b})), {UNIT if name in ROUNDED else 0})"
+        allowed = str(UNIT) if name in ROUNDED else f"{TOLERANCE} * greatest(abs({a}), abs({b}))"
         rows, worst = con.execute(
             f"select count(*), max(case when {a} <> {b} then abs({a} - {b}) / greatest(abs({a}), abs({b})) end)"
             f" from ours as a inner join theirs as b on {same} where ({a} is null) <> ({b} is null)"
