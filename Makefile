@@ -11,9 +11,11 @@ ON_DUCKDB := tests/dbt_project tests/orchestration/answers tests/orchestration/t
         tests/orchestration/test_tokens.py $(addprefix tests/orchestration/cli/test_,claims.py show.py sql.py) \
         $(addprefix tests/orchestration/publishing/test_,publish.py published.py retention.py reuse.py sql_engine.py sql_page.py)
 
-# A small warehouse is built once: the compiler of long-running programs would take half of the time.
-ON_SPARK := JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" $(UV) run --frozen --isolated --extra spark \
-        pytest -q
+# A small warehouse is built once: the compiler of long-running programs would take half of the time. Code that Spark makes
+# of each plan, and plans anew after each stage, take a third of the rest: the cluster's test keeps both.
+JAVA_QUICK := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+SPARK_QUICK := -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN -Dspark.sql.adaptive.enabled=false
+ON_SPARK := $(UV) run --frozen --isolated --extra spark pytest -q
 
 .PHONY: build test check lint graph hooks test-duckdb2 test-spark test-spark-cluster test-bi test-node test-mutants bench picture serve clean
 
@@ -44,10 +46,11 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 	    --ignore tests/dbt_project/test_layers.py $(ON_DUCKDB)
 
 test-spark: .venv/ready ## build the sample on Spark on this machine, equal to DuckDB's, in an environment of its own; needs Java
-	$(ON_SPARK) tests/spark/session.py tests/spark/sample_builds.py
+	JAVA_TOOL_OPTIONS="$(JAVA_QUICK) $(SPARK_QUICK)" $(ON_SPARK) tests/spark/session.py tests/spark/controls.py \
+	    tests/spark/sample_builds.py
 
 test-spark-cluster: .venv/ready ## the same on a standalone master with two workers, one of which is killed
-	$(ON_SPARK) tests/spark/cluster.py
+	JAVA_TOOL_OPTIONS="$(JAVA_QUICK)" $(ON_SPARK) tests/spark/cluster.py
 
 test-bi: .venv/ready ## run the recipes for BI tools for real, each in its own environment
 	$(RUN)/pytest -q tests/bi/superset_dashboard.py tests/bi/harlequin_command.py tests/bi/metricflow_queries.py \
