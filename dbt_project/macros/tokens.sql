@@ -411,7 +411,8 @@ class dbtObj:
 def model(dbt, con):
     match(
         con,
-        tokens={{ tojson("select token_number, settled_date from starting_tokens") }},
+        tokens={{ tojson(numbered_tokens()) }},
+        entities={{ tojson(numbered_entities()) }},
         days={{ tojson(starting_days()) }},
         moves={{ tojson(starting_moves()) }},
         insert={{ tojson(starting_lots(lots)) }},
@@ -445,16 +446,37 @@ def materialize(rows, con): ...
     group by value_date
 {% endmacro %}
 
-{% macro starting_moves() %}
+{% macro numbered_tokens() %}
     select
         token_number,
+        {{ number_of('network, token') }} as token,
+        {{ number_of('network, token, ' ~ zero_address()) }} as zero,
+        last_date,
+        settled_date
+    from starting_tokens
+{% endmacro %}
+
+{# Whom an address belongs to, by token: compiled code looks it up, for joins of all transfers take twice the time. #}
+{% macro numbered_entities() %}
+    select
+        {{ number_of('tokens.network, tokens.token, entities.address') }} as holder,
+        {{ number_of('tokens.network, tokens.token, entities.entity') }} as entity
+    from {{ ref('int_tokens__entities') }} as entities
+    inner join starting_tokens as tokens on entities.network = tokens.network
+{% endmacro %}
+
+{% macro starting_moves() %}
+    select
+        {{ number_of('network, token') }} as token,
         value_date,
-        cast(case when is_mint then 0 when is_burn then 2 else 1 end as tinyint) as kind,
-        sender,
-        receiver,
-        amount_units
-    from ({{ token_moves('starting_tokens') }}) as moves
-    where value_date between ? and ? and sender <> receiver
+        {{ number_of('network, token, from_address') }} as sender,
+        {{ number_of('network, token, to_address') }} as receiver,
+        {{ sats('amount_units') }} as amount_units
+    from {{ ref('stg_evm__transfers') }}
+    where
+        value_date between ? and ?
+        and amount_units > 0
+        and amount_units < {{ too_many_units() }}
 {% endmacro %}
 
 {% macro starting_lots(lots) %}
@@ -463,8 +485,8 @@ def materialize(rows, con): ...
         tokens.network,
         tokens.token,
         matched.holder,
-        {{ day_of('matched.moment') }} as value_date,
-        {{ day_of('matched.birth') }} as birth_date,
+        matched.value_date,
+        matched.birth_date,
         matched.kind,
         matched.amount_units,
         matched.lots,

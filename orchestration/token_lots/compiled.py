@@ -9,9 +9,19 @@ import numpy as np
 from numba import njit
 
 MINTED, RECEIVED, SENT, BURNED = range(4)
+WAYS = 3
+"""Of a transfer: a mint, from one holder to another, or a burn."""
 NOBODY = -1
 NOTHING = -1
 
+MOVE = np.dtype(
+    [("sender", np.uint64), ("receiver", np.uint64), ("low", np.uint64), ("high", np.uint64), ("token", np.int32)],
+    align=True,
+)
+NAME = np.dtype([("number", np.uint64), ("meaning", np.uint64), ("is_used", np.bool_)], align=True)
+"""What a number stands for."""
+TOKEN = np.dtype([("zero", np.uint64), ("end", np.int32)], align=True)
+"""The number of the address that mints and burns, and the first day on which transfers do not count yet."""
 HOLDER = np.dtype(
     [
         ("number", np.uint64),
@@ -44,6 +54,92 @@ def slot(holders, number):
 
 
 @njit(nogil=True, cache=True)
+def look_up(names, number):
+    """Where a number stands in a table of NAME, or is to stand."""
+    mask = np.uint64(len(names) - 1)
+    at = np.int64(number & mask)
+    while names[at].is_used and names[at].number != number:
+        at = (at + 1) & np.int64(mask)
+    return at
+
+
+@njit(nogil=True, cache=True)
+def enter(names, numbers, meanings):
+    """Fill a table of NAME, with room for more than these."""
+    for n in range(len(numbers)):
+        name = names[look_up(names, numbers[n])]
+        name.number = numbers[n]
+        name.meaning = meanings[n]
+        name.is_used = True
+
+
+@njit(nogil=True, cache=True)
+def classify(keys, dates, sides, days, names, tokens, entities):
+    """Say of which day and way each transfer is, put entities for addresses, and count them.
+
+    Args:
+        keys: uint64, of tokens; set to their numbers.
+        dates: int32, of transfers.
+        sides: uint64 [2, transfer], numbers of senders and receivers; set to those of entities.
+        days: (number of the first day of the piece, date of it, numbers of the days from this date on).
+        names, entities: NAME of tokens and of addresses that belong to entities.
+        tokens: TOKEN by its number.
+
+    Returns:
+        (WAYS * day of the piece + way of each transfer, or NOTHING where it does not count; where each way of each day
+        begins, with the end of all).
+    """
+    first, first_date, numbers = days
+    ways = np.empty(len(keys), dtype=np.int32)
+    ends = np.zeros(WAYS * (numbers[-1] + 1) + 1, dtype=np.int64)
+    for n in range(len(keys)):
+        name = names[look_up(names, keys[n])]
+        day = numbers[dates[n] - first_date]
+        ways[n] = NOTHING
+        if not name.is_used or first + day >= tokens[name.meaning].end:
+            continue
+        keys[n] = name.meaning
+        zero = tokens[name.meaning].zero
+        way = 0 if sides[0, n] == zero else 2 if sides[1, n] == zero else 1
+        for side in range(2):
+            entity = entities[look_up(entities, sides[side, n])]
+            if entity.is_used:
+                sides[side, n] = entity.meaning
+        if sides[0, n] != sides[1, n]:
+            ways[n] = WAYS * day + way
+            ends[ways[n] + 1] += 1
+    return ways, np.cumsum(ends)
+
+
+@njit(nogil=True, cache=True)
+def put_in_order(ways, ends, tokens, sides, amounts, moves):
+    """Set MOVE to the transfers that count, by day and way; see `classify`, which gives them."""
+    at = ends.copy()
+    for n in range(len(ways)):
+        if ways[n] == NOTHING:
+            continue
+        move = moves[at[ways[n]]]
+        at[ways[n]] += 1
+        move.sender, move.receiver = sides[0, n], sides[1, n]
+        move.low, move.high = amounts[n, 0], amounts[n, 1]
+        move.token = tokens[n]
+
+
+@njit(nogil=True, cache=True)
+def share_of_moves(moves, ends, share, kept, kept_ends):
+    """Put the transfers of a share's holders into others, and where they end; returns how many they are."""
+    count = 0
+    for group in range(len(ends) - 1):
+        kept_ends[group] = count
+        for n in range(ends[group], ends[group + 1]):
+            if moves[n].sender & share[0] == share[1] or moves[n].receiver & share[0] == share[1]:
+                kept[count] = moves[n]
+                count += 1
+    kept_ends[len(ends) - 1] = count
+    return count
+
+
+@njit(nogil=True, cache=True)
 def move_holders(old, new):
     """Put all holders of a table into another, which is empty."""
     for at in range(len(old)):
@@ -73,13 +169,13 @@ def exceeds(lot, low, high):
 
 
 @njit(nogil=True, cache=True)
-def gather(holders, store, share, numbers, tokens, amounts, moment, received, busy, due, count):
+def gather(holders, store, share, moves, moment, received, busy, due, count):
     """Add up, by holder, the amounts that go one way at a moment.
 
     Args:
-        holders: HOLDER by slot, with room for all of `numbers`.
+        holders: HOLDER by slot, with room for as many more as `moves`.
         share: (mask, bits): numbers that do not have these bits there are passed over.
-        numbers, tokens, amounts: of transfers; the holders' numbers, the tokens', two limbs.
+        moves: MOVE, of those who receive or who send at the moment.
         received: SUM [token, (MINTED, RECEIVED)] of the day, added to; not at moments at which coins leave.
         busy: set to the slots of the holders.
         due: set to a SUM for each.
@@ -90,14 +186,16 @@ def gather(holders, store, share, numbers, tokens, amounts, moment, received, bu
     """
     way = moment % 4
     begin = moment - RECEIVED if way == RECEIVED else moment
-    for n in range(len(numbers)):
-        if numbers[n] & share[0] != share[1]:
+    for n in range(len(moves)):
+        move = moves[n]
+        number = move.receiver if way <= RECEIVED else move.sender
+        if number & share[0] != share[1]:
             continue
-        at = slot(holders, numbers[n])
+        at = slot(holders, number)
         holder = holders[at]
         if holder.token == NOBODY:
-            holder.number = numbers[n]
-            holder.token = tokens[n]
+            holder.number = number
+            holder.token = move.token
             holder.first = holder.last = NOTHING
             holder.moment = -1
             holder.owes = holder.holds = False
@@ -107,12 +205,11 @@ def gather(holders, store, share, numbers, tokens, amounts, moment, received, bu
             busy[count] = at
             due[count].low = due[count].high = 0
             count += 1
-        low, high = amounts[n, 0], amounts[n, 1]
         if way <= RECEIVED:
-            add(received[tokens[n], way], low, high)
-            received[tokens[n], way].count += holder.moment < moment
+            add(received[move.token, way], move.low, move.high)
+            received[move.token, way].count += holder.moment < moment
         holder.moment = moment
-        add(due[holder.place], low, high)
+        add(due[holder.place], move.low, move.high)
     return count
 
 
@@ -143,6 +240,21 @@ def drop_first(holder, lots, store):
     holder.first = lots[at].next
     lots[at].next = store[FREE]
     store[FREE] = at
+
+
+@njit(nogil=True, cache=True)
+def size_of(holders, lots, share):
+    """How many holders of a share there are, and lots of theirs."""
+    count = many = 0
+    for at in range(len(holders)):
+        if holders[at].token == NOBODY or holders[at].number & share[0] != share[1]:
+            continue
+        count += 1
+        lot = holders[at].first
+        while lot != NOTHING:
+            many += 1
+            lot = lots[lot].next
+    return count, many
 
 
 @njit(nogil=True, cache=True)

@@ -1,12 +1,12 @@
 """What holders of tokens have and owe, day after day; see `compiled` for the rules and the units."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from orchestration.token_lots import compiled
-from orchestration.token_lots.compiled import BURNED, HOLDER, LOT, MINTED, NOBODY, NOTHING, RECEIVED, SENT, SUM
+from orchestration.token_lots.compiled import BURNED, HOLDER, LOT, MINTED, NOBODY, NOTHING, RECEIVED, SENT, SUM, WAYS
 
 MOST_FULL = 0.6
 """Above it, a table of holders is doubled: a search takes too long."""
@@ -15,13 +15,30 @@ ROOM = 1 << 18
 """Lots that are handed out at once."""
 
 
-class Moves(NamedTuple):
-    """Transfers of one way and day: numbers of tokens (int32) and of both holders (uint64), two limbs of amounts."""
+class Piece(NamedTuple):
+    """Transfers of the days from one to before another.
 
-    token: np.ndarray
-    sender: np.ndarray
-    receiver: np.ndarray
-    amount: np.ndarray
+    Attributes:
+        moves: MOVE by day and way.
+        ends: where each of WAYS of each day begins, and the end of all.
+    """
+
+    begin: int
+    end: int
+    moves: np.ndarray
+    ends: np.ndarray
+
+    def by_day(self) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Numbers of the days, with their mints, transfers and burns."""
+        for day in range(self.begin, self.end):
+            at = WAYS * (day - self.begin)
+            yield day, [self.moves[self.ends[way] : self.ends[way + 1]] for way in range(at, at + WAYS)]
+
+    def of(self, share: "Share") -> "Piece":
+        """The transfers of a share's holders."""
+        moves, ends = np.empty_like(self.moves), np.empty_like(self.ends)
+        count = compiled.share_of_moves(self.moves, self.ends, share.bits_of(), moves, ends)
+        return Piece(self.begin, self.end, moves[:count], ends)
 
 
 class Lots(NamedTuple):
@@ -43,19 +60,19 @@ class Lots(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Holders whose numbers have some bits, and the day from which on they are new: the days before it are repeated."""
+    """Holders whose numbers have some bits."""
 
     mask: int = 0
     bits: int = 0
-    since: int = 0
 
-    def halves(self, day: int) -> tuple["Share", "Share"]:
-        """One half, and the other, which is to be repeated up to a day."""
+    def halves(self) -> tuple["Share", "Share"]:
+        """Those whose next bit is 0, and those whose is 1."""
         bit = 1 << 63 - self.mask.bit_count()
-        return (
-            Share(self.mask | bit, self.bits, self.since),
-            Share(self.mask | bit, self.bits | bit, max(day, self.since)),
-        )
+        return Share(self.mask | bit, self.bits), Share(self.mask | bit, self.bits | bit)
+
+    def bits_of(self) -> np.ndarray:
+        """As the compiled code takes it."""
+        return np.array(self, dtype=np.uint64)
 
 
 class Totals:
@@ -82,21 +99,32 @@ class Totals:
         return Lots(token, 4 * day, np.full(len(day), NOTHING), new_holders=self.changes[token, day, 0])
 
 
+class Holders(NamedTuple):
+    """What some holders have and owe: HOLDER by slot, LOT by place, and the counts of both (see `compiled`)."""
+
+    table: np.ndarray
+    lots: np.ndarray
+    store: np.ndarray
+
+    @classmethod
+    def none(cls) -> "Holders":
+        """Nobody yet."""
+        return cls(_nobody(1 << 10), np.empty(1 << 10, dtype=LOT), np.array([NOTHING, 0, 0]))
+
+
 class Matching:
     """Lots of a share of the holders, matched day by day.
 
     Args:
-        totals: added to, from the share's day on.
+        totals: added to.
         share: of all holders.
+        holders: of the share, so far.
     """
 
-    def __init__(self, totals: Totals, share: Share):
+    def __init__(self, totals: Totals, share: Share, holders: Holders | None = None):
         self.share = share
-        self._holders = _nobody(1 << 10)
-        self._lots = np.empty(1 << 10, dtype=LOT)
-        self._store = np.array([NOTHING, 0, 0], dtype=np.int64)
+        self._holders, self._lots, self._store = holders or Holders.none()
         self._totals = totals
-        self._repeated = Totals(*totals.changes.shape[:2]) if share.since else totals
         self._cells = np.zeros(totals.changes[:, :, 0].size, dtype=SUM)
         self._changed = np.empty(len(self._cells), dtype=np.int64)
 
@@ -104,28 +132,24 @@ class Matching:
         """Whether what the holders have takes more bytes, and could be less if they were fewer."""
         return self._holders.nbytes + self._lots.nbytes > room and self._store[compiled.KNOWN] > 1
 
-    def add(self, day: int, minted: Moves, moved: Moves, burned: Moves) -> list[Lots]:
-        """Take in a day's transfers, later than all before; gives the coins that left holders who had them."""
-        sides = len(minted.token) + len(moved.token) + len(burned.token)
-        self._make_room(sides + len(moved.token))
+    def add(self, day: int, minted: np.ndarray, moved: np.ndarray, burned: np.ndarray) -> list[Lots]:
+        """Take in a day's MOVE, later than all before; gives the coins that left holders who had them."""
+        sides = len(minted) + len(moved) + len(burned)
+        self._make_room(sides + len(moved))
         busy, due = np.empty(sides, dtype=np.int64), np.empty(sides, dtype=SUM)
-        totals = self._totals_of(day)
-        count = self._gather(minted, minted.receiver, 4 * day + MINTED, busy, due)
-        count = self._gather(moved, moved.receiver, 4 * day + RECEIVED, busy, due, count)
+        count = self._gather(minted, 4 * day + MINTED, busy, due)
+        count = self._gather(moved, 4 * day + RECEIVED, busy, due, count)
         compiled.receive(
-            *(self._holders, self._lots, self._store, busy[:count], due, day, totals.early, totals.changes)
+            *(self._holders, self._lots, self._store, busy[:count], due, day),
+            *(self._totals.early, self._totals.changes),
         )
-        left = [self._send(moved, 4 * day + SENT, busy, due), self._send(burned, 4 * day + BURNED, busy, due)]
-        return left if day >= self.share.since else [_no_lots()]
+        return [self._send(moved, 4 * day + SENT, busy, due), self._send(burned, 4 * day + BURNED, busy, due)]
 
-    def halve(self, day: int) -> Share:
-        """Forget half of the holders before a day; gives the share that has these."""
-        self.share, other = self.share.halves(day)
-        holders, lots, store = _nobody(len(self._holders)), np.empty_like(self._lots), np.array([NOTHING, 0, 0])
-        compiled.share_of(self._holders, self._lots, self._bits(), holders, lots, store)
-        self._holders, self._lots, self._store = holders, lots[: store[compiled.USED]].copy(), store
-        self._fit_holders(0)
-        return other
+    def halve(self, put_off: Callable[[Share, Holders], None]) -> None:
+        """Give half of the holders away, and keep the others."""
+        self.share, other = self.share.halves()
+        put_off(other, self._of(other))
+        self._holders, self._lots, self._store = self._of(self.share)
 
     def finish(self) -> None:
         """What is still owed never came."""
@@ -145,49 +169,43 @@ class Matching:
             moment = found["moment"][:count]
             yield Lots(found["next"][:count], moment, moment, total, numbers[:count])
 
-    def _gather(
-        self, moves: Moves, numbers: np.ndarray, moment: int, busy: np.ndarray, due: np.ndarray, count: int = 0
-    ) -> int:
+    def _gather(self, moves: np.ndarray, moment: int, busy: np.ndarray, due: np.ndarray, count: int = 0) -> int:
         return compiled.gather(
-            *(self._holders, self._store, self._bits(), numbers, moves.token, moves.amount, moment),
-            *(self._totals_of(moment // 4).arrived[:, moment // 4], busy, due, count),
+            *(self._holders, self._store, self.share.bits_of(), moves, moment),
+            *(self._totals.arrived[:, moment // 4], busy, due, count),
         )
 
-    def _send(self, moves: Moves, moment: int, busy: np.ndarray, due: np.ndarray) -> Lots:
-        count = self._gather(moves, moves.sender, moment, busy, due)
+    def _send(self, moves: np.ndarray, moment: int, busy: np.ndarray, due: np.ndarray) -> Lots:
+        count = self._gather(moves, moment, busy, due)
         many = compiled.send(
             *(self._holders, self._lots, self._store, busy[:count], due, moment),
-            *(self._cells, self._changed, self._totals_of(moment // 4).changes),
+            *(self._cells, self._changed, self._totals.changes),
         )
         token, birth = np.divmod(self._changed[:many], self._totals.changes.shape[1])
         total = compiled.flush(self._cells, self._changed[:many])
         return Lots(token, np.full(many, moment), 4 * birth, total)
 
+    def _of(self, share: Share) -> Holders:
+        """What a share's holders have, in no more room than it takes."""
+        count, many = compiled.size_of(self._holders, self._lots, share.bits_of())
+        kept = Holders(_nobody(_slots(count)), np.empty(many, dtype=LOT), np.array([NOTHING, 0, 0]))
+        compiled.share_of(self._holders, self._lots, share.bits_of(), *kept)
+        return kept
+
     def _make_room(self, sides: int) -> None:
         """For as many new holders and lots as so many sides of transfers may bring."""
-        used = self._store[compiled.USED]
+        used = int(self._store[compiled.USED])
         if used + sides > len(self._lots):
-            lots = np.empty((used + sides) * 3 // 2, dtype=LOT)
-            lots[:used] = self._lots[:used]
-            self._lots = lots
-        if self._store[compiled.KNOWN] + sides > MOST_FULL * len(self._holders):
-            self._fit_holders(sides)
-
-    def _fit_holders(self, more: int) -> None:
-        holders = _nobody(1 << int((self._store[compiled.KNOWN] + more) / MOST_FULL).bit_length())
-        compiled.move_holders(self._holders, holders)
-        self._holders = holders
-
-    def _bits(self) -> np.ndarray:
-        return np.array(self.share[:2], dtype=np.uint64)
-
-    def _totals_of(self, day: int) -> Totals:
-        return self._totals if day >= self.share.since else self._repeated
+            self._lots.resize((used + sides) * 5 // 4, refcheck=False)  # in place, where a copy would be a second one
+        known = int(self._store[compiled.KNOWN])
+        if known + sides > MOST_FULL * len(self._holders):
+            holders = _nobody(_slots(known + sides))
+            compiled.move_holders(self._holders, holders)
+            self._holders = holders
 
 
-def _no_lots() -> Lots:
-    none = np.empty(0, dtype=np.int64)
-    return Lots(none, none, none, np.empty(0, dtype=SUM))
+def _slots(count: int) -> int:
+    return 1 << int(count / MOST_FULL).bit_length()
 
 
 def _nobody(size: int) -> np.ndarray:

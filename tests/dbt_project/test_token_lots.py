@@ -5,13 +5,19 @@ mints, burns, transfers to oneself and within an entity, amounts of zero and too
 """
 
 import itertools
+import multiprocessing
+import os
 import random
+import signal
 from collections import Counter, defaultdict
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_tokens import (
     DAY,
     ENTITY,
@@ -33,6 +39,7 @@ from ingestion.evm import ledger
 from ingestion.evm.rows import ZERO_ADDRESS
 from orchestration.home import Home
 from orchestration.token_lots import job, matching
+from orchestration.token_lots.matching import Matching
 
 BY_CODE = ("--vars", '{"compiled_from_transfers": 0}')
 TOO_MANY = 10**29
@@ -128,71 +135,186 @@ def by_plain_python(found: Counter, token: Token, names: set[str]) -> Counter:
     return coins
 
 
+TOKEN_ROWS = """
+    select
+        token_number,
+        hash(network, token) as token,
+        hash(network, token, '{zero}') as zero,
+        last_date,
+        settled_date
+    from tokens
+"""
+ENTITIES = """
+    select hash(network, token, address) as holder, hash(network, token, entity) as entity
+    from entities cross join tokens
+"""
 MOVES = """
     select
-        0 as token_number,
+        hash(network, token) as token,
         value_date,
-        cast(case {zero} when from_address then 0 when to_address then 2 else 1 end as tinyint) as kind,
-        hash('ethereum', '{token}', from_address) as sender,
-        hash('ethereum', '{token}', to_address) as receiver,
+        hash(network, token, from_address) as sender,
+        hash(network, token, to_address) as receiver,
         amount_units
     from transfers
-    where
-        value_date between ? and ?
-        and from_address <> to_address
-        and amount_units > 0
-        and amount_units < {too_many}
+    where value_date between ? and ? and amount_units > 0 and amount_units < {too_many}
 """
+STORE = """
+    insert into lots
+    select
+        network, token, holder, value_date, birth_date, kind, amount_units, lots, new_holders
+    from matched_lots
+    inner join tokens using (token_number)
+"""
+MERGE = """
+    create or replace table merged as
+    select * replace (sum(amount_units) as amount_units, sum(lots) as lots)
+    from lots
+    where kind in ('transfer', 'burn')
+    group by all;
+    delete from lots where kind in ('transfer', 'burn');
+    insert into lots from merged
+"""
+TRANSFER_COLUMNS = ("network", "token", "value_date", "from_address", "to_address", "amount_units")
 
 
-TRANSFER_COLUMNS = ("value_date", "from_address", "to_address", "amount_units")
-
-
-def matched(transfers: list[Transfer], settled: date) -> Counter:
-    """Rows of one token, as the job writes them."""
-    with duckdb.connect() as con:
-        schema = {name: ledger.TABLES["transfers"][name] for name in TRANSFER_COLUMNS}
-        moved = [(each.day, each.sender, each.receiver, each.units) for each in transfers]
-        con.register("transfers", pl.DataFrame(moved, schema, orient="row").to_arrow())
+def prepare(con: duckdb.DuckDBPyConnection, streams: dict[Token, list[Transfer]], settled: date) -> None:
+    """Transfers of tokens, of which the first half are asked for, and nothing matched yet."""
+    schema = {name: ledger.TABLES["transfers"][name] for name in TRANSFER_COLUMNS}
+    moved = [
+        (token.network, token.address, each.day, each.sender, each.receiver, each.units)
+        for token, transfers in streams.items()
+        for each in transfers
+    ]
+    con.register("moved", pl.DataFrame(moved, schema, orient="row").to_arrow())
+    con.execute("create table transfers as from moved")
+    con.execute("create table entities (address text, entity text)")
+    con.execute(
+        "create table tokens (token_number integer, network text, token text, last_date date, settled_date date)"
+    )
+    for number, token in enumerate(list(streams)[: (len(streams) + 1) // 2]):
         con.execute(
-            "create table lots (network text, token text, holder ubigint, value_date date, birth_date date, kind text,"
-            " amount_units decimal(38), lots bigint, new_holders bigint)"
+            "insert into tokens values (?, ?, ?, ?, ?)", [number, token.network, token.address, LAST + DAY, settled]
         )
-        job.match(
-            con,
-            f"select 0, date '{settled}'",
-            "select value_date, count(*) from transfers group by all",
-            MOVES.format(zero=f"'{ZERO_ADDRESS}'", token=TOKENS[0].address, too_many=TOO_MANY),
-            f"insert into lots select 'ethereum', '{TOKENS[0].address}', holder, date '1970-01-01' + moment // 4,"
-            " date '1970-01-01' + birth // 4, kind, amount_units, lots, new_holders from matched_lots",
-            "create or replace table merged as select * replace (sum(amount_units) as amount_units, sum(lots) as lots)"
-            " from lots where kind in ('transfer', 'burn') group by all; delete from lots where kind in ('transfer',"
-            " 'burn'); insert into lots from merged",
-        )
+    con.execute(
+        "create table lots (network text, token text, holder ubigint, value_date date, birth_date date, kind text,"
+        " amount_units decimal(38), lots bigint, new_holders bigint)"
+    )
+
+
+def run_job(con: duckdb.DuckDBPyConnection) -> None:
+    job.match(
+        con,
+        TOKEN_ROWS.format(zero=ZERO_ADDRESS),
+        ENTITIES,
+        "select value_date, count(*) from transfers group by all",
+        MOVES.format(too_many=TOO_MANY),
+        STORE,
+        MERGE,
+    )
+
+
+def matched(streams: dict[Token, list[Transfer]], settled: date, entities: dict[str, str]) -> Counter:
+    """Rows of the first half of the tokens, as the job writes them."""
+    with duckdb.connect() as con:
+        prepare(con, streams, settled)
+        for each in entities.items():
+            con.execute("insert into entities values (?, ?)", each)
+        run_job(con)
         return Counter(con.sql("from lots").fetchall())
+
+
+def are_added_up(found: Counter) -> bool:
+    """Whether shares of the holders have no rows of their own."""
+    return len({row[:6] for row in found}) == found.total()
+
+
+def divide(monkeypatch, rng: random.Random) -> None:
+    """Pieces, insertions and shares of the holders as small as may be."""
+    monkeypatch.setattr(job, "PIECE", rng.choice([1, 7, 30, 1000]))
+    group = rng.choice([1, 7, 1000])
+    monkeypatch.setattr(job, "GROUP", group)
+    monkeypatch.setattr(job, "WRITTEN", 2 * group)
+    monkeypatch.setattr(matching, "ROOM", rng.choice([1, 5, 1000]))
+    is_larger = Matching.is_larger_than
+    # what little room there is counts only where there is more than one holder
+    monkeypatch.setattr(Matching, "is_larger_than", lambda share, room: is_larger(share, rng.choice([0, 10**6])))
 
 
 @pytest.mark.parametrize("number", range(40))
 def test_compiled_lots_are_those_of_plain_python(number, monkeypatch):
     rng = random.Random(number)
-    monkeypatch.setattr(job, "PIECE", rng.choice([1, 7, 30, 1000]))
-    monkeypatch.setattr(job, "WRITTEN", rng.choice([0, 1000]))
-    monkeypatch.setattr(matching, "ROOM", rng.choice([1, 5, 1000]))
-    # what little room there is counts only where there is more than one holder
-    monkeypatch.setattr(job, "_room", lambda con: rng.choice([0, 10**6]))
+    divide(monkeypatch, rng)
     transfers = any_stream(rng, rng.choice(LARGEST), rng.choice([1, 10, 80, 300]))
     settled = FIRST + DAY * rng.choice([-1, 0, 3, 10, 29, 30, 31])
-    found = matched(transfers, settled)
-    assert set(found.values()) <= {1}
+    found = matched({TOKENS[0]: transfers}, settled, {})
+    assert are_added_up(found)
     names = {side for each in transfers for side in (each.sender, each.receiver)}
     lots = by_plain_python(found, TOKENS[0], names)
     assert lots == expected(transfers, {}, settled)
 
 
+SIDES = st.sampled_from([ZERO_ADDRESS, *WALLETS[:4], *ENTITY])
+UNITS = st.one_of(st.integers(0, 5), st.sampled_from(LARGEST), st.integers(0, TOO_MANY))
+STEPS = st.tuples(st.integers(0, 3), st.integers(0, 32), SIDES, SIDES, UNITS)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=60), st.integers(-1, 33), st.randoms())
+def test_tokens_do_not_disturb_each_other(steps, settled, rng):
+    streams = {token: [] for token in TOKENS[:4]}
+    for number, (token, day, sender, receiver, units) in enumerate(sorted(steps, key=lambda step: step[1])):
+        streams[TOKENS[token]].append(Transfer(number, FIRST + DAY * day, sender, receiver, units))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        divide(monkeypatch, rng)
+        found = matched(streams, FIRST + DAY * settled, EXCHANGE)
+    assert are_added_up(found)
+    assert {row[1] for row in found} <= {token.address for token in TOKENS[:2]}
+    for token in TOKENS[:2]:
+        transfers = until(streams[token], LAST + DAY)
+        names = {EXCHANGE.get(side, side) for each in transfers for side in (each.sender, each.receiver)}
+        lots = by_plain_python(found, token, names)
+        assert lots == expected(transfers, EXCHANGE, FIRST + DAY * settled)
+
+
+def run_and_die(path: Path) -> None:
+    """The job, which is killed once half of the holders are put off and the next piece has been matched."""
+    job.PIECE, add = 1, Matching.add
+    Matching.is_larger_than = lambda share, room: not share.share.mask
+
+    def add_and_die(share, day, *moves):
+        return os.kill(os.getpid(), signal.SIGKILL) if day > 2 else add(share, day, *moves)
+
+    Matching.add = add_and_die
+    with duckdb.connect(path) as con:
+        con.execute("begin")
+        run_job(con)
+        con.execute("commit")
+
+
+def test_a_killed_job_leaves_everything_as_it_was(tmp_path):
+    transfers = any_stream(random.Random(1), 10**9, 300)
+    with duckdb.connect(tmp_path / "build.duckdb") as con:
+        prepare(con, {TOKENS[0]: transfers}, LAST)
+        con.execute("insert into lots (kind) values ('of an earlier build')")
+    before = {path.name for path in tmp_path.iterdir()}
+    process = multiprocessing.get_context("spawn").Process(target=run_and_die, args=(tmp_path / "build.duckdb",))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with duckdb.connect(tmp_path / "build.duckdb") as con:
+        assert [row[5] for row in con.sql("from lots").fetchall()] == ["of an earlier build"]
+        assert {path.name for path in tmp_path.iterdir()} - {"build.duckdb.wal", "build.duckdb.tmp"} == before
+        con.execute("truncate lots")
+        run_job(con)
+        found = Counter(con.sql("from lots").fetchall())
+    names = {side for each in transfers for side in (each.sender, each.receiver)}
+    assert by_plain_python(found, TOKENS[0], names) == expected(transfers, {}, LAST)
+
+
 @pytest.mark.parametrize("number", range(10))
 def test_holders_are_those_who_have_something_at_the_end_of_the_day(number):
-    transfers = stream(random.Random(number), 40, 200, 10**8)
-    changes = {row[3]: row[8] for row in matched(transfers, LAST) if row[8]}
+    transfers = stream(random.Random(number), 30, 200, 10**8)
+    changes = {row[3]: row[8] for row in matched({TOKENS[0]: transfers}, LAST, {}) if row[8]}
     balances = follow(transfers, {}).balances
     holders = [sum(units > 0 for units in held.values()) for held in balances.values()]
     expected = zip(balances, holders, [0, *holders], strict=False)
@@ -211,8 +333,9 @@ def homes(tmp_path) -> dict[str, Home]:
 
 def test_compiled_lots_are_those_of_sql_and_of_plain_python_and_go_on_as_these(homes, monkeypatch):
     rng = random.Random(15)
-    little_room = itertools.chain([0] * 4, itertools.repeat(10**9))
-    monkeypatch.setattr(job, "_room", lambda con: next(little_room))
+    little_room = itertools.chain([0] * 2, itertools.repeat(10**9))
+    is_larger = Matching.is_larger_than
+    monkeypatch.setattr(Matching, "is_larger_than", lambda share, room: is_larger(share, next(little_room)))
     streams = {token: any_stream(rng, LARGEST[n % len(LARGEST)]) for n, token in enumerate(TOKENS)}
     for settled, last in ((FIRST + DAY * 10, FIRST + DAY * 13), (FIRST + DAY * 21, LAST)):
         # the second half of the tokens is read from the second run on
