@@ -17,7 +17,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,32 +40,36 @@ HOLDERS = 400_000
 BUSY = 200
 
 
-def transfers(count: int) -> pl.DataFrame:
-    """About that many transfers, a sixth of them mints, which give each sender what it sends on a day."""
-    count = count * 5 // 6
+def transfers(count: int) -> Iterator[pl.DataFrame]:
+    """About that many transfers, by month, a sixth of them mints, which give each sender what it sends on a day."""
     rng = np.random.default_rng(1)
-    sides = [np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count))]
-    sides.append(np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count)))
-    moves = pl.DataFrame(
+    balances, number = np.zeros(HOLDERS, dtype=np.int64), 0
+    daily = enumerate(rng.multinomial(count * 5 // 6, [1 / DAYS] * DAYS))
+    for _, days in groupby(daily, lambda each: (FIRST + timedelta(days=each[0])).replace(day=1)):
+        moves = [of_day(rng, balances, day, many) for day, many in days]
+        month = pl.concat(moves).with_columns(number=pl.int_range(number, number + sum(map(len, moves))))
+        number += month.height
+        yield month
+
+
+def of_day(rng: np.random.Generator, balances: np.ndarray, day: int, count: int) -> pl.DataFrame:
+    """Mints of a day, from -1, and then its transfers; the balances are those after it."""
+    sides = [
+        np.where(rng.random(count) < 0.5, rng.integers(0, BUSY, count), rng.integers(0, HOLDERS, count)) for _ in "io"
+    ]
+    units = rng.integers(1, 10**9, count)
+    for side, sign in zip(sides, (-1, 1), strict=True):
+        np.add.at(balances, side, sign * units)
+    lacking = np.flatnonzero(balances < 0)
+    minted = -balances[lacking]
+    balances[lacking] = 0
+    return pl.DataFrame(
         {
-            "sender": sides[0],
-            "receiver": sides[1],
-            "day": np.sort(rng.integers(0, DAYS, count)),
-            "units": rng.integers(1, 10**9, count),
+            "sender": np.concatenate([np.full(len(lacking), -1), sides[0]]),
+            "receiver": np.concatenate([lacking, sides[1]]),
+            "units": np.concatenate([minted, units]),
         }
-    )
-    sent = moves.select("day", holder="sender", units=-pl.col("units"))
-    received = moves.select("day", "units", holder="receiver")
-    changes = pl.concat([sent.select("holder", "day", "units"), received.select("holder", "day", "units")])
-    balances = changes.group_by("holder", "day").agg(pl.col("units").sum()).sort("holder", "day")
-    lows = pl.col("units").cum_sum().cum_min().clip(upper_bound=0).over("holder")
-    lacking = balances.with_columns(low=lows).with_columns(
-        units=pl.col("low").shift(1, fill_value=0).over("holder") - pl.col("low")
-    )
-    minted = lacking.filter(pl.col("units") > 0).select(
-        sender=pl.lit(-1, pl.Int64), receiver="holder", day="day", units="units"
-    )
-    return pl.concat([minted, moves]).sort("day", maintain_order=True)
+    ).with_columns(day=pl.lit(day, pl.Int64))
 
 
 def addresses(numbers: pl.Expr) -> pl.Expr:
@@ -71,17 +77,15 @@ def addresses(numbers: pl.Expr) -> pl.Expr:
     return pl.when(numbers < 0).then(pl.lit(ZERO_ADDRESS)).otherwise("0x" + digits)
 
 
-def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
-    """The transfers up to a day, all finalized, a part a month as the ledger writes them."""
-    ledger.create_tables(lake)
-    moves = rows.with_row_index("number").filter(pl.col("day") <= last)
-    moves = moves.with_columns(
+def write_month(lake: Lake, rows: pl.DataFrame, last: int) -> None:
+    """The transfers of a month up to a day, all finalized, as the ledger writes them."""
+    part = rows.filter(pl.col("day") <= last).with_columns(
         network=pl.lit("ethereum"),
         chain_id=pl.lit(1, pl.Int64),
         token=pl.lit(TOKEN),
-        block_number=pl.col("number").cast(pl.Int64) // 100,
+        block_number=pl.col("number") // 100,
         block_hash="0x" + (pl.col("number") // 100).cast(pl.String).str.pad_start(64, "0"),
-        log_index=pl.col("number").cast(pl.Int64) % 100,
+        log_index=pl.col("number") % 100,
         value_date=pl.lit(FIRST) + pl.duration(days="day"),
         transaction_hash=pl.lit("0x"),
         from_address=addresses(pl.col("sender")),
@@ -91,21 +95,24 @@ def write_lake(lake: Lake, rows: pl.DataFrame, last: int) -> None:
         is_overflow=pl.lit(False),
         is_final=pl.lit(True),
     )
-    for (month,), part in moves.group_by(pl.col("value_date").dt.strftime("%Y-%m")):
-        lake.write("evm", "transfers", part.select(*TRANSFERS), f"ethereum-{month}")
-    covered = ("ethereum", 1, TOKEN, TRANSFER, 0, 10**9, "0x", FIRST + timedelta(days=last + 1), True)
-    lake.write("evm", "coverage", pl.DataFrame([covered], schema=COVERAGE, orient="row"))
+    lake.write("evm", "transfers", part.select(*TRANSFERS), f"ethereum-{part['value_date'][0]:%Y-%m}")
 
 
 def prepare(homes: dict[Path, int], count: int) -> None:
     """Homes with the transfers up to a day each."""
-    rows = transfers(count)
-    print(f"{rows.height:,} transfers")
     for folder, last in homes.items():
         home = Home(folder)
         home.write_control(home.build)
-        write_lake(home.lake, rows, last)
+        ledger.create_tables(home.lake)
+        covered = ("ethereum", 1, TOKEN, TRANSFER, 0, 10**9, "0x", FIRST + timedelta(days=last + 1), True)
+        home.lake.write("evm", "coverage", pl.DataFrame([covered], schema=COVERAGE, orient="row"))
         own_seeds.update(home, Settings())
+    many = 0
+    for month in transfers(count):
+        many += month.height
+        for folder, last in homes.items():
+            write_month(Home(folder).lake, month, last)
+    print(f"{many:,} transfers", flush=True)
 
 
 def apart(work, *args) -> None:
