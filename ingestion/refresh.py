@@ -154,8 +154,12 @@ def client(source: PublisherSource[Any], contact: str, keys: Mapping[str, str]) 
     from ingestion.transport.publisher import BOUNDS, Http  # requests takes 0.1 s of CPU to import
 
     bounds = replace(BOUNDS, max_bytes=source.max_bytes or BOUNDS.max_bytes)
-    key = (source.api_key.header, keys[source.api_key.name]) if source.api_key else None
-    return Http(contact, bounds=bounds, key=key)
+    if source.api_key is None:
+        return Http(contact, bounds=bounds)
+    secret = keys[source.api_key.name]
+    if source.api_key.parameter:
+        return Http(contact, bounds=bounds, parameter=(source.api_key.parameter, secret))
+    return Http(contact, bounds=bounds, key=(source.api_key.header, secret))
 
 
 def last_readings(lake: Lake) -> list[RefreshResult]:
