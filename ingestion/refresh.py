@@ -138,7 +138,7 @@ def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http:
         archived = dict(read.select("url", "sha256").iter_rows())
         try:
             for served in source.fetch(http, resource, archived, day):
-                archive.put(source.name, resource, served, source.ext)
+                archive.put(source.name, resource, served, source.exts.get(resource, source.ext))
         except IngestionError as error:
             failures.append(f"{source.name}/{resource}: {error}")
     return failures

@@ -193,12 +193,14 @@ class PublisherSource(Source[Row]):
 
     Attributes:
         max_bytes: of a page, where it is larger than most publishers' pages are.
+        exts: the extension of the files of a resource, where it is another than `ext`.
         resources: what can be fetched; each is a folder of the archive.
         fetch: takes a client, a resource, the addresses that were read successfully before, each with the sha256 of
             what was read last, and today in UTC.
     """
 
     max_bytes: int | None = None
+    exts: Mapping[str, str] = field(default_factory=dict[str, str])
     resources: Sequence[str]
     fetch: Callable[[Fetcher, str, Mapping[str, str], date], Iterator[Served]]
 

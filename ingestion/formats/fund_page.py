@@ -101,7 +101,7 @@ def check_net_assets(stated: Text, shares: Text, nav: Text, unit: int = 1) -> No
         )
 
 
-def check_whole(text: str) -> None:
+def check_whole(text: Text) -> None:
     """Refuses a number of coins that has decimals, where a publisher prints whole coins: 14.726 may be 14,726.
 
     Raises:
@@ -109,7 +109,7 @@ def check_whole(text: str) -> None:
     """
     held = number(text)
     if held is not None and held != held.to_integral_value():
-        raise fund_days.refused(f"{bounds.shown(text)}, expected whole coins")
+        raise fund_days.refused(f"{bounds.shown(str(text))}, expected whole coins")
 
 
 def texts(**figures: Text) -> dict[str, str]:

@@ -117,3 +117,21 @@ def ark(day="10/08/2026", held="32,273", fund="ARKB", company="BITCOIN"):
         f'{day},{fund},{company},BTC,,"{held}","$2,690,972,615.00",100.00%\n'
         '"Investors should carefully consider the objectives and risks"\n'
     ).encode()
+
+
+def vaneck(day="2026-10-07T00:00:00", held="14,681", coin="Bitcoin"):
+    """The holdings of HODL, with cash among them."""
+    holdings = [(coin, held, "$1,223,984,133"), ("Other/Cash", "--", "$-1,024")]
+    found = [{"HoldingName": name, "Shares": shares, "MV": value, "AsOfDate": day} for name, shares, value in holdings]
+    return json.dumps({"AsOfDate": day, "Holdings": found}).encode()
+
+
+def franklin(day="2026-10-07", held="5,603.61", shares="9,700,000", held_day=None):
+    """The facts of EZBC, with another one among them."""
+    facts = [
+        ("BITCOIN_IN_FUND", held, held_day or day),
+        ("SHARES_OUTSTANDING", shares, day),
+        ("CUSIP", "35473L101", None),
+    ]
+    names = ("elemnamestd", "elemvalue", "asofdatestd")
+    return json.dumps({"data": {"FundFact": [dict(zip(names, fact, strict=True)) for fact in facts]}}).encode()

