@@ -2,6 +2,7 @@
 
 import inspect
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import fund_pages
 import pytest
@@ -64,27 +65,32 @@ def figures():
     ]
 
 
+class Kept(NamedTuple):
+    """An archive that pages are filed in, and a lake that they are read into."""
+
+    archive: Archive
+    lake: Lake
+
+    def put(self, name, content, at=NOW):
+        """What failed once a page was filed and read."""
+        source, _, resource = name.partition("/")
+        self.archive.put(source, resource, Served("https://made/", content, at), registry.source(source).ext)
+        return refresh(registry.source(source), self.archive, self.lake, "live", at).failures
+
+    def rows(self, name):
+        """All that the lake has of a source."""
+        source = registry.source(name.partition("/")[0])
+        return self.lake.read(source.name, source.table, source.schema)
+
+
 @pytest.fixture
 def kept(tmp_path):
-    """Files a page in an archive and reads it into a lake; returns what failed."""
-    archive, lake = Archive(tmp_path / "archive"), Lake(tmp_path / "lake")
-
-    def keep(name, content, at=NOW):
-        source, _, resource = name.partition("/")
-        archive.put(source, resource, Served("https://made/", content, at), registry.source(source).ext)
-        return refresh(registry.source(source), archive, lake, "live", max(at, NOW)).failures
-
-    def rows(name):
-        source = registry.source(name.partition("/")[0])
-        return lake.read(source.name, source.table, source.schema)
-
-    keep.rows = rows
-    return keep
+    return Kept(Archive(tmp_path / "archive"), Lake(tmp_path / "lake"))
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_sound_page_has_the_figures_of_its_day(name, kept):
-    assert kept(name, PAGES[name]()) == ()
+    assert kept.put(name, PAGES[name]()) == ()
     rows = kept.rows(name)
     assert DAY in set(rows["value_date"])
     assert {*rows["metric"]} <= {*fund_days.METRICS}
@@ -147,8 +153,8 @@ def test_a_figure_that_is_not_there_is_refused(name, figure):
     ],
 )
 def test_a_figure_in_other_units_is_refused(name, figure, by):
-    as_served = inspect.signature(PAGES[name]).parameters.get(figure)
-    default = as_served.default if as_served else fund_pages.wisdomtree_day.__defaults__[3]
+    maker = fund_pages.wisdomtree_day if figure == "thousands" else PAGES[name]
+    default = inspect.signature(maker).parameters[figure].default
     scaled = float(str(default).replace(",", "")) * by
     text = round(scaled) if figure == "shares" else scaled
     with pytest.raises(PageRefused, match=r"units|no fund has"):
@@ -196,19 +202,19 @@ def test_a_day_that_cannot_be_is_refused(name, day):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_day_in_the_future_changes_nothing(name, kept):
-    kept(name, PAGES[name]())
+    kept.put(name, PAGES[name]())
     before = kept.rows(name)
     future = "10/14/2026" if name.startswith("ark") else "2026-10-13"
-    (failure,) = kept(name, PAGES[name](day=future), NOW + timedelta(hours=1))
+    (failure,) = kept.put(name, PAGES[name](day=future), NOW + timedelta(hours=1))
     assert "later than 2026-10-0" in failure
     assert kept.rows(name).equals(before)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_stale_page_is_no_new_day(name, kept):
-    kept(name, PAGES[name]())
+    kept.put(name, PAGES[name]())
     before = kept.rows(name)
-    assert kept(name, PAGES[name](), NOW + timedelta(days=1)) == ()
+    assert kept.put(name, PAGES[name](), NOW + timedelta(days=1)) == ()
     assert kept.rows(name).equals(before)
 
 

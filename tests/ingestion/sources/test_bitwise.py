@@ -1,13 +1,17 @@
 from datetime import date, datetime
+from itertools import pairwise
+from pathlib import Path
 
 import fund_pages
 import pytest
 
 from ingestion.archive import Served
+from ingestion.calendar import sessions
 from ingestion.errors import PageRefused
 from ingestion.sources import bitwise
 
 DAY = date(2026, 10, 7)
+RECORDED = Path(__file__).parents[4] / "shared" / "issuers" / "archive" / "bitwise" / "BSOL"
 
 
 @pytest.mark.parametrize("is_deep", [False, True])
@@ -41,3 +45,27 @@ def test_each_fund_has_its_page():
 
     urls = [served.url for name in bitwise.FUNDS for served in bitwise.fetch(Bitwise(), name, {}, DAY)]
     assert urls[:3] == ["https://bitbetf.com/", "https://ethwetf.com/", "https://bsoletf.com/"]
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded archive of issuers beside the project (../shared)")
+def test_recorded_counts_give_the_flows_that_were_printed():
+    """US$ m as Farside printed them, by the session before the look; NAV is net assets by shares."""
+    pages = (bitwise.SOURCE.read(file.read_bytes(), "BSOL") for file in sorted(RECORDED.glob("*.html")))
+    days = {cells["value_date"][0]: dict(cells.select("metric", "value").iter_rows()) for cells in pages}
+    opened = sessions(min(days), max(days))["session_date"].to_list()
+    flows = {
+        day: (now["shares_outstanding"] - before["shares_outstanding"])
+        * (now["net_assets_usd"] / now["shares_outstanding"])
+        for previous, day in pairwise(opened)
+        if (before := days.get(previous)) and (now := days.get(day))
+    }
+    assert len(flows) == 116
+    printed = {
+        date(2026, 3, 17): 17.8,
+        date(2026, 3, 27): -7.8,
+        date(2026, 5, 11): 21.6,
+        date(2026, 6, 3): -11.6,
+        date(2026, 7, 28): -18.1,
+        date(2026, 8, 21): 8.7,
+    }
+    assert {day: round(flows[day] / 1e6, 1) for day in printed} == printed
