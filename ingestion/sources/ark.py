@@ -58,7 +58,7 @@ def parse(content: bytes) -> list[Holding]:
     if tuple(header) != COLUMNS:
         raise fund_days.refused(f"the header {','.join(header)[:80]!r}, expected {','.join(COLUMNS)!r}")
     holdings = [line for line in lines if len([field for field in line if field.strip()]) > 1]
-    if not holdings or any(len(line) != len(COLUMNS) for line in holdings) or not content.endswith(b"\n"):
+    if not holdings or any(len(line) != len(COLUMNS) for line in holdings):
         raise fund_days.refused(f"no holdings of {len(COLUMNS)} fields each, as a file that is cut off has")
     return [Holding(line[0], line[1], line[2], line[5]) for line in holdings]
 

@@ -129,8 +129,9 @@ def test_a_figure_that_cannot_be_is_refused(name, figure, text):
 
 @pytest.mark.parametrize(("name", "figure"), [each for each in figures() if each[0] not in HISTORIES])
 def test_a_figure_that_is_not_there_is_refused(name, figure):
-    with pytest.raises(PageRefused):
+    with pytest.raises(PageRefused) as caught:
         read(name, PAGES[name](**{figure: None}))
+    assert name.startswith("ark") or "'None'" not in str(caught.value)
 
 
 @pytest.mark.parametrize("by", [1000, 0.001])
@@ -159,6 +160,12 @@ def test_a_figure_in_other_units_is_refused(name, figure, by):
     text = round(scaled) if figure == "shares" else scaled
     with pytest.raises(PageRefused, match=r"units|no fund has"):
         read(name, PAGES[name](**{figure: text}))
+
+
+@pytest.mark.parametrize("figures", [{"held": 183_166_983.6}, {"held": 5}, {"per_share": 0.00000087456}])
+def test_coins_and_coins_per_share_that_make_shares_which_no_fund_has_are_refused(figures):
+    with pytest.raises(PageRefused, match="shares on 2026-10-07, which no fund has"):
+        read("fidelity/FBTC", fund_pages.fidelity(**figures))
 
 
 @pytest.mark.parametrize(
