@@ -138,7 +138,7 @@ def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http:
         archived = dict(read.select("url", "sha256").iter_rows())
         try:
             for served in source.fetch(http, resource, archived, day):
-                archive.put(source.name, resource, served, source.ext)
+                archive.put(source.name, resource, served, source.exts.get(resource, source.ext))
         except IngestionError as error:
             failures.append(f"{source.name}/{resource}: {error}")
     return failures
@@ -154,8 +154,12 @@ def client(source: PublisherSource[Any], contact: str, keys: Mapping[str, str]) 
     from ingestion.transport.publisher import BOUNDS, Http  # requests takes 0.1 s of CPU to import
 
     bounds = replace(BOUNDS, max_bytes=source.max_bytes or BOUNDS.max_bytes)
-    key = (source.api_key.header, keys[source.api_key.name]) if source.api_key else None
-    return Http(contact, bounds=bounds, key=key)
+    if source.api_key is None:
+        return Http(contact, bounds=bounds)
+    secret = keys[source.api_key.name]
+    if source.api_key.parameter:
+        return Http(contact, bounds=bounds, parameter=(source.api_key.parameter, secret))
+    return Http(contact, bounds=bounds, key=(source.api_key.header, secret))
 
 
 def last_readings(lake: Lake) -> list[RefreshResult]:

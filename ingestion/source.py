@@ -107,9 +107,9 @@ class Rules:
 class Fetcher(Protocol):
     """A client that fetches one address, as `ingestion.transport.publisher` does."""
 
-    def get(self, url: str) -> Served: ...
+    def get(self, url: str, headers: Mapping[str, str] = ...) -> Served: ...
 
-    def post(self, url: str, body: bytes) -> Served: ...
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] = ...) -> Served: ...
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,13 @@ class ApiKey:
     Attributes:
         name: of the publisher: the settings have the key as `<name>_key`.
         header: the header of a request that carries it.
+        parameter: the parameter of an address that carries it, where the publisher reads no header; it is added as the
+            request is sent, and no address that is stored or shown has it.
     """
 
     name: str
-    header: str
+    header: str = ""
+    parameter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,12 +193,14 @@ class PublisherSource(Source[Row]):
 
     Attributes:
         max_bytes: of a page, where it is larger than most publishers' pages are.
+        exts: the extension of the files of a resource, where it is another than `ext`.
         resources: what can be fetched; each is a folder of the archive.
         fetch: takes a client, a resource, the addresses that were read successfully before, each with the sha256 of
             what was read last, and today in UTC.
     """
 
     max_bytes: int | None = None
+    exts: Mapping[str, str] = field(default_factory=dict[str, str])
     resources: Sequence[str]
     fetch: Callable[[Fetcher, str, Mapping[str, str], date], Iterator[Served]]
 

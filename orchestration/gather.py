@@ -59,8 +59,12 @@ def _can_be_asked(source: Source[Any], mode: Live) -> bool:
 
 def is_idle(source: Source[Any], home: Home, mode: IngestMode, settings: "Settings") -> bool:
     """Whether a source that is asked by choice only has nothing to do: it is not chosen, and nothing of it is held."""
-    if settings.asks(source) or not source.is_opt_in or isinstance(mode, Sample):
+    if settings.asks(source) or not source.is_opt_in:
         return False
+    if isinstance(mode, Sample):
+        from ingestion.sample import load
+
+        return not load.has_pages(source.name)
     folders = [home.archive.root, *([mode.folder] if isinstance(mode, Replay) else [])]
     is_held = any((folder / source.name).is_dir() for folder in folders)
     return not is_held and home.lake.read_record(source.name, READING) is None

@@ -51,7 +51,7 @@ class Publishers(Section):
         contact: mail address or web page that publishers see in the User-Agent; may be empty.
         sources: names of the sources to ask; None for all whose terms allow it.
         mode: live, or held (stored captures only).
-        coinglass_key, coinalyze_key: the user's own keys, without which these publishers are not asked.
+        coinglass_key, coinalyze_key, coinshares_key: the user's own keys, without which these publishers are not asked.
     """
 
     contact: str = ""
@@ -59,11 +59,16 @@ class Publishers(Section):
     mode: Literal["live", "held"] = "held"
     coinglass_key: SecretStr = SecretStr("")
     coinalyze_key: SecretStr = SecretStr("")
+    coinshares_key: SecretStr = SecretStr("")
 
     @property
     def keys(self) -> dict[str, str]:
         """The keys there are, by the name of their publisher."""
-        keys = {"coinglass": self.coinglass_key, "coinalyze": self.coinalyze_key}
+        keys = {
+            "coinglass": self.coinglass_key,
+            "coinalyze": self.coinalyze_key,
+            "coinshares": self.coinshares_key,
+        }
         return {name: key.get_secret_value() for name, key in keys.items() if key.get_secret_value()}
 
     def asks(self, source: "Source[Any]") -> bool:

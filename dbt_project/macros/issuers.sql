@@ -4,11 +4,19 @@
 #}
 {% macro issuer_sources() %}
     {{- return([
+        'ark',
+        'bitwise',
+        'canary',
+        'coinshares',
+        'fidelity',
         'franklin',
         'grayscale',
+        'invesco',
         'ishares',
+        'morgan_stanley',
         'twentyone',
         'vaneck',
+        'wisdomtree',
     ]) -}}
 {% endmacro %}
 

@@ -174,17 +174,20 @@ def text(served: str | float | None) -> str:
     return "" if served is None else str(served)
 
 
-def read_table(rows: Sequence[Sequence[str]], day_name: str, names: Mapping[str, str]) -> list[FundDay]:
+def read_table(
+    rows: Sequence[Sequence[str]], day_name: str, names: Mapping[str, str], fund_name: str = ""
+) -> list[FundDay]:
     """The days of a table whose header stands in any row; a row below it without any figure is none.
 
     Args:
         day_name: the column that has the day.
         names: metric by column.
+        fund_name: the column that has the ticker; empty where the table is of one fund.
 
     Raises:
         PageRefused: no header, or one without such a column or with it twice, or no day below it.
     """
-    wanted = (day_name, *names)
+    wanted = (day_name, *names, *([fund_name] if fund_name else []))
     at_header = next((at for at, row in enumerate(rows) if {*wanted} & {*row}), None)
     header = [] if at_header is None else [*rows[at_header]]
     for name in wanted:
@@ -193,7 +196,14 @@ def read_table(rows: Sequence[Sequence[str]], day_name: str, names: Mapping[str,
     places = {metric: header.index(name) for name, metric in names.items()}
     width, at_day = len(header), header.index(day_name)
     below = [[*row, *[""] * (width - len(row))] for row in rows[(at_header or 0) + 1 :]]
-    days = [FundDay(row[at_day], {metric: row[at] for metric, at in places.items()}) for row in below]
+    days = [
+        FundDay(
+            row[at_day],
+            {metric: row[at] for metric, at in places.items()},
+            row[header.index(fund_name)] if fund_name else "",
+        )
+        for row in below
+    ]
     days = [each for each in days if any(text not in BLANKS for text in each.figures.values())]
     if not days:
         raise refused("no day below its header")

@@ -3,9 +3,11 @@
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from types import MappingProxyType
+from urllib.parse import quote
 
 from ingestion.archive import Served
 from ingestion.errors import FetchFailed, UsageError
@@ -17,6 +19,7 @@ from ingestion.transport.session import Bounds, Cause, NoResponse, Response, Ses
 # The largest page of 3,738 recorded has 0.5 MB; parsing 40 MB of junk takes 1.8 GB of memory.
 BOUNDS = Bounds(max_bytes=16 * 2**20, silence_seconds=30, total_seconds=120)
 CHALLENGE_MARKS = (b"Just a moment", b"cf-chl", b"cf_chl")
+NONE: Mapping[str, str] = MappingProxyType({})
 
 _CHECK_ADDRESS = "check the http or https address, its redirects and the certificates of this machine"
 _REMEDIES = {
@@ -38,6 +41,7 @@ class Http:
 
     Args:
         key: a header and the secret that it carries, to the host that is asked and to no other.
+        parameter: a parameter of the address in place of the header: no address that is returned or shown has it.
 
     Raises:
         UsageError: `contact` or the key cannot be sent in a header.
@@ -52,11 +56,14 @@ class Http:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         key: tuple[str, str] | None = None,
+        parameter: tuple[str, str] | None = None,
     ):
         if not (contact.isascii() and contact.isprintable()):
             raise UsageError("The contact goes into a header: write it in printable ASCII, on one line.")
         if key and not (key[1].isascii() and key[1].isprintable() and key[1] == key[1].strip()):
             raise UsageError(f"The key for {key[0]} goes into a header: write it in printable ASCII, without spaces.")
+        self._secret = (key or parameter or ("", ""))[1].encode()
+        self._parameter = "=".join(quote(part, safe="") for part in parameter) if parameter else ""
         suffix = f" (+{contact})" if contact else ""
         self._headers = {"User-Agent": f"flowhouse/{version('flowhouse')}{suffix}"}
         self._key = key
@@ -69,37 +76,44 @@ class Http:
         # 1, 2, 4 s and up to 1 more.
         self._policy = Policy(lambda attempt: 2 ** (attempt - 1) + random.random(), attempts, sleep)
 
-    def get(self, url: str) -> Served:
+    def get(self, url: str, headers: Mapping[str, str] = NONE) -> Served:
         """What `url` serves with status 200, decompressed; `Served.url` is `url` unchanged.
+
+        Args:
+            headers: what a publisher wants beside the User-Agent.
 
         Raises:
             NotPublished: the answer was 404.
             FetchFailed: anything else went wrong; the text shows scheme, host and path only.
         """
-        return self._policy.retry(lambda attempt: self._attempt(url, None, attempt))
+        return self._policy.retry(lambda attempt: self._attempt(url, None, headers, attempt))
 
-    def post(self, url: str, body: bytes) -> Served:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] = NONE) -> Served:
         """What `url` answers to a question in JSON, as `get`; a fragment of `url` says which, and is never sent.
 
         Raises:
             NotPublished, FetchFailed: as `get`.
         """
-        return self._policy.retry(lambda attempt: self._attempt(url, body, attempt))
+        kind = {"Content-Type": "application/json"}
+        return self._policy.retry(lambda attempt: self._attempt(url, body, {**kind, **headers}, attempt))
 
-    def _attempt(self, url: str, body: bytes | None, attempt: int) -> Served | Failure:
-        kind = {} if body is None else {"Content-Type": "application/json"}
-        headers = {**self._headers, **kind, **dict([self._key] if self._key else [])}
-        answer = self._session.request(url, redaction.page(url), body, headers)
+    def _attempt(self, url: str, body: bytes | None, headers: Mapping[str, str], attempt: int) -> Served | Failure:
+        headers = {**self._headers, **headers, **dict([self._key] if self._key else [])}
+        answer = self._session.request(self._with_parameter(url), redaction.page(url), body, headers)
         if isinstance(answer, NoResponse):
             failure = Failure(FetchFailed, answer.reason, *_REMEDIES[answer.cause])
         elif answer.status != 200:
-            failure = _refusal(answer, has_key=self._key is not None)
-        elif self._key and self._key[1].encode() in answer.content:
+            failure = _refusal(answer, has_key=bool(self._secret))
+        elif self._secret and self._secret in answer.content:
             reason = f"{redaction.page(url)} repeats the key in its answer"
             failure = Failure(FetchFailed, reason, "it is not stored: get another key, and tell the publisher")
         else:
             return Served(url, answer.content, datetime.now(UTC).replace(microsecond=0, tzinfo=None))
         return failure if attempt == 1 else failure._replace(reason=f"{failure.reason} ({attempt} attempts)")
+
+    def _with_parameter(self, url: str) -> str:
+        address, hash_, which = url.partition("#")
+        return f"{address}{'&' if '?' in address else '?'}{self._parameter}{hash_}{which}" if self._parameter else url
 
 
 class _Pace:

@@ -34,6 +34,7 @@ from ingestion.sources import farside, holder_series
 from ingestion.transport.publisher import Http
 from orchestration import gather, pipeline
 from orchestration import leave_sample as leaving
+from orchestration.health import integrity
 from orchestration.health.chains import chain_states
 from orchestration.home import Home, now
 from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
@@ -143,6 +144,13 @@ def test_a_loading_that_was_killed_leaves_a_sample_home_and_is_finished(loaded, 
     assert home.is_sample
     update(home, Sample())
     assert (captures(home), chains(home)) == (captures(Home(loaded)), chains(Home(loaded)))
+
+
+def test_a_source_that_nobody_asked_lacks_nothing(sample, real):
+    assert [*integrity.lost(sample), *integrity.lost(real)] == []
+    for home in (sample, real):
+        (home.lake.root / "grayscale/fund_daily/fund_daily.parquet").write_bytes(b"no rows")
+        assert len([*integrity.lost(home)]) > 0
 
 
 def test_a_replay_leaves_a_home_as_if_it_had_never_held_the_sample(sample, real, replay):

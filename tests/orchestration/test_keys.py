@@ -26,8 +26,8 @@ def asked(monkeypatch):
     found = []
 
     class Http:
-        def __init__(self, contact, bounds, key):
-            self.key, self.bounds = key, bounds
+        def __init__(self, contact, bounds, key=None, parameter=None):
+            self.key, self.bounds = key or parameter, bounds
 
         def get(self, url):
             found.append((url, self.key))

@@ -1,6 +1,7 @@
 import json
 from datetime import date, datetime
 
+import fund_pages
 import pytest
 
 from ingestion.archive import Served
@@ -66,3 +67,27 @@ def test_the_question_names_the_fund():
         "languageCode": "en_US",
         "shareClassCode": "SINGLCLASS",
     }
+
+
+def test_facts_are_count_and_coins_each_of_its_day():
+    content = fund_pages.franklin(held_day="2026-10-08")
+    assert SOURCE.read(content, "EZBC_facts").rows() == [
+        ("BTC", "EZBC", date(2026, 10, 7), "shares_outstanding", "9,700,000", 9_700_000.0),
+        ("BTC", "EZBC", date(2026, 10, 8), "native_held", "5,603.61", 5_603.61),
+    ]
+
+
+def test_a_history_is_no_facts():
+    with pytest.raises(PageRefused, match="in place of facts"):
+        SOURCE.read(answer({"prices": DAYS}), "EZBC_facts")
+
+
+def test_facts_are_another_question():
+    class Publisher:
+        def post(self, url, body):
+            assert json.loads(body)["operationName"] == "FundFact"
+            assert "FundFact(" in json.loads(body)["query"]
+            return Served(url, b"", datetime(2025, 11, 7))
+
+    (served,) = SOURCE.fetch(Publisher(), "EZBC_facts", {}, date(2025, 11, 7))
+    assert served.url.endswith("?op=FundFact&id=2#EZBC_facts")

@@ -1,9 +1,12 @@
 from datetime import date, datetime
 
+import fund_pages
 import pytest
 
-from ingestion.archive import Served
+from ingestion.archive import Archive, Served
 from ingestion.errors import PageRefused
+from ingestion.lake.tables import Lake
+from ingestion.refresh import fetch_live
 from ingestion.sources.vaneck import SOURCE
 from tests.ingestion.workbooks import workbook
 
@@ -39,6 +42,31 @@ def test_another_funds_workbook_is_refused_by_its_title():
 def test_a_renamed_column_is_named(name):
     with pytest.raises(PageRefused, match=f'0 columns "{name}"'):
         SOURCE.read(made(MONDAY, header=["Else" if each == name else each for each in HEADER]), "HODL")
+
+
+def test_holdings_are_whole_coins_of_the_fund_that_the_coin_tells():
+    assert SOURCE.read(fund_pages.vaneck(), "HODL_holdings").rows() == [
+        ("BTC", "HODL", date(2026, 10, 7), "native_held", "14,681", 14_681.0)
+    ]
+    assert SOURCE.read(fund_pages.vaneck(coin="Ethereum"), "ETHV_holdings")["ticker"].to_list() == ["ETHV"]
+    with pytest.raises(PageRefused, match=r"'14\.681', expected whole coins"):
+        SOURCE.read(fund_pages.vaneck(held="14.681"), "HODL_holdings")
+
+
+def test_a_workbook_is_no_holdings():
+    with pytest.raises(PageRefused, match="in place of holdings"):
+        SOURCE.read(made(MONDAY), "HODL_holdings")
+
+
+def test_holdings_are_asked_for_with_the_cookie_of_the_page_and_filed_as_json(tmp_path):
+    class Publisher:
+        def get(self, url, headers=None):
+            assert headers == ({"Cookie": "vaneck_cookies=1"} if "Holdings" in url else None)
+            return Served(url, b"{}", datetime(2025, 11, 11))
+
+    fetch_live(SOURCE, Archive(tmp_path), Lake(tmp_path / "lake"), Publisher(), date(2025, 11, 11))
+    assert {path.suffix for path in (tmp_path / "vaneck" / "ETHV_holdings").iterdir()} == {".json"}
+    assert ".xlsx" in {path.suffix for path in (tmp_path / "vaneck" / "HODL").iterdir()}
 
 
 def test_the_page_of_the_fund_is_asked():

@@ -22,6 +22,39 @@ def test_the_key_is_in_its_header_and_nowhere_else(publisher: Publisher) -> None
     assert SECRET not in publisher.requests[0].path + served.url
 
 
+@pytest.mark.parametrize("path", ["/", "/?names=A,B", "/#which"])
+def test_a_key_in_a_parameter_is_sent_and_in_no_address_that_is_stored(publisher: Publisher, path: str) -> None:
+    publisher.answers = [OK]
+    http = Http(min_interval_seconds=0, parameter=("ApiKey", "a b&c"))
+    assert http.get(publisher.address(path)).url == publisher.address(path)
+    assert publisher.requests[0].path == f"{path.partition('#')[0]}{'&' if '?' in path else '?'}ApiKey=a%20b%26c"
+
+
+def test_a_key_in_a_parameter_stays_out_of_errors_logs_and_other_hosts(
+    publisher: Publisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    http = Http(min_interval_seconds=0, attempts=1, parameter=("ApiKey", SECRET))
+    elsewhere = publisher.address("/moved/", host="localhost")
+    for answer in (status(401), status(500), status(200, SECRET.encode())):
+        publisher.answers = [answer]
+        assert_silent(failure(http, publisher.address("/?names=A")))
+    publisher.answers = [status(302, b"", {"Location": elsewhere}), OK]
+    http.get(publisher.address())
+    assert publisher.requests[-1].path == "/moved/"
+    assert SECRET not in caplog.text
+
+
+def test_what_a_publisher_wants_in_headers_is_sent_beside_ours(publisher: Publisher) -> None:
+    publisher.answers = [OK]
+    keyed().get(publisher.address(), {"Cookie": "seen=1"})
+    keyed().post(publisher.address(), b"{}", {"X-CSRF-TOKEN": "abc"})
+    asked, posted = (came.headers for came in publisher.requests)
+    assert (asked["Cookie"], asked["CG-API-KEY"]) == ("seen=1", SECRET)
+    assert (posted["X-CSRF-TOKEN"], posted["Content-Type"]) == ("abc", "application/json")
+    assert asked["User-Agent"] == posted["User-Agent"]
+
+
 def test_a_redirect_takes_the_key_along_on_one_host_and_to_no_other(publisher: Publisher) -> None:
     publisher.answers = [status(302, b"", {"Location": "/moved/"}), OK]
     keyed().get(publisher.address())

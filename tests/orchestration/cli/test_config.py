@@ -73,7 +73,7 @@ def test_the_written_file_names_every_key_with_its_default(flowhouse, home):
     defaults = {dotted(path): value for path, _, value in paths_of(examples)}
     only_variables = {"confirmations", "rpc_user", "rpc_password", "evm_rpc_url"}
     elsewhere = {"bitcoin.main.password", "evm.ethereum.chain_id"}
-    elsewhere |= {"publishers.coinglass_key", "publishers.coinalyze_key"}
+    elsewhere |= {"publishers.coinglass_key", "publishers.coinalyze_key", "publishers.coinshares_key"}
     assert defaults.keys() - written == only_variables | elsewhere
     for key, default in defaults.items():
         if key.startswith("schedule.") or (key in written and isinstance(default, bool | int | float)):
