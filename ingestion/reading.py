@@ -172,7 +172,7 @@ def decision(
     if verdicts.get(found.file) == "read":
         raise UsageError(f"{source.name}/{capture} is read already: there is nothing to decide.")
     others = [each for each in decisions.read(archive, source.name) if each.capture != capture]
-    outcome = Court(source, archive, lake, now, others).by_itself(found)
+    outcome = Court(source, archive, lake, now, [*others, Decision(capture, "accept")]).by_itself(found)
     if outcome.cells is None:
         raise UsageError(f"{source.name}/{capture} cannot be accepted: {outcome.reason}")
     if not source.rules:
@@ -263,6 +263,9 @@ class Court:
             _check_newest(cells, self._newest_date(capture.fetched_at))
             if self.source.vet:
                 cells, findings = self.source.vet(cells, self._sessions(capture.fetched_at))
+            is_accepted = captures.name(capture.resource, capture.file) in self._accepted
+            if self.source.doubt and not is_accepted and (why := self.source.doubt(cells)):
+                return Outcome(capture, "held", why)
             return Outcome(capture, cells=cells, findings=tuple(findings))
         except ArchiveDamaged as error:
             return Outcome(capture, "damaged", str(error))

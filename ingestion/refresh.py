@@ -14,7 +14,7 @@ from ingestion.errors import ArchiveDamaged, IngestionError, WouldShrink
 from ingestion.lake.journal import JOURNAL
 from ingestion.lake.observations import read_log
 from ingestion.lake.tables import Lake
-from ingestion.source import Fetcher, PublisherSource, RowSource, Source
+from ingestion.source import Fetcher, OwnInstance, PublisherSource, RowSource, Source
 from ingestion.threads import in_order
 
 Mode = Literal["live", "replay", "sample", "file", "held"]
@@ -144,22 +144,28 @@ def fetch_live(source: PublisherSource[Any], archive: Archive, lake: Lake, http:
     return failures
 
 
-def client(source: PublisherSource[Any], contact: str, keys: Mapping[str, str]) -> Fetcher:
+def client(
+    source: PublisherSource[Any], contact: str, keys: Mapping[str, str], instances: Mapping[str, str]
+) -> Fetcher:
     """The client that asks for a source's pages, as large as they are, with the user's key where it needs one.
 
     Args:
         contact: what publishers see of the user; may be empty.
         keys: by the name of their publisher.
+        instances: addresses of the user's own instances, by the name of the source.
     """
     from ingestion.transport.publisher import BOUNDS, Http  # requests takes 0.1 s of CPU to import
 
     bounds = replace(BOUNDS, max_bytes=source.max_bytes or BOUNDS.max_bytes)
-    if source.api_key is None:
-        return Http(contact, bounds=bounds)
-    secret = keys[source.api_key.name]
-    if source.api_key.parameter:
-        return Http(contact, bounds=bounds, parameter=(source.api_key.parameter, secret))
-    return Http(contact, bounds=bounds, key=(source.api_key.header, secret))
+    http = Http(contact, bounds=bounds)
+    if source.api_key:
+        secret = keys[source.api_key.name]
+        if source.api_key.parameter:
+            http = Http(contact, bounds=bounds, parameter=(source.api_key.parameter, secret))
+        else:
+            http = Http(contact, bounds=bounds, key=(source.api_key.header, secret))
+    own = instances.get(source.name)
+    return OwnInstance(http, source.instance, own) if source.instance and own else http
 
 
 def last_readings(lake: Lake) -> list[RefreshResult]:

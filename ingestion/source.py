@@ -128,6 +128,31 @@ class ApiKey:
     parameter: str = ""
 
 
+@dataclass(frozen=True)
+class OwnInstance:
+    """A client that asks a user's own instance of what a publisher serves, in the public one's place.
+
+    Attributes:
+        http: the client that asks.
+        public, own: the addresses that theirs begin with, without a slash at the end.
+    """
+
+    http: Fetcher
+    public: str
+    own: str
+
+    def get(self, url: str) -> Served:
+        """As the client's."""
+        return self.http.get(self._own(url))
+
+    def post(self, url: str, body: bytes) -> Served:
+        """As the client's."""
+        return self.http.post(self._own(url), body)
+
+    def _own(self, url: str) -> str:
+        return self.own + url.removeprefix(self.public)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source(Generic[Row]):
     """What every source has. Its raw table is `<name>/<table>` in the lake, in Dagster and in dbt.
@@ -143,10 +168,13 @@ class Source(Generic[Row]):
         cadence: when figures are expected; None where nobody promises any, as for a user's own file.
         vet: refuses a page for what it says, or leaves out what of it cannot be trusted: takes its cells in the order
             of the page, and the sessions that had opened; returns the cells to read, and findings.
+        doubt: why cells that can be read are held until somebody accepts them, as a clause; None where they are not.
         check_address: refuses bytes that are not what their address says, where they tell.
         rules: how much a page may change; None where publishers are free to replace what they published.
         is_opt_in: whether it is asked only where the settings name it.
         api_key: the key that a publisher asks for; None where everybody may ask.
+        instance: the address of a public instance, in whose place the settings may name the user's own; None where
+            there is but one.
     """
 
     name: str
@@ -160,11 +188,13 @@ class Source(Generic[Row]):
     frame: Callable[[list[Row], str], pl.DataFrame]
     values: Mapping[str, pl.DataType] = field(default_factory=lambda: CELL)
     vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = None
+    doubt: Callable[[pl.DataFrame], str | None] | None = None
     check_address: Callable[[bytes, str], None] | None = None
     rules: Rules | None = None
     cadence: Cadence | None = None
     is_opt_in: bool = False
     api_key: ApiKey | None = None
+    instance: str | None = None
 
     @property
     def schema(self) -> dict[str, pl.DataType]:

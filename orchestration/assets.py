@@ -31,7 +31,7 @@ from orchestration.filing import file_events, file_spool, severity
 from orchestration.graph import Graph
 from orchestration.health import in_time, status
 from orchestration.home import Home, now
-from orchestration.ingest_mode import Held, Live
+from orchestration.ingest_mode import Held
 from orchestration.outcome import (
     CHAIN_TABLES,
     COPIED,
@@ -72,11 +72,7 @@ def warehouse(graph: Graph, settings: Settings) -> AssetsDefinition:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         checks = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
         wanted = {*selected, *(asset for asset, _ in checks)}
-        mode = (
-            Live(settings.publishers.contact, settings.publishers.keys)
-            if settings.publishers.mode == "live"
-            else Held()
-        )
+        mode = settings.publishers.live() if settings.publishers.mode == "live" else Held()
         request = pipeline.Request(
             mode,
             sources=_sources(wanted, names, settings),

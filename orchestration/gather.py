@@ -207,7 +207,7 @@ def _gather(source: Source[Any], home: Home, mode: IngestMode) -> list[str]:
             home.archive.put(source.name, resource, served, source.ext, note=note)
         case Live():
             if isinstance(source, PublisherSource):
-                http = client(source, mode.contact, mode.keys)
+                http = client(source, mode.contact, mode.keys, mode.instances)
                 return fetch_live(source, home.archive, home.lake, http, now().date())
         case Held():
             pass

@@ -14,11 +14,13 @@ class Live:
 
     Attributes:
         keys: by the name of their publisher.
+        instances: addresses of the user's own instances of what publishers serve, by the name of the source.
     """
 
     name: ClassVar[Literal["live"]] = "live"
     contact: str
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    instances: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from orchestration.configuration import checks, layers
 from orchestration.configuration.choices import nearest
 from orchestration.configuration.keys import KeyPath
 from orchestration.configuration.sentences import mistake
+from orchestration.ingest_mode import Live
 
 if TYPE_CHECKING:
     from ingestion.source import Source
@@ -51,12 +52,14 @@ class Publishers(Section):
         contact: mail address or web page that publishers see in the User-Agent; may be empty.
         sources: names of the sources to ask; None for all whose terms allow it.
         mode: live, or held (stored captures only).
+        bitview_url: the user's own instance of the Bitcoin Research Kit; empty for the public one.
         coinglass_key, coinalyze_key, coinshares_key: the user's own keys, without which these publishers are not asked.
     """
 
     contact: str = ""
     sources: Annotated[tuple[Annotated[str, AfterValidator(checks.source_name)], ...] | None, Texts] = None
     mode: Literal["live", "held"] = "held"
+    bitview_url: Annotated[str, AfterValidator(checks.instance_url)] = ""
     coinglass_key: SecretStr = SecretStr("")
     coinalyze_key: SecretStr = SecretStr("")
     coinshares_key: SecretStr = SecretStr("")
@@ -70,6 +73,15 @@ class Publishers(Section):
             "coinshares": self.coinshares_key,
         }
         return {name: key.get_secret_value() for name, key in keys.items() if key.get_secret_value()}
+
+    @property
+    def instances(self) -> dict[str, str]:
+        """The user's own instances that there are, by the name of the source."""
+        return {"bitview": self.bitview_url} if self.bitview_url else {}
+
+    def live(self) -> Live:
+        """Gathering from publishers, as these settings have it."""
+        return Live(self.contact, self.keys, self.instances)
 
     def asks(self, source: "Source[Any]") -> bool:
         """Whether a source is asked: it is chosen, and there is a key where it needs one."""

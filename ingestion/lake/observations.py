@@ -116,10 +116,10 @@ def observe(
         ]
     ).sort(*key, "observed_at")
     value_before, text_before = (pl.col(name).shift(1).over(key) for name in ("value", "raw_text"))
-    # Texts count only where there is no number: "100" and "100.0" are the same figure.
-    differs = pl.col("value").ne_missing(value_before) | (
-        pl.col("value").is_null() & pl.col("raw_text").ne_missing(text_before)
-    )
+    # Texts count only where the number does not tell: "100" and "100.0" are the same figure, while a double takes whole
+    # numbers past 2^53, such as satoshi moved since 2009, for their neighbours.
+    is_vague = pl.col("value").is_null() | (pl.col("value").abs() >= 2**53)
+    differs = pl.col("value").ne_missing(value_before) | (is_vague & pl.col("raw_text").ne_missing(text_before))
     if closes is not None:
         states = states.join(closes, on="value_date", how="left", maintain_order="left")
         is_report = pl.col("value").is_null() | (pl.col("ticker") == TOTAL)

@@ -68,6 +68,8 @@ SOURCE = UploadSource(
     newest="same_day",
     parse=parse,
     frame=frame,
+    vet=holder_supply.vet,
+    doubt=holder_supply.doubt,
     # what flowhouse derives from the chain itself, and a publisher's series
     reserved_names=("derived", "bitview"),
 )

@@ -11,7 +11,7 @@ import click
 from ingestion.errors import UsageError
 from orchestration import environment
 from orchestration.home import Home
-from orchestration.ingest_mode import Held, IngestMode, Live, Replay, Sample, UserUpload
+from orchestration.ingest_mode import Held, IngestMode, Replay, Sample, UserUpload
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -126,7 +126,7 @@ def ingest_mode(
     """
     modes: list[IngestMode] = [Sample()] if sample else []
     modes += [Replay(replay)] if replay is not None else []
-    modes += [Live(settings.publishers.contact, settings.publishers.keys)] if live else []
+    modes += [settings.publishers.live()] if live else []
     modes += [upload] if upload is not None else []
     if len(modes) > 1:
         raise UsageError("--sample, --replay, --live and --file exclude each other: give one of them.")

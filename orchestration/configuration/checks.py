@@ -15,6 +15,7 @@ STORE = "s3://bucket/prefix (or gs://, az://)"
 BUCKET = r"(s3|gs|az)://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 PREFIX = r"(/[\w.=+-]+)*/?"
 ASSET = "[A-Z0-9]{1,20}"
+INSTANCE = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[\w.~-]+)*/?"
 SPARK_MASTER = r"local\[([1-9][0-9]*|\*)\]|spark://[\w.-]+:[0-9]{1,5}(,[\w.-]+:[0-9]{1,5})*"
 SIZE = r"[0-9]+(\.[0-9]+)? ?([KMGT]i?B|[KMGT])|[1-9][0-9]?%|100%"
 
@@ -105,6 +106,15 @@ def store_url(url: str) -> str:
     if not re.fullmatch(BUCKET + PREFIX, url, re.ASCII) or {".", ".."} & {*url.split("/")}:
         raise ValueError(f"is '{url}', which is no bucket with a prefix: write one such as {STORE}.")
     return url
+
+
+def instance_url(url: str) -> str:
+    """The address of a user's own instance of what a publisher serves, without a slash at the end."""
+    if "@" in url or "?" in url:
+        raise ValueError("holds a key: write the address alone, such as http://127.0.0.1:3110.")
+    if url and not re.fullmatch(INSTANCE, url, re.ASCII):
+        raise ValueError(f"is '{url}', which is no address: write one such as http://127.0.0.1:3110.")
+    return url.rstrip("/")
 
 
 def cron(expression: str) -> str:

@@ -113,7 +113,7 @@ def publishers(settings: Settings, day: date) -> Iterator[HealthCheck]:
         if source.api_key and source.api_key.name not in settings.publishers.keys:
             yield HealthCheck(True, _without_key(source))
             continue
-        http = client(source, settings.publishers.contact, settings.publishers.keys)
+        http = client(source, settings.publishers.contact, settings.publishers.keys, settings.publishers.instances)
         is_chosen = source.is_chosen(settings.publishers.sources)
         for resource in source.resources if is_chosen else source.resources[:1]:
             name = f"{source.name}/{resource}"

@@ -221,7 +221,15 @@ def test_former_variables_keep_their_meaning(read):
         ("seeds.internal_moves = 'x'", "line 1: seeds.internal_moves is not available in this version: remove it."),
         (
             "[publishers]\nbitview_url = 'x'",
-            "line 2: publishers.bitview_url is not available in this version: remove it.",
+            "line 2: publishers.bitview_url is 'x', which is no address: write one such as http://127.0.0.1:3110.",
+        ),
+        (
+            "[publishers]\nbitview_url = 'http://me:word@host'",
+            "line 2: publishers.bitview_url holds a key: write the address alone, such as http://127.0.0.1:3110.",
+        ),
+        (
+            "[publishers]\nfarside_url = 'x'",
+            "line 2: publishers.farside_url is not available in this version: remove it.",
         ),
         ("[seeds]\ntokens = 5", "line 2: seeds.tokens is '5': set it to a path in quotes."),
         (
