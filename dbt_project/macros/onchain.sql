@@ -11,6 +11,19 @@
     ]) -}}
 {% endmacro %}
 
+{# A figure of a published series as the whole number that was published. #}
+{% macro published_sum(metric) %}
+    {{- return("max(case when metric = '" ~ metric ~ "' then " ~ sats('raw_text') ~ " end)") -}}
+{% endmacro %}
+
+{# The change of a column from the day before, within a series; null where that day has no row. #}
+{% macro since_day_before(column) %}
+    {{- return(
+        "case when lag(value_date) over by_day = " ~ add_days('value_date', -1)
+        ~ " then " ~ column ~ " - lag(" ~ column ~ ") over by_day end"
+    ) -}}
+{% endmacro %}
+
 {# What remains of each birth day's coins on the latest day, and the number of rounded figures in that sum. #}
 {% macro remaining_by_birth() %}
     select

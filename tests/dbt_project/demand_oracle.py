@@ -17,6 +17,7 @@ class Chains:
         supply: (asset, series, definition, day) to (lth, supply, is_final).
         spent: (asset, series, definition, day) to what long-term holders spent.
         issued: (asset, day) to what was issued.
+        published_issued: (asset, series, definition, day) to what the series' publisher says was issued.
         idle: (asset, day) to what had not moved for a year.
         moves: assets and days on which an owner moved coins between its own addresses.
         priorities: of definitions, the preferred one first.
@@ -25,6 +26,7 @@ class Chains:
     supply: dict[tuple, tuple[Decimal, Decimal, bool]] = field(default_factory=dict)
     spent: dict[tuple, Decimal] = field(default_factory=dict)
     issued: dict[tuple, Decimal] = field(default_factory=dict)
+    published_issued: dict[tuple, Decimal] = field(default_factory=dict)
     idle: dict[tuple, Decimal] = field(default_factory=dict)
     moves: set[tuple[str, date]] = field(default_factory=set)
     priorities: list[str] = field(default_factory=list)
@@ -90,11 +92,14 @@ def holder_flows(chains: Chains, key: tuple[str, str, str], within: list[date]) 
     spent = [chains.spent.get((*key, day)) for day in within]
     issued = [chains.issued.get((asset, day)) for day in within]
     idle = [chains.idle.get((asset, day)) for day in (before, last)]
+    published = [chains.published_issued.get((*key, day)) for day in within]
+    by_publisher = None if None in published else sum(published)
     by_blocks = None if None in issued else sum(issued)
+    by_anyone = by_publisher if by_blocks is None else by_blocks
     return {
         "lth_net_change_native": ends[1][0] - ends[0][0] if is_known else None,
         "lth_spent_native": None if None in spent else sum(spent),
-        "issued_native": by_blocks if by_blocks is not None else ends[1][1] - ends[0][1] if is_known else None,
+        "issued_native": by_anyone if by_anyone is not None else ends[1][1] - ends[0][1] if is_known else None,
         "apparent_demand_native": None if by_blocks is None or None in idle else by_blocks - (idle[1] - idle[0]),
         "is_final": is_known and ends[0][2] and ends[1][2],
         "has_internal_move": any((asset, day) in chains.moves for day in within),

@@ -89,6 +89,10 @@ def made(rng: random.Random) -> tuple[World, Rows, Chains]:
             for day in known(rng.choice([1, 0.95])):
                 if ("BTC", series, definition, day) in chains.supply:
                     chains.spent["BTC", series, definition, day] = amount(0, 90_000)
+        if series == "theirs":
+            for day in known(rng.choice([0, 0.95, 1])):
+                if ("BTC", series, definition, day) in chains.supply:
+                    chains.published_issued["BTC", series, definition, day] = amount(300, 600)
     chains.issued = {("BTC", day): amount(300, 600) for day in known(rng.choice([0, 0.95, 1]))}
     chains.idle = {("BTC", day): amount(9_000_000, 9_100_000) for day in known(rng.choice([0, 0.95, 1]))}
     chains.moves = {("BTC", day) for day in rng.sample(days, rng.randint(0, 2))}
@@ -111,8 +115,11 @@ def tables(world: World, market: Rows, chains: Chains) -> Tables:
         for (_, series, definition, day), (lth, coins, is_final) in chains.supply.items()
     ]
     spent = [
-        main | {"series": series, "definition_id": definition, "value_date": day, "spent_native": coins}
-        for (_, series, definition, day), coins in chains.spent.items()
+        main
+        | {"series": series, "definition_id": definition, "value_date": day}
+        | {"spent_native": chains.spent.get(key), "issued_native": chains.published_issued.get(key)}
+        for key in chains.spent | chains.published_issued
+        for _, series, definition, day in [key]
     ]
     bands = [
         main | {"value_date": day, "age_band": band, "supply_native": coins / 2 if is_idle else Decimal(7)}

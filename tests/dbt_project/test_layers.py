@@ -108,7 +108,11 @@ CONTRACT = {
     "onchain_lth_flows_daily": (
         "asset network series definition_id value_date",
         "matured_native spent_native net_change_native net_change_30d_native spent_usd realized_profit_usd"
-        " realized_loss_usd sopr is_final",
+        " realized_loss_usd sopr issued_native is_final",
+    ),
+    "onchain_series_findings": (
+        "asset network series value_date kind",
+        "supply_change_native unexplained_native detail",
     ),
     "onchain_age_bands_daily": ("asset network value_date age_band", "supply_native realized_value_usd"),
     "onchain_value_daily": (
@@ -350,6 +354,9 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
     }
 
 
+HOLDERS = "onchain_holder_supply_daily onchain_lth_flows_daily onchain_series_findings"
+"""Marts of the supply of long- and short-term holders."""
+
 DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
 """Marts of funds that say what share of the coins in existence they hold."""
 
@@ -367,7 +374,7 @@ REACHED = {
     "bitcoin/coin_created": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_flow": f"onchain_* demand_* claim* {DESK}",
     "bitfinex_liquidations/liquidations": "derivatives_liquidation* claim*",
-    "bitview/supply": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
+    "bitview/supply": f"{HOLDERS} demand_* claim* {DESK}",
     "coinalyze_liquidations/liquidations": "derivatives_liquidation* claim*",
     "bybit_funding/funding": "derivatives_funding_* claim*",
     "bybit_open_interest/open_interest": "derivatives_open_interest_* claim*",
@@ -385,8 +392,8 @@ REACHED = {
     "flowhouse/control": "*",
     "gate_liquidations/liquidations": "derivatives_liquidation* claim*",
     "fred/observations": "macro_observations claim*",
-    "holder_series/definitions": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
-    "holder_series/supply": f"onchain_holder_supply_daily onchain_lth_flows_daily demand_* claim* {DESK}",
+    "holder_series/definitions": f"{HOLDERS} demand_* claim* {DESK}",
+    "holder_series/supply": f"{HOLDERS} demand_* claim* {DESK}",
     "hyperliquid_adl/liquidations": "derivatives_liquidation* claim*",
     "hyperliquid_funding/funding": "derivatives_funding_* claim*",
     "hyperliquid_liquidations/liquidations": "derivatives_liquidation* claim*",

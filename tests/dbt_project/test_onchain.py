@@ -5,6 +5,7 @@ eleven years, bodies not read, and blocks beyond the time as of which the build 
 has no prices.
 """
 
+import json
 import math
 import os
 import random
@@ -23,8 +24,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from ingestion.archive import Capture
 from ingestion.evm import ledger
-from ingestion.lake.observations import observation_schema
+from ingestion.lake.observations import observation_schema, observe
 from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
 from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
@@ -339,7 +341,52 @@ def write_series(home: Home) -> None:
         "definitions",
         pl.DataFrame(chosen, schema=holder_series.DEFINITIONS_SCHEMA, orient="row"),
     )
-    home.lake.write("bitview", "supply", pl.DataFrame(schema=observation_schema(bitview.SOURCE.key)))
+    stored = pl.DataFrame(schema=observation_schema(bitview.SOURCE.key))
+    pages = [
+        (Capture("bitview", resource, "", at, "", 0, f"{at}", "made"), bitview.SOURCE.read(content, resource))
+        for at, resource, content in kit_pages()
+    ]
+    home.lake.write("bitview", "supply", observe(stored, pages, bitview.SOURCE.key))
+
+
+KIT_DAYS = [date(2020, 1, 1) + DAY * number for number in range(8)]
+KIT_AGAIN = KIT_DAYS[2:6]
+"""What is computed anew, of a shorter time: the other days are of another computation."""
+KIT_BROKEN = KIT_DAYS[5]
+KIT = {
+    day: {
+        "matured": 4 * 10**16 + 7 * number**3 + 1,
+        "spent": 4 * 10**16 + 5 * number**3 + 3,
+        "cents": [10**15 + 900 * number**2, 10**14 + 500 * number**2, 10**13 + 100 * number**2],
+        "issued": [18 * 10**14 + 12_345 * number, 10**9 + number],
+    }
+    for number, day in enumerate(KIT_DAYS)
+}
+"""Sums since 2009 that pass 2^53."""
+
+
+def kit_supply(day: date) -> int:
+    """Long-term satoshi: what matured less what was spent, but for one satoshi from the broken day on."""
+    return 12 * 10**14 + KIT[day]["matured"] - KIT[day]["spent"] + (day >= KIT_BROKEN)
+
+
+def kit_pages() -> Iterator[tuple[datetime, str, bytes]]:
+    """What the publisher serves, and later for some days anew, by which only long-term supply and its sums change."""
+    for seen, version, days, more in ((1, 71, KIT_DAYS, 10**12), (2, 72, KIT_AGAIN, 0)):
+        rows = [
+            (kit_supply(day) + more, 18 * 10**14, KIT[day]["matured"], KIT[day]["spent"] - more, 10**18) for day in days
+        ]
+        yield datetime(2021, 1, seen), "lth_flows", kit_json(days, rows, version)
+    rows = [(*KIT[day]["cents"], 1, 1) for day in KIT_DAYS]
+    yield datetime(2021, 1, 1), "lth_value", kit_json(KIT_DAYS, rows, 71)
+    rows = [(*KIT[day]["issued"], 0, 18 * 10**14, 0, 0, 0) for day in KIT_DAYS]
+    yield datetime(2021, 1, 1), "supply", kit_json(KIT_DAYS, rows, 71)
+
+
+def kit_json(days: list[date], rows: list[tuple[int, ...]], version: int) -> bytes:
+    start = (days[0] - date(2009, 1, 1)).days
+    head = {"version": version, "index": "day1", "start": start, "end": start + len(days)}
+    return json.dumps([head | {"data": data} for data in ([*map(str, days)], *zip(*rows, strict=True))]).encode()
 
 
 @pytest.fixture(scope="module")
@@ -489,6 +536,7 @@ def lth_flow(chain: Chain, definition: str, day: date) -> dict:
         "realized_profit_usd": profit if is_priced else None,
         "realized_loss_usd": loss if is_priced else None,
         "sopr": ratio(worth, cost) if is_priced else None,
+        "issued_native": None,
     }
 
 
@@ -645,6 +693,7 @@ def test_a_published_series_has_supply_and_net_changes_only(mart, series):
         for day, (lth, sth) in held.items()
     ]
     unknown = ["matured_native", "spent_native", "spent_usd", "realized_profit_usd", "realized_loss_usd", "sopr"]
+    unknown += ["issued_native"]
     expected_flows = [
         key
         | dict.fromkeys(unknown)
@@ -658,6 +707,38 @@ def test_a_published_series_has_supply_and_net_changes_only(mart, series):
     ]
     assert sorted(supply, key=lambda row: row["value_date"]) == expected_supply
     assert sorted(flows, key=lambda row: row["value_date"]) == expected_flows
+
+
+def test_a_publishers_sums_become_the_flows_of_each_day_of_one_computation(mart):
+    found = {row["value_date"]: row for row in mart("onchain_lth_flows_daily") if row["series"] == "bitview"}
+    assert [*found] == KIT_AGAIN
+    first, *later = KIT_AGAIN
+    assert {found[first][name] for name in ("matured_native", "spent_native", "net_change_native")} == {None}
+    for day in later:
+        before, now = KIT[day - DAY], KIT[day]
+        row = found[day]
+        assert row["definition_id"] == "age_150d_step"
+        assert row["matured_native"] == native(now["matured"] - before["matured"])
+        assert row["spent_native"] == native(now["spent"] - before["spent"])
+        assert row["net_change_native"] == native(kit_supply(day) - kit_supply(day - DAY))
+        worth, profit, loss = (now_ - before_ for now_, before_ in zip(now["cents"], before["cents"], strict=True))
+        usd = [row["spent_usd"], row["realized_profit_usd"], row["realized_loss_usd"]]
+        assert usd == [worth / 100, profit / 100, loss / 100]
+        assert row["sopr"] == pytest.approx(worth / (worth - profit + loss))
+        issued = [now_ - before_ for now_, before_ in zip(now["issued"], before["issued"], strict=True)]
+        assert row["issued_native"] == native(issued[0] - issued[1])
+
+
+def test_what_no_true_series_says_is_a_finding(mart):
+    found = {(row["series"], row["value_date"], row["kind"]): row for row in mart("onchain_series_findings")}
+    assert found["bitview", KIT_BROKEN, "identity_broken"]["unexplained_native"] == native(1)
+    assert {key for key in found if key[0] == "bitview"} == {("bitview", KIT_BROKEN, "identity_broken")}
+    sums = {(series, day): sum(values) for (series, day), values in SUPPLY.items()}
+    falls = {key for key in sums if (before := sums.get((key[0], key[1] - DAY))) and sums[key] < before}
+    rises = {key for key in sums if (before := sums.get((key[0], key[1] - DAY))) and sums[key] > before + 18_000}
+    assert {key[:2] for key in found if key[2] == "supply_falls"} == falls
+    assert rises == set()
+    assert {key[:2] for key in found if key[2] == "day_missing"} == {(series, SERIES_GAP + DAY) for series in SERIES}
 
 
 def test_a_users_own_closes_are_prices_without_the_rest_of_the_bar(mart):

@@ -60,7 +60,8 @@ spent as (
         series as holder_series,
         definition_id,
         {{ week_start('value_date') }} as week_start_date,
-        case when count(spent_native) = 7 then sum(spent_native) end as lth_spent_native
+        case when count(spent_native) = 7 then sum(spent_native) end as lth_spent_native,
+        case when count(issued_native) = 7 then sum(issued_native) end as published_issued_native
     from {{ ref('onchain_lth_flows_daily') }}
     where network = 'main'
     group by asset, series, definition_id, {{ week_start('value_date') }}
@@ -103,7 +104,7 @@ weeks as (
         flows.etf_net_flow_native,
         supply_change.lth_net_change_native,
         spent.lth_spent_native,
-        coalesce(issued.issued_native, supply_change.supply_change_native) as issued_native,
+        coalesce(issued.issued_native, spent.published_issued_native, supply_change.supply_change_native) as issued_native,
         coalesce(flows.funds_reported = expected.funds_expected, false) as is_every_fund_reported,
         coalesce(supply_change.is_final, false) as is_week_final,
         internal_moves.asset is not null as has_internal_move

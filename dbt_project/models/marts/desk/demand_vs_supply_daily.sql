@@ -12,7 +12,8 @@ with holders as (
         supply.lth_native,
         supply.supply_native,
         supply.is_final,
-        flows.spent_native
+        flows.spent_native,
+        flows.issued_native as published_issued_native
     from {{ ref('onchain_holder_supply_daily') }} as supply
     left join {{ ref('onchain_lth_flows_daily') }} as flows
         on
@@ -134,6 +135,7 @@ daily as (
         holders.lth_native,
         holders.supply_native,
         holders.spent_native,
+        holders.published_issued_native,
         coalesce(holders.is_final, false) as is_final
     from days
     inner join series on days.asset = series.asset
@@ -177,6 +179,10 @@ windows as (
             case
                 when count(issued_native) over of_window = {{ window_days }} then sum(issued_native) over of_window
             end as mined_native,
+            case
+                when count(published_issued_native) over of_window = {{ window_days }}
+                    then sum(published_issued_native) over of_window
+            end as published_issued_native,
             is_final and lag(is_final, {{ window_days }}, false) over by_day as is_final,
             count(move_date) over of_window > 0 as has_internal_move
         from daily
@@ -198,7 +204,7 @@ measured as (
             when sessions_listed = 0 then 0
             when sessions_valued = sessions then net_flow_native
         end as etf_net_flow_native,
-        coalesce(mined_native, supply_change_native) as issued_native
+        coalesce(mined_native, published_issued_native, supply_change_native) as issued_native
     from windows
 ),
 

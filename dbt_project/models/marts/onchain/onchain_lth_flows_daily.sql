@@ -75,6 +75,20 @@ derived as (
             and cohorts.value_date = sold.value_date
 ),
 
+published as (
+    select
+        *,
+        {{ since_day_before('matured_so_far_native') }} as matured_native,
+        {{ since_day_before('spent_so_far_native') }} as spent_native,
+        {{ since_day_before('lth_native') }} as net_change_native,
+        {{ since_day_before('spent_so_far_cents') }} as spent_cents,
+        {{ since_day_before('profit_so_far_cents') }} as profit_cents,
+        {{ since_day_before('loss_so_far_cents') }} as loss_cents,
+        {{ since_day_before('issued_so_far_native') }} as issued_native
+    from {{ ref('int_onchain__published_supply') }}
+    window by_day as (partition by asset, network, series order by value_date)
+),
+
 flows as (
     select
         asset,
@@ -90,7 +104,8 @@ flows as (
         spent_usd,
         case sales when 'known' then profit_usd when 'none' then 0 end as realized_profit_usd,
         case sales when 'known' then loss_usd when 'none' then 0 end as realized_loss_usd,
-        case sales when 'known' then sopr end as sopr
+        case sales when 'known' then sopr end as sopr,
+        null as issued_native
     from derived
     union all
     select
@@ -101,19 +116,16 @@ flows as (
         value_date,
         is_final,
         lth_native,
-        null as matured_native,
-        null as spent_native,
-        case
-            when
-                lag(value_date) over (partition by asset, network, series order by value_date)
-                = {{ add_days('value_date', -1) }}
-                then lth_native - lag(lth_native) over (partition by asset, network, series order by value_date)
-        end as net_change_native,
-        null as spent_usd,
-        null as realized_profit_usd,
-        null as realized_loss_usd,
-        null as sopr
-    from {{ ref('int_onchain__published_supply') }}
+        matured_native,
+        spent_native,
+        net_change_native,
+        cast(spent_cents as double) / 100 as spent_usd,
+        cast(profit_cents as double) / 100 as realized_profit_usd,
+        cast(loss_cents as double) / 100 as realized_loss_usd,
+        -- The cost of what was spent is its value without the profit and with the loss.
+        cast(spent_cents as double) / nullif(cast(spent_cents - profit_cents + loss_cents as double), 0) as sopr,
+        issued_native
+    from published
 )
 
 select
@@ -130,6 +142,7 @@ select
     flows.realized_profit_usd,
     flows.realized_loss_usd,
     flows.sopr,
+    flows.issued_native,
     flows.is_final
 from flows
 left join flows as earlier
