@@ -104,16 +104,15 @@ def _json(text: str) -> DaySeries:
 
 def _members(series: Any) -> tuple[int, int, list[str], int]:
     """First day, day after the last, figures as text and version of a series."""
+    lacking = refused("it has a series without version, start, end and a figure for each day between")
     try:
         start, end, version = (int(series[name]) for name in ("start", "end", "version"))
         data = ["" if each is None else each for each in series["data"]]
-        is_whole = (
-            series["index"] == "day1" and end - start == len(data) and all(isinstance(each, str) for each in data)
-        )
+        is_by_day = series["index"] == "day1"
     except (KeyError, TypeError, ValueError):
-        is_whole = False
-    if not is_whole:
-        raise refused("it has a series without version, start, end and a figure for each day between")
+        raise lacking from None
+    if not is_by_day or end - start != len(data) or not all(isinstance(each, str) for each in data):
+        raise lacking
     return start, end, data, version
 
 
