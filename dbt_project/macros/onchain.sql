@@ -3,6 +3,14 @@
 {# Before this day there was no market: coins born earlier have a cost of 0. #}
 {% macro first_market_date() %}cast('2010-07-17' as date){% endmacro %}
 
+{# Over so many days without a close the last one is carried forward. #}
+{% macro carried_days() %}7{% endmacro %}
+
+{# Whether two closes of a day are more than a tenth of the lower one apart. #}
+{% macro are_disputed(one, other) %}
+    {{- return("abs(" ~ one ~ " - " ~ other ~ ") * 10 > least(" ~ one ~ ", " ~ other ~ ")") -}}
+{% endmacro %}
+
 {# Age bands and the first age, in days, of each. #}
 {% macro age_bands() %}
     {{- return([

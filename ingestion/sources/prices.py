@@ -7,11 +7,10 @@ Exercised: on made files.
 
 import polars as pl
 
-from ingestion.formats import daily_csv
+from ingestion.formats import closes, daily_csv
 from ingestion.formats.daily_csv import Line
-from ingestion.source import UploadSource, cell_schema
+from ingestion.source import UploadSource
 
-KEY = {"asset": pl.String(), "venue": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 COLUMNS = ("date", "close")
 BTC = "BTC"
 
@@ -37,12 +36,7 @@ def frame(rows: list[Line], resource: str) -> pl.DataFrame:
         PageRefused: a date or number that does not parse, a price not above 0, or a day twice with different prices.
     """
     venue, _, asset = resource.partition(".")
-    days = daily_csv.figures(rows, COLUMNS)
-    for day, (_, (close,)) in days.items():
-        if close == 0:
-            raise daily_csv.refused(f"close on {day} is 0, expected a price above 0")
-    cells = [(asset or BTC, venue, day, "close_usd", text, float(close)) for day, ((text,), (close,)) in days.items()]
-    return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
+    return closes.cells(asset or BTC, venue, daily_csv.figures(rows, COLUMNS))
 
 
 SOURCE = UploadSource(
@@ -51,9 +45,9 @@ SOURCE = UploadSource(
     description=__doc__,
     terms="The user's own file; it stays on the user's machine.",
     ext="csv",
-    key=KEY,
+    key=closes.KEY,
     newest="same_day",
     parse=parse,
     frame=frame,
-    reserved_names=("binance",),  # a publisher's venue
+    reserved_names=("binance", "bitview", "coin_metrics"),  # publishers' venues
 )

@@ -93,6 +93,7 @@ CONTRACT = {
         "asset venue instrument_kind quote_asset open_at",
         "open_usd high_usd low_usd close_usd volume_native volume_quote trades is_complete",
     ),
+    "market_price_disputes": ("asset price_date venue_a venue_b", "close_a_usd close_b_usd difference_pct"),
     "market_price_extremes_daily": (
         "asset venue quote_asset price_date",
         "low_usd low_at high_usd high_at minutes_below_peg",
@@ -118,7 +119,7 @@ CONTRACT = {
     "onchain_value_daily": (
         "asset network value_date",
         "supply_native unpriced_native realized_cap_usd realized_price_usd market_cap_usd mvrv nupl sopr"
-        " coin_days_destroyed dormancy_days liveliness",
+        " coin_days_destroyed dormancy_days liveliness realized_cap_uncertain_usd is_carried carried_days",
     ),
     "onchain_cost_basis": ("asset network value_date price_bucket_usd", "supply_native"),
     "onchain_tokens": (
@@ -374,7 +375,8 @@ REACHED = {
     "bitcoin/coin_created": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_flow": f"onchain_* demand_* claim* {DESK}",
     "bitfinex_liquidations/liquidations": "derivatives_liquidation* claim*",
-    "bitview/supply": f"{HOLDERS} demand_* claim* {DESK}",
+    "bitview/supply": "market_* onchain_* etf_* demand_* claim*",
+    "coin_metrics/closes": "market_* onchain_* etf_* demand_* claim*",
     "coinalyze_liquidations/liquidations": "derivatives_liquidation* claim*",
     "bybit_funding/funding": "derivatives_funding_* claim*",
     "bybit_open_interest/open_interest": "derivatives_open_interest_* claim*",

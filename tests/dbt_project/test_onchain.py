@@ -27,7 +27,7 @@ import pytest
 from ingestion.archive import Capture
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema, observe
-from ingestion.sources import alternative_me, binance_vision, bitview, holder_series, prices
+from ingestion.sources import alternative_me, binance_vision, bitview, coin_metrics, holder_series, prices
 from orchestration import own_seeds
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.settings import Settings
@@ -189,13 +189,21 @@ UNFOLDED = {"main": date(2011, 5, 9), "regtest": date(2022, 1, 1), "signet": dat
 """The first day with blocks that are not finalized yet."""
 
 
+MISSING = {
+    start + DAY * number
+    for start, days in ((date(2020, 3, 1), 7), (date(2020, 5, 1), 8), (date(2020, 7, 1), 30))
+    for number in range(days)
+}
+"""Days without a close: the gap of a week is carried over, the longer ones are not."""
+
+
 def closes(rng: random.Random) -> dict[tuple[str, date], Decimal]:
     """Closes by venue and day; some days have none, on none of the venues."""
     held = {}
     for number in range((date(2021, 3, 21) - date(2010, 7, 1)).days):
         day = date(2010, 7, 1) + DAY * number
         price = round(Decimal(10 ** rng.uniform(-2, 5)), rng.choice([2, 4, 6])) + Decimal("0.01")
-        if rng.random() < 0.03:
+        if rng.random() < 0.03 or day in MISSING:
             continue
         if day >= date(2010, 12, 1):
             held["binance", day] = price
@@ -210,14 +218,46 @@ CLOSES = closes(random.Random(7))
 KNOWN = {network: as_of(chain, AS_OF_CUTOFF.date() - DAY) for network, chain in CHAINS.items()}
 
 
+VENUES = ("binance", "own", "zz")
+LAST_CLOSE = max(day for _, day in CLOSES)
+
+
 @cache
-def close(network: str, day: date) -> Decimal | None:
-    """The close that values a day: 0 before there was a market, else that of the first venue that has one."""
+def known_close(network: str, day: date) -> Decimal | None:
+    """The close of a day itself: 0 before there was a market, else that of the first venue that has one."""
     if day < MARKET_OPENED:
         return Decimal(0)
     if network == "signet":
         return None
-    return next((CLOSES[venue, day] for venue in ("binance", "own", "zz") if (venue, day) in CLOSES), None)
+    return next((CLOSES[venue, day] for venue in VENUES if (venue, day) in CLOSES), None)
+
+
+@cache
+def carried(network: str, day: date) -> int | None:
+    """From how many days before the close that values a day is; None where there is none within a gap of a week."""
+    last = max(LAST_CLOSE, CHAINS[network].blocks[-1].day) if network != "signet" else KNOWN[network].blocks[-1].day
+    before = next(n for n in range(10_000) if known_close(network, day - n * DAY) is not None)
+    after = next(
+        (n for n in range(1, 10_000) if known_close(network, day + n * DAY) is not None), (last - day).days + 1
+    )
+    return before if before == 0 or before + after - 1 <= 7 else None
+
+
+@cache
+def close(network: str, day: date) -> Decimal | None:
+    """The close that values a day."""
+    days = carried(network, day)
+    return None if days is None else known_close(network, day - days * DAY)
+
+
+@cache
+def is_uncertain(network: str, day: date) -> bool:
+    """Whether a day is valued by a close of another day, or by one that another venue's differs from by a tenth."""
+    if close(network, day) is None or day < MARKET_OPENED:
+        return False
+    of = day - (carried(network, day) or 0) * DAY
+    quoted = [CLOSES[venue, of] for venue in VENUES if (venue, of) in CLOSES]
+    return of != day or any(abs(each - quoted[0]) * 10 > min(each, quoted[0]) for each in quoted)
 
 
 # The lake.
@@ -309,6 +349,7 @@ def write_closes(home: Home) -> None:
     bars = [cell for cell in cells if cell["venue"] == "binance"]
     home.lake.write("prices", "closes", observed(prices.SOURCE.key, own + superseded, seen))
     home.lake.write("binance_vision", "bars_daily", observed(binance_vision.SOURCE.key, bars, seen))
+    home.lake.write("coin_metrics", "closes", pl.DataFrame(schema=observation_schema(coin_metrics.SOURCE.key)))
     home.lake.write("alternative_me", "fng", pl.DataFrame(schema=observation_schema(alternative_me.SOURCE.key)))
 
 
@@ -586,6 +627,9 @@ def value_daily(chain: Chain) -> dict[tuple, dict]:
             "supply_native": native(supply),
             "unpriced_native": native(sum(c.sats for c in held if close(chain.network, c.birth) is None)),
             "realized_cap_usd": cap,
+            "realized_cap_uncertain_usd": cap
+            if cap is None
+            else value(chain.network, [coin for coin in held if is_uncertain(chain.network, coin.birth)]),
             "realized_price_usd": ratio(cap, native(supply)),
             "market_cap_usd": market,
             "mvrv": ratio(market, cap),
@@ -594,6 +638,8 @@ def value_daily(chain: Chain) -> dict[tuple, dict]:
             "coin_days_destroyed": native(destroyed) if knows_flows else None,
             "dormancy_days": ratio(Decimal(destroyed), Decimal(spent_sats)) if knows_flows else None,
             "liveliness": ratio(Decimal(destroyed_so_far), Decimal(held_so_far)) if chain.is_from_genesis else None,
+            "is_carried": bool(carried(chain.network, day)),
+            "carried_days": carried(chain.network, day) or None,
             "is_final": is_final(chain, day),
         }
         held_so_far += supply

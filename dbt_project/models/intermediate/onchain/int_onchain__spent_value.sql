@@ -9,6 +9,7 @@ with priced as (
         flow.kind <> 'burn' as is_sale,
         {{ sats('flow.amount_units') }} as spent_units,
         {{ sats('flow.amount_units') }} * births.close_fixed as cost,
+        births.is_uncertain,
         births.close_fixed < spends.close_fixed as has_gained,
         spends.close_fixed as spend_close
     from {{ coin_flow() }} as flow
@@ -30,6 +31,7 @@ summed as (
         sum(spent_units) as spent_units,
         coalesce(sum(case when cost is null then spent_units end), 0) as unpriced_units,
         coalesce(sum(cost), 0) as cost,
+        coalesce(sum(case when is_uncertain then cost end), 0) as uncertain_cost,
         coalesce(sum(case when has_gained then spent_units end), 0) as gained_units,
         coalesce(sum(case when has_gained then cost end), 0) as gained_cost,
         max(spend_close) as spend_close
@@ -46,6 +48,7 @@ select
     spent_units,
     unpriced_units,
     cost,
+    uncertain_cost,
     -- Null where the day has no close.
     gained_units * spend_close - gained_cost as profit,
     cost - gained_cost - (spent_units - unpriced_units - gained_units) * spend_close as loss
