@@ -102,7 +102,11 @@ def update_own_seeds(home: Home, settings: "Settings") -> RefreshResult | None:
             own_seeds.update(home, settings)
         except UsageError as error:
             failures = (str(error),)
-        if not any(dict(settings.seeds).values()) and lake.read_record(own_seeds.SOURCE, READING) is None:
+        if (
+            not failures
+            and not any(dict(settings.seeds).values())
+            and lake.read_record(own_seeds.SOURCE, READING) is None
+        ):
             return None
         result = RefreshResult(own_seeds.SOURCE, "file", now(), failures=failures)
         write_reading(lake, result)

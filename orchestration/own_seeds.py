@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
-from orchestration import seeds
+from orchestration import own_definitions, seeds
 from orchestration.configuration.cells import Column, address, day, matching, number, one_of
 from orchestration.configuration.choices import nearest
 from orchestration.seeds import Row, Rows
@@ -74,6 +74,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
 }
 """The files by name, each with the columns of the project's seed."""
 
+HOLDER_WEIGHTS = "holder_weights"
+"""The table of the user's own definitions of a long-term holder."""
+
 KEYS = {
     "tokens": (("network", "address"), ("network", "asset")),
     "contracts": (("network", "address"),),
@@ -91,7 +94,8 @@ def schemas() -> dict[str, dict[str, pl.DataType | type[pl.DataType]]]:
         **{"chain_id": pl.Int32, "decimals": pl.Int32, "first_block": pl.Int64, "is_read": pl.Boolean},
         **{"reviewed_date": pl.Date, "since_date": pl.Date},
     }
-    return {table: {column: types.get(column, pl.String) for column in columns} for table, columns in COLUMNS.items()}
+    seeded = {table: {column: types.get(column, pl.String) for column in columns} for table, columns in COLUMNS.items()}
+    return seeded | {HOLDER_WEIGHTS: {"definition_id": pl.String, "age_days": pl.Int32, "weight": pl.Int64}}
 
 
 def update(home: Home, settings: Settings) -> None:
@@ -102,11 +106,14 @@ def update(home: Home, settings: Settings) -> None:
     """
     import polars as pl
 
-    rows = read(settings)
+    rows, weights = read(settings), own_definitions.read(home)
     lake = home.lake
     for table, schema in schemas().items():
-        cells = [{column: _typed(row[column], kind) for column, kind in schema.items()} for row in rows[table]]
-        typed = pl.DataFrame(cells, schema=schema)
+        if table == HOLDER_WEIGHTS:
+            cells = [(name, *weight) for name, found in weights.items() for weight in found]
+        else:
+            cells = [tuple(_typed(row[column], kind) for column, kind in schema.items()) for row in rows[table]]
+        typed = pl.DataFrame(cells, schema=schema, orient="row")
         if not lake.has(SOURCE, table) or not typed.equals(lake.read(SOURCE, table, schema)):
             lake.write(SOURCE, table, typed)
 

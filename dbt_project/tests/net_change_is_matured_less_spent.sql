@@ -20,7 +20,7 @@ inner join supply
         and flows.network = supply.network
         and flows.definition_id = supply.definition_id
         and flows.value_date = supply.value_date
-inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
+left join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
 left join {{ ref('onchain_tokens') }} as tokens on flows.asset = tokens.asset and flows.network = tokens.network
 where
     flows.series = 'derived'

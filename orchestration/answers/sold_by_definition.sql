@@ -1,4 +1,4 @@
--- question: What did long-term holders sell, by three definitions of long-term?
+-- question: What did long-term holders sell, by each definition of long-term?
 -- grain: One row per day, network, series and definition.
 -- shown: example 270
 -- marts: onchain_lth_flows_daily

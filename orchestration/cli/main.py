@@ -11,6 +11,7 @@ from orchestration.cli.collect import collect
 from orchestration.cli.completion import completion
 from orchestration.cli.config import config
 from orchestration.cli.decide import accept, reject
+from orchestration.cli.definition import definition
 from orchestration.cli.doctor import doctor
 from orchestration.cli.ending import Commands, program
 from orchestration.cli.ingest import ingest
@@ -63,6 +64,7 @@ for command in (
     reject,
     alerts,
     config,
+    definition,
     doctor,
     serve,
     service,

@@ -411,6 +411,7 @@ REACHED = {
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
     "own_seeds/fund_addresses": "onchain_fund_wallets_daily",
+    "own_seeds/holder_weights": "onchain_* demand_* claim* etf_*",
     "own_seeds/tokens": f"onchain_* demand_* claim* {DESK}",
     "prices/closes": "market_* onchain_* etf_* demand_* claim*",
 }

@@ -28,7 +28,7 @@ from ingestion.archive import Capture
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema, observe
 from ingestion.sources import alternative_me, binance_vision, bitview, coin_metrics, holder_series, prices
-from orchestration import own_seeds
+from orchestration import own_definitions, own_seeds
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.settings import Settings
 
@@ -42,8 +42,12 @@ SELECTION = ["+path:models/marts/onchain", "market_prices_daily"]
 WEIGHTS: dict[str, Callable[[int], int]] = {
     "age_155d_step": lambda age: ONE if age >= 155 else 0,
     "age_150d_step": lambda age: ONE if age >= 150 else 0,
+    "age_114d_step": lambda age: ONE if age >= 114 else 0,
+    "mine": lambda age: 250_000_001 if 3 <= age < 40 else 0 if age < 400 else ONE,
     "age_155d_logistic": cache(lambda age: round(ONE / (1 + math.exp(-(age - 155) / 10)))),
 }
+OWN_DEFINITIONS = {"mine": b"age_days,weight\n3,0.250000001\n40,0\n400,1\n"}
+"""A definition of the user's own, whose weight falls again."""
 BANDS = {
     "0d": (0, 1),
     "1d-1w": (1, 7),
@@ -438,6 +442,8 @@ def mart(tmp_path_factory) -> Callable[[str], list[dict]]:
     write_closes(home)
     write_series(home)
     ledger.create_tables(home.lake)
+    for name, text in OWN_DEFINITIONS.items():
+        own_definitions.add(home, name, own_definitions.parse(text, name))
     own_seeds.update(home, Settings())
     home.write_control(home.build)
     control = home.build / "flowhouse" / "control" / "control.parquet"

@@ -440,6 +440,7 @@ BOOKS = {token: follow(STREAMS[token], EXCHANGE if token.network == "anvil" else
 WEIGHTS = {
     "age_155d_step": lambda age: 10**9 if age >= 155 else 0,
     "age_150d_step": lambda age: 10**9 if age >= 150 else 0,
+    "age_114d_step": lambda age: 10**9 if age >= 114 else 0,
     "age_155d_logistic": lambda age: round(10**9 / (1 + math.exp(-(age - 155) / 10))),
 }
 

@@ -26,6 +26,10 @@ spent as (
     group by flow.asset, flow.network, weights.definition_id, flow.spend_date
 ),
 
+definitions as (
+    select distinct definition_id from {{ ref('int_onchain__weights') }}
+),
+
 daily as (
     select
         days.asset,
@@ -39,7 +43,7 @@ daily as (
         coalesce(matured.matured, 0) as matured,
         coalesce(spent.spent, 0) as spent
     from {{ ref('int_onchain__days') }} as days
-    cross join {{ ref('holder_definitions') }} as definitions
+    cross join definitions
     left join matured
         on
             days.asset = matured.asset
