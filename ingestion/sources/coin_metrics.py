@@ -42,7 +42,7 @@ def parse(content: bytes) -> list[Line]:
     """
     try:
         rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        header = next(rows, [])
+        header = next(rows, list[str]())
         if header.count(DAY) != 1 or header.count(PRICE) != 1:
             raise _refused(f"its first line begins with {','.join(header)[:80]!r}, expected {DAY} and {PRICE} in it")
         lines = [*_lines(rows, header)]
