@@ -19,6 +19,7 @@ WRITERS = (
     "orchestration/home.py",
     "orchestration/instance.py",
     "orchestration/kept_parse.py",  # drops the oldest
+    "orchestration/own_definitions.py",  # removes what the user removes
     "orchestration/publishing/",
     "orchestration/spark/",  # removes tables that are not whole
     "orchestration/spool.py",  # removes what was filed
