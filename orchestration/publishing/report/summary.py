@@ -21,7 +21,7 @@ def sentence(results: Sequence[Result]) -> str:
         text += f"; to {_day(streak['day'])} they had {abs(streak['sessions'])} sessions of {kind} in a row"
     if holders:
         text += f". Over the 30 days to {_day(holders['day'])} the supply of long-term holders"
-        text += f" {_change(holders['coins'], 'rose by', 'fell by')}"
+        text += f" {_change(holders['coins'], 'rose by', 'fell by')}{_band(holders['low'], holders['high'])}"
         if holders["internal move"]:
             text += ", touched by a known internal move that was no sale"
     return f"{text}."
@@ -42,6 +42,13 @@ def _row(results: Sequence[Result], name: str) -> Row | None:
 
 def _day(text: str) -> str:
     return day(date.fromisoformat(text))
+
+
+def _band(low: float | None, high: float | None) -> str:
+    """The span over the definitions of a long-term holder that are stored, where they differ."""
+    if low is None or high is None or low == high:
+        return ""
+    return f" ({amount(low)} to {amount(high)} BTC by definition)"
 
 
 def _change(coins: float | None, up: str, down: str) -> str:

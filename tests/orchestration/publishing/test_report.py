@@ -132,12 +132,15 @@ def test_the_answer_follows_the_signs_of_funds_and_of_holders(with_holders):
     assert "took in" not in said(with_holders)
     assert said(with_holders).endswith(
         "gave back 11,675 BTC (US$ \N{MINUS SIGN}1,208 m); to 7 Nov 2025 they had 5 sessions of outflows in a row. Over"
-        " the 30 days to 7 Nov 2025 the supply of long-term holders fell by 10.50 BTC."
+        " the 30 days to 7 Nov 2025 the supply of long-term holders fell by 10.50 BTC (\N{MINUS SIGN}40.00 to"
+        " \N{MINUS SIGN}10.50 BTC by definition)."
     )
     with duckdb.connect(str(with_holders)) as con:
         con.execute("update marts.etf_fund_weekly set net_flow_native = 5, net_flow_usd = 1e6")
         con.execute("update marts.etf_market_daily set flow_streak_sessions = 1")
         con.execute("update marts.demand_vs_supply_daily set lth_net_change_native = 3")
+        con.execute("update marts.demand_vs_supply_daily set lth_net_change_low_native = 3")
+        con.execute("update marts.demand_vs_supply_daily set lth_net_change_high_native = 3")
     assert "US spot Bitcoin funds took in 5.00 BTC (US$ 1.00 m). Over" in said(with_holders)
     assert said(with_holders).endswith("rose by 3.00 BTC.")
 
