@@ -104,6 +104,9 @@ class Rules:
     most: int = 3
 
 
+NO_HEADERS: Mapping[str, str] = {}
+
+
 class Fetcher(Protocol):
     """A client that fetches one address, as `ingestion.transport.publisher` does."""
 
@@ -141,13 +144,13 @@ class OwnInstance:
     public: str
     own: str
 
-    def get(self, url: str) -> Served:
+    def get(self, url: str, headers: Mapping[str, str] = NO_HEADERS) -> Served:
         """As the client's."""
-        return self.http.get(self._own(url))
+        return self.http.get(self._own(url), headers)
 
-    def post(self, url: str, body: bytes) -> Served:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Served:
         """As the client's."""
-        return self.http.post(self._own(url), body)
+        return self.http.post(self._own(url), body, headers)
 
     def _own(self, url: str) -> str:
         return self.own + url.removeprefix(self.public)

@@ -222,7 +222,7 @@ def test_a_satoshi_more_or_less_of_a_sum_is_a_change(tmp_path, by):
 
 
 class Publisher:
-    def get(self, url):
+    def get(self, url, headers=None):
         return Served(url, b"", datetime(2025, 1, 2))
 
 
