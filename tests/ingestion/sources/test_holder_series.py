@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingestion.archive import Archive, Served
 from ingestion.errors import PageRefused
 from ingestion.sample.pages import pages, supply_csv
+from ingestion.source import Sessions
 from ingestion.sources import holder_series
 
 NEW_YEAR = date(2025, 1, 1)
@@ -106,3 +107,32 @@ def test_the_page_of_the_sample_has_its_table():
 def test_any_rows_survive_a_made_file():
     content = supply_csv([(NEW_YEAR, "3.5", "1")])
     assert holder_series.frame(holder_series.parse(content), "made")["value"].to_list() == [3.5, 1.0]
+
+
+def vetted(*lines):
+    found = cells(*lines)
+    return holder_series.SOURCE.vet(found, Sessions([], date.min))[0], holder_series.SOURCE.doubt(found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (["2025-01-01,14077917.5,0"], "short-term supply is 0 on 2025-01-01"),
+        (["2011-01-01,0,5000000"], "long-term supply is 0 on 2011-01-01"),
+        (["2025-01-01,1407791750000000,589186900000000"], "so its unit is another"),
+        (["2025-01-01,14077917.5,5891869.0", "2025-01-02,14077917.5,589186"], "change by -5,302,683 coins"),
+        (["2025-01-01,14077917.5,589186.9", "2025-01-02,14077917.5,5891869.0"], "change by 5,302,682 coins"),
+    ],
+)
+def test_what_no_series_says_is_refused(lines, sentence):
+    with pytest.raises(PageRefused, match=sentence):
+        vetted(*lines)
+
+
+def test_smaller_errors_and_the_largest_known_move_are_read_and_larger_falls_doubted():
+    before, recorded = "2014-11-06,9000000,4407145", "2014-11-07,9000000,4400000"
+    assert vetted(before, recorded)[1] is None
+    assert vetted("2009-01-03,0,0", "2009-06-01,0,1000000")[1] is None
+    assert vetted("2025-01-01,15000000,5000000", "2025-01-02,14201364,5798636")[1] is None
+    assert "falls by 1,000,000 coins on 2025-01-02" in vetted("2025-01-01,15e6,5e6", "2025-01-02,14e6,6e6")[1]
+    assert vetted("2025-01-01,15e6,5e6", "2025-01-09,14e6,6e6")[1] is None
