@@ -213,6 +213,26 @@ def long_term_supply(colors: Colors) -> dict:
     return {"layer": [between, lines(colors)]}
 
 
+WITHOUT_MOVES = ("without known moves, low", "without known moves, high")
+RAW_AND_WITHOUT = {"as published": "ink"} | dict.fromkeys(WITHOUT_MOVES, "holders")
+
+
+@chart(x="day", unit="BTC", colors=RAW_AND_WITHOUT, band=WITHOUT_MOVES)
+def long_term_adjusted(colors: Colors) -> dict:
+    """A line as published, and the band in which it would be without known moves inside one owner."""
+    both = {"pivot": "series", "value": "value", "groupby": ["x"]}
+    raw = {"filter": "datum.series === 'as published'"}
+    between = {"transform": [both]} | band(*WITHOUT_MOVES)
+    between["mark"] |= {"opacity": 0.45, "line": {"color": "var(--holders)", "strokeWidth": 1}}
+    return {"layer": [between, {"transform": [raw]} | lines({"as published": colors["as published"]})]}
+
+
+@chart(x="day", unit="BTC", colors=RAW_AND_WITHOUT, band=WITHOUT_MOVES)
+def echo(colors: Colors) -> dict:
+    """The change of a day, as a line and in a band, around the day on which moved coins are long-term again."""
+    return {"layer": [*long_term_adjusted(colors)["layer"], ZERO]}
+
+
 MATURED = {"matured": "in", "spent": "out", "net change": "ink"}
 
 
