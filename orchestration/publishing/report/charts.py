@@ -119,10 +119,10 @@ def areas(colors: Colors, stack: str) -> dict:
     }
 
 
-def band(low: str, high: str) -> dict:
+def band(low: str, high: str, **mark) -> dict:
     """An area between two fields of rows that have both."""
     return {
-        "mark": {"type": "area", "color": "var(--holders)", "opacity": 0.18},
+        "mark": {"type": "area", "color": "var(--holders)", "opacity": 0.18} | mark,
         "encoding": {"x": DAY, "y": LEVEL | {"field": low}, "y2": {"field": high}},
     }
 
@@ -222,8 +222,8 @@ def long_term_adjusted(colors: Colors) -> dict:
     """A line as published, and the band in which it would be without known moves inside one owner."""
     both = {"pivot": "series", "value": "value", "groupby": ["x"]}
     raw = {"filter": "datum.series === 'as published'"}
-    between = {"transform": [both]} | band(*WITHOUT_MOVES)
-    between["mark"] |= {"opacity": 0.45, "line": {"color": "var(--holders)", "strokeWidth": 1}}
+    edge = {"color": "var(--holders)", "strokeWidth": 1}
+    between = {"transform": [both]} | band(*WITHOUT_MOVES, opacity=0.45, line=edge)
     return {"layer": [between, {"transform": [raw]} | lines({"as published": colors["as published"]})]}
 
 
