@@ -7,7 +7,7 @@
         days.series,
         days.definition_id,
         days.value_date,
-        case when count(excess.excess) = 3 then sum(greatest(excess.excess, 0)) end as echo
+        case when count(excess.excess) = 3 then {{ exact_sum("greatest(excess.excess, 0)") }} end as echo
     from {{ days }} as days
     inner join {{ ref('int_moves__lth_excess') }} as excess
         on
