@@ -1,4 +1,4 @@
-"""A user's own tokens, contracts, entities and wallets of funds: CSV files beside the home's settings, read with care.
+"""A user's own tokens, contracts, entities, wallets of funds and moves: CSV files beside the settings, read with care.
 
 Their rows stand beside the project's seeds: in the lake as tables `own_seeds/<name>`, and in the watch lists of chains.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
-from orchestration import own_definitions, seeds
+from orchestration import own_definitions, own_moves, seeds
 from orchestration.configuration.cells import Column, address, day, matching, number, one_of
 from orchestration.configuration.choices import nearest
 from orchestration.seeds import Row, Rows
@@ -71,6 +72,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "address": Column(address),
         "provenance": Column(TEXT.check, ""),
     },
+    "internal_moves": own_moves.COLUMNS,
 }
 """The files by name, each with the columns of the project's seed."""
 
@@ -82,6 +84,7 @@ KEYS = {
     "contracts": (("network", "address"),),
     "entities": (("network", "address"),),
     "fund_addresses": (("ticker", "network", "address"),),
+    "internal_moves": own_moves.KEYS,
 }
 """What names a row, so that no other may have it, neither in the file nor in the project's seed."""
 
@@ -92,7 +95,8 @@ def schemas() -> dict[str, dict[str, pl.DataType | type[pl.DataType]]]:
 
     types = {
         **{"chain_id": pl.Int32, "decimals": pl.Int32, "first_block": pl.Int64, "is_read": pl.Boolean},
-        **{"reviewed_date": pl.Date, "since_date": pl.Date},
+        **{"reviewed_date": pl.Date, "since_date": pl.Date, "move_date": pl.Date},
+        **dict.fromkeys(("amount_native", "lth_low_native", "lth_high_native"), pl.Decimal(38, 8)),
     }
     seeded = {table: {column: types.get(column, pl.String) for column in columns} for table, columns in COLUMNS.items()}
     return seeded | {HOLDER_WEIGHTS: {"definition_id": pl.String, "age_days": pl.Int32, "weight": pl.Int64}}
@@ -118,7 +122,7 @@ def update(home: Home, settings: Settings) -> None:
             lake.write(SOURCE, table, typed)
 
 
-def _typed(cell: str, kind: pl.DataType | type[pl.DataType]) -> str | int | bool | date | None:
+def _typed(cell: str, kind: pl.DataType | type[pl.DataType]) -> str | int | bool | date | Decimal | None:
     import polars as pl
 
     if kind == pl.String:
@@ -127,6 +131,8 @@ def _typed(cell: str, kind: pl.DataType | type[pl.DataType]) -> str | int | bool
         return None
     if kind == pl.Boolean:
         return cell == "true"
+    if isinstance(kind, pl.Decimal):
+        return Decimal(cell)
     return date.fromisoformat(cell) if kind == pl.Date else int(cell)
 
 
@@ -140,13 +146,16 @@ def read(settings: Settings) -> Rows:
     networks = seeds.chain_ids() | {
         network: provider.chain_id for network, provider in settings.evm.items() if provider.chain_id is not None
     }
+    found["internal_moves"] = [(where, own_moves.completed(where, row)) for where, row in found["internal_moves"]]
     for table, lines in found.items():
         _check_networks(networks, lines)
         _check_keys(table, lines)
-    for table in ("entities", "fund_addresses"):
+    own_moves.check_continued(found["internal_moves"], seeds.read("internal_moves"))
+    known = {"entities": networks, "fund_addresses": networks, "internal_moves": (*NETWORKS, *networks)}
+    for table, names in known.items():
         for where, row in found[table]:
-            if row["network"] not in networks:
-                raise UsageError(f"{where}: network is '{row['network']}': {nearest(row['network'], networks)}.")
+            if row["network"] not in names:
+                raise UsageError(f"{where}: network is '{row['network']}': {nearest(row['network'], names)}.")
     return {table: [row for _, row in lines] for table, lines in found.items()}
 
 
@@ -166,6 +175,8 @@ def _file(table: str, path: Path | None) -> list[Line]:
     reader = csv.reader(content.splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])
+        if table == "internal_moves":
+            header = [own_moves.FORMER_NAMES.get(column, column) for column in header]
         _check_header(table, f"{path}, line 1", header)
         return [(where := f"{path}, line {reader.line_num}", _row(table, where, header, row)) for row in reader if row]
     except csv.Error as error:

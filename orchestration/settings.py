@@ -133,6 +133,7 @@ class OwnSeeds(Section):
     contracts: Path | None = None
     entities: Path | None = None
     fund_addresses: Path | None = None
+    internal_moves: Path | None = None
 
 
 class Schedule(Section):

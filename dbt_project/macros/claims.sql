@@ -26,15 +26,27 @@
     {{- return("cast(" ~ hours_between('checks.window_start_at', 'checks.window_end_at') ~ " as integer)") -}}
 {% endmacro %}
 
-{# One verdict from those of a claim's checks: only decided ones count, and it says where they disagree. #}
+{# Whether a value of `measured` is what a claim of `claims` says. #}
+{% macro is_met(value) %}
+    case
+        when claims.operator = 'below' then {{ value }} < claims.target
+        when claims.operator = 'above' then {{ value }} > claims.target
+        when claims.operator = 'at_least' then {{ value }} >= claims.target
+        when claims.operator = 'equals' then abs({{ value }} - claims.target) <= claims.tolerance
+    end
+{%- endmacro %}
+
+{# One verdict from those of a claim's checks: only decided ones count, and it says where they disagree. One that known
+   moves inside one owner put in question does so for all that agree with it. #}
 {% macro overall_verdict(verdict) %}
     case
         when
-            count(case when {{ verdict }} = 'supported' then 1 end) > 0
-            and count(case when {{ verdict }} = 'contradicted' then 1 end) > 0
+            count(case when {{ verdict }} in ('supported', 'supported_raw_only') then 1 end) > 0
+            and count(case when {{ verdict }} in ('contradicted', 'contradicted_raw_only') then 1 end) > 0
             then 'depends_on_definition'
-        when count(case when {{ verdict }} = 'supported' then 1 end) > 0 then 'supported'
-        when count(case when {{ verdict }} = 'contradicted' then 1 end) > 0 then 'contradicted'
+        {%- for decided in ['supported_raw_only', 'contradicted_raw_only', 'supported', 'contradicted'] %}
+        when count(case when {{ verdict }} = '{{ decided }}' then 1 end) > 0 then '{{ decided }}'
+        {%- endfor %}
         else min({{ verdict }})
     end
 {% endmacro %}

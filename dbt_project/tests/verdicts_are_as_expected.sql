@@ -9,4 +9,4 @@ select
     verdict,
     expected_verdict
 from {{ ref('claim_checks') }}
-where verdict in ('supported', 'contradicted') and verdict <> expected_verdict
+where (verdict like 'supported%' or verdict like 'contradicted%') and verdict <> expected_verdict

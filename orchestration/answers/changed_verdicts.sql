@@ -11,5 +11,5 @@ select
     verdict,
     expected_verdict as recorded
 from marts.claim_checks
-where verdict in ('supported', 'contradicted') and verdict <> expected_verdict
+where (verdict like 'supported%' or verdict like 'contradicted%') and verdict <> expected_verdict
 order by claim_id, check_id

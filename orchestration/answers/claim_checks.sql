@@ -8,6 +8,8 @@ select
     coalesce(convention, reason) as convention,
     "window",
     observed_value as observed,
+    observed_low_value as "without moves, low",
+    observed_high_value as "without moves, high",
     unit,
     verdict,
     rows_used as rows,

@@ -21,8 +21,10 @@ order by
     case verdict
         when 'contradicted' then 1
         when 'depends_on_definition' then 2
-        when 'supported' then 3
-        when 'insufficient_data' then 4
-        else 5
+        when 'contradicted_raw_only' then 3
+        when 'supported_raw_only' then 4
+        when 'supported' then 5
+        when 'insufficient_data' then 6
+        else 7
     end,
     claim_id

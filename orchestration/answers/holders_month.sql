@@ -20,6 +20,8 @@ select
     value_date as day,
     case when missing like '%final days%' then 'its last days may still change' end as missing,
     has_internal_move as "internal move",
+    lth_net_change_adjusted_low_native as "without moves, low",
+    lth_net_change_adjusted_high_native as "without moves, high",
     etf_net_flow_native as "funds took in",
     holder_series as series,
     definition_id as definition

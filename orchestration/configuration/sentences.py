@@ -23,7 +23,7 @@ from orchestration.environment import PREFIX
 
 SHOWN_LENGTH = 60
 OTHER_TYPES = {"bool": "true or false", "path": "a path in quotes", "string": "a text in quotes"}
-LATER = {"seeds.internal_moves", "seeds.valuation_prices"}
+LATER = {"seeds.valuation_prices"}
 LATER_OF_PUBLISHERS = ("_url", "_key", "_key_env")
 """The ends of keys that later versions know; a setting that did nothing would mislead."""
 

@@ -40,6 +40,8 @@ OTHER_UNITS = {
     "value": "that which the row's metric names",
     "previous_value": "that which the row's metric names",
     "observed_value": "that which the row's column unit names",
+    "observed_low_value": "that which the row's column unit names",
+    "observed_high_value": "that which the row's column unit names",
     "target": "that which the row's column unit names",
 }
 STATES = ("is_complete", "is_reported", "is_final", "is_censored", "missing", "cumulative_missing", "funds_reported")

@@ -19,7 +19,8 @@ class Chains:
         issued: (asset, day) to what was issued.
         published_issued: (asset, series, definition, day) to what the series' publisher says was issued.
         idle: (asset, day) to what had not moved for a year.
-        moves: assets and days on which an owner moved coins between its own addresses.
+        adjusted: (asset, series, definition, day) to supply with coins inside one owner, by low and by high bounds.
+        moves: (asset, series, definition, day) to the names of moves without a sale, or of their echoes.
         priorities: of definitions, the preferred one first.
     """
 
@@ -28,7 +29,8 @@ class Chains:
     issued: dict[tuple, Decimal] = field(default_factory=dict)
     published_issued: dict[tuple, Decimal] = field(default_factory=dict)
     idle: dict[tuple, Decimal] = field(default_factory=dict)
-    moves: set[tuple[str, date]] = field(default_factory=set)
+    adjusted: dict[tuple, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    moves: dict[tuple, set[str]] = field(default_factory=dict)
     priorities: list[str] = field(default_factory=list)
 
 
@@ -102,7 +104,20 @@ def holder_flows(chains: Chains, key: tuple[str, str, str], within: list[date]) 
         "issued_native": by_anyone if by_anyone is not None else ends[1][1] - ends[0][1] if is_known else None,
         "apparent_demand_native": None if by_blocks is None or None in idle else by_blocks - (idle[1] - idle[0]),
         "is_final": is_known and ends[0][2] and ends[1][2],
-        "has_internal_move": any((asset, day) in chains.moves for day in within),
+        **internal_moves(chains, key, within),
+    }
+
+
+def internal_moves(chains: Chains, key: tuple[str, str, str], within: list[date]) -> dict[str, Any]:
+    """Which known moves touch a window, and the change of supply without them."""
+    names = sorted(set().union(*(chains.moves.get((*key, day), set()) for day in within)))
+    before, after = (chains.adjusted.get((*key, day)) for day in (within[-1] - DAY, within[0]))
+    low, high = (b - a for a, b in zip(before, after, strict=True)) if before and after else (None, None)
+    return {
+        "has_internal_move": bool(names),
+        "internal_moves": ", ".join(names) or None,
+        "lth_net_change_adjusted_low_native": low,
+        "lth_net_change_adjusted_high_native": high,
     }
 
 

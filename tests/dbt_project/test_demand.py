@@ -95,7 +95,12 @@ def made(rng: random.Random) -> tuple[World, Rows, Chains]:
                     chains.published_issued["BTC", series, definition, day] = amount(300, 600)
     chains.issued = {("BTC", day): amount(300, 600) for day in known(rng.choice([0, 0.95, 1]))}
     chains.idle = {("BTC", day): amount(9_000_000, 9_100_000) for day in known(rng.choice([0, 0.95, 1]))}
-    chains.moves = {("BTC", day) for day in rng.sample(days, rng.randint(0, 2))}
+    for key, (lth, *_) in chains.supply.items():
+        if key[2].endswith("step") and rng.random() < 0.95:
+            chains.adjusted[key] = (lth + amount(0, 50_000), lth + amount(0, 50_000))
+    for series, definition in kept:
+        for number, day in enumerate(rng.sample(days, rng.randint(0, 4))):
+            chains.moves["BTC", series, definition, day] = {f"move {number}{rng.choice(['', ' (echo)'])}"}
     return world, market, chains
 
 
@@ -126,6 +131,12 @@ def tables(world: World, market: Rows, chains: Chains) -> Tables:
         for (_, day), coins in chains.idle.items()
         for band, is_idle in BANDS.items()
     ]
+    adjusted = [
+        main
+        | {"series": series, "definition_id": definition, "value_date": day}
+        | {"lth_adjusted_low_native": low, "lth_adjusted_high_native": high}
+        for (_, series, definition, day), (low, high) in chains.adjusted.items()
+    ]
     elsewhere = [row | {"network": "regtest", "supply_native": Decimal(1)} for row in supply[:5]]
     return {
         "etf_market_daily": [{"asset": asset, "trade_date": day} | row for (asset, day), row in market.items()],
@@ -141,8 +152,22 @@ def tables(world: World, market: Rows, chains: Chains) -> Tables:
             main | {"value_date": day, "issued_native": coins} for (_, day), coins in chains.issued.items()
         ],
         "onchain_age_bands_daily": bands,
-        "internal_moves": [main | {"move_date": day, "amount_native": Decimal(1)} for _, day in chains.moves],
+        "onchain_lth_adjusted_daily": adjusted,
+        "onchain_internal_moves": [row for key, names in chains.moves.items() for row in move_rows(key, names)],
         "holder_definitions": [
             {"definition_id": definition, "priority": number} for number, definition in enumerate(DEFINITIONS, start=1)
         ],
     }
+
+
+def move_rows(key: tuple, names: set[str]) -> list[dict]:
+    """A row of a move for each name, one whose echo it is where the name says so; and a sale, which is no such move."""
+    asset, series, definition, day = key
+    of_series = {"asset": asset, "network": "main", "series": series, "definition_id": definition}
+    moves = [
+        of_series
+        | {"move_id": name.removesuffix(" (echo)"), "kind": "seizure"}
+        | ({"move_date": day - 155 * DAY, "echo_date": day} if name.endswith("(echo)") else {"move_date": day})
+        for name in names
+    ]
+    return [*moves, of_series | {"move_id": "sold", "kind": "sale", "move_date": day, "echo_date": day}]

@@ -21,6 +21,7 @@ from fund_oracle import Rows, monday
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import build, compiled
+from moves_oracle import Inside, as_moves
 from revision_oracle import etf_revisions
 
 from ingestion.archive import Archive
@@ -45,7 +46,7 @@ SEEDS = {
     "filing_date_convention": {},
     "holder_definitions": {},
     "holder_series": {},
-    "internal_moves": {"move_date": pl.Date},
+    "internal_moves": {"move_date": pl.Date, "confidence": pl.String, "continues_move_id": pl.String},
 }
 
 
@@ -91,13 +92,33 @@ def published(world: World) -> Chains:
                 cells.setdefault((series, day), {})[metric] = Decimal(str(value))
                 seen[series, day] = page.fetched_at
     definitions = {row["series"]: row["definition_id"] for row in seed("holder_series")}
-    chains = Chains(moves={(row["asset"], row["move_date"]) for row in seed("internal_moves", move_date=pl.Date)})
+    chains = Chains()
     for (series, day), parts in cells.items():
         lth, is_final = parts["lth_native"], seen[series, day].date() > day
         chains.supply["BTC", series, definitions[series], day] = (lth, lth + parts["sth_native"], is_final)
+    add_moves(chains)
     by_priority = sorted(seed("holder_definitions"), key=lambda row: row.get("priority") or 99)
     chains.priorities = [row["definition_id"] for row in by_priority]
     return chains
+
+
+def add_moves(chains: Chains) -> None:
+    """The project's moves inside one owner, on their days and echoes, and supply with their coins in it."""
+    ages = {row["definition_id"]: row["age_days"] for row in seed("holder_definitions") if row["kind"] == "step"}
+    for asset, series, definition in {key[:3] for key in chains.supply}:
+        age, rows = ages.get(definition), seed("internal_moves", **SEEDS["internal_moves"])
+        for row in rows:
+            days = {row["move_date"]: ""} | ({row["move_date"] + age * DAY: " (echo)"} if age else {})
+            for day, mark in days.items():
+                if row["kind"] != "sale":
+                    chains.moves.setdefault((asset, series, definition, day), set()).add(row["move_id"] + mark)
+        if age:
+            bounds = [Inside(age, is_high).days(as_moves(rows)) for is_high in (False, True)]
+            for key, (lth, *_) in list(chains.supply.items()):
+                if key[:3] == (asset, series, definition):
+                    chains.adjusted[key] = tuple(
+                        lth + (inside[key[3]].inside if key[3] in inside else 0) for inside in bounds
+                    )
 
 
 def facts(world: World, chains: Chains) -> Facts:

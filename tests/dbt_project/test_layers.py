@@ -18,7 +18,7 @@ INTERMEDIATE = sorted((PROJECT / "models/intermediate").rglob("*.sql"))
 MARTS = sorted((PROJECT / "models/marts").rglob("*.sql"))
 ISSUERS = "issuers"
 """The folder of the models that unite the raw tables of all issuers."""
-ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("desk", "demand", "claims")]
+ANSWERS = [path for path in INTERMEDIATE + MARTS if path.parent.name in ("desk", "moves", "demand", "claims")]
 FACTS = [path for path in STAGING + INTERMEDIATE + MARTS if path not in ANSWERS]
 MACROS = sorted((PROJECT / "macros").rglob("*.sql"))
 SEMANTIC = sorted((PROJECT / "models/semantic").rglob("*.sql"))
@@ -141,6 +141,25 @@ CONTRACT = {
     "derivatives_liquidations_daily": (
         "asset venue value_date side coverage",
         "notional_usd events largest_usd covered_seconds is_lower_bound",
+    ),
+    "onchain_known_moves": (
+        "asset network move_id move_date",
+        "amount_native lth_low_native lth_high_native kind owner confidence source_url continues_move_id",
+    ),
+    "onchain_lth_adjusted_daily": (
+        "asset network series definition_id value_date",
+        "lth_adjusted_low_native lth_adjusted_high_native matured_adjusted_low_native matured_adjusted_high_native"
+        " spent_adjusted_low_native spent_adjusted_high_native net_change_adjusted_low_native"
+        " net_change_adjusted_high_native internal_low_native internal_high_native unspent_basis is_final",
+    ),
+    "onchain_internal_moves": (
+        "asset network move_id move_date series definition_id",
+        "owner kind amount_native lth_low_native lth_high_native excess_native excess_deviations echo_date echo_native"
+        " echo_ratio echo_verdict",
+    ),
+    "onchain_lth_shocks": (
+        "asset network series definition_id value_date",
+        "excess_native excess_deviations echo_date echo_native echo_ratio",
     ),
     "demand_vs_supply_weekly": (
         "asset week_start_date flow_source dating_convention holder_series definition_id",
@@ -365,6 +384,9 @@ HOLDERS = "onchain_holder_supply_daily onchain_lth_flows_daily onchain_series_fi
 DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
 """Marts of funds that say what share of the coins in existence they hold."""
 
+MOVES = "onchain_lth_* onchain_internal_moves"
+"""Marts of what long-term holders did, raw and without moves inside one owner."""
+
 REACHED = {
     "alternative_me/fng": "market_observations market_sentiment_daily claim*",
     "binance_bars/bars": "market_bars_hourly market_price_extremes_daily sector_returns_daily demand_vs_supply_daily"
@@ -398,8 +420,8 @@ REACHED = {
     "flowhouse/control": "*",
     "gate_liquidations/liquidations": "derivatives_liquidation* claim*",
     "fred/observations": "macro_observations claim*",
-    "holder_series/definitions": f"{HOLDERS} demand_* claim* {DESK}",
-    "holder_series/supply": f"{HOLDERS} demand_* claim* {DESK}",
+    "holder_series/definitions": f"{HOLDERS} {MOVES} demand_* claim* {DESK}",
+    "holder_series/supply": f"{HOLDERS} {MOVES} demand_* claim* {DESK}",
     "hyperliquid_adl/liquidations": "derivatives_liquidation* claim*",
     "hyperliquid_funding/funding": "derivatives_funding_* claim*",
     "hyperliquid_liquidations/liquidations": "derivatives_liquidation* claim*",
@@ -416,6 +438,7 @@ REACHED = {
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
     "own_seeds/fund_addresses": "onchain_fund_wallets_daily",
     "own_seeds/holder_weights": "onchain_* demand_* claim* etf_*",
+    "own_seeds/internal_moves": f"onchain_known_moves {MOVES} demand_* claim*",
     "own_seeds/tokens": f"onchain_* demand_* claim* {DESK}",
     "prices/closes": "market_* onchain_* etf_* demand_* claim*",
 }
@@ -445,7 +468,7 @@ def test_a_raw_table_has_no_mart_built_again_but_these():
 
 
 def test_answers_read_marts_and_are_at_most_four_long():
-    """The desk, demand against supply and claims say what follows from other marts, so they read those and seeds alone.
+    """The desk, moves, demand against supply and claims say what follows from other marts: they read those and seeds.
     Four are the price of a session, a fund's day, the market's day, and demand against supply."""
     marts = {path.stem for path in MARTS}
     seeds = {path.stem for path in (PROJECT / "seeds").glob("*.csv")}

@@ -1,6 +1,8 @@
 """A user's own tokens, contracts, entities and wallets: their CSV files, and the way from these to the marts."""
 
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +20,7 @@ TOKENS = "chain_id,network,address,asset,decimals"
 CONTRACTS = "chain_id,network,address,protocol,kind"
 ENTITIES = "network,address,entity,kind"
 FUNDS = "ticker,network,address"
+MOVES = "move_id,move_date,amount_native,lth_low_native,lth_high_native,kind,owner,continues_move_id"
 CHAIN_ID = 424_242
 
 
@@ -137,10 +140,60 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
         ({"entities": f"{ENTITIES}\netherium,{ADDRESS},Me,pool\n"}, "line 2: network is 'etherium': write ethereum."),
         ({"fund_addresses": f"{FUNDS}\nA,base,{ADDRESS}\n"},
          "line 2: network is 'base': choose from anvil, arbitrum, ethereum."),
+        ({"internal_moves": "move_id\nmine\n"},
+         "line 1: the column move_date is missing: begin the file with asset,network,move_id,move_date,amount_native,"
+         "lth_low_native,lth_high_native,kind,owner,confidence,source_url,continues_move_id."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,,,,,Me,\n"},
+         "line 2: how many coins moved is missing: write amount_native or lth_high_native."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,-5,,,,Me,\n"},
+         "line 2: amount_native is '-5': write an amount of coins such as 12.5, with up to 8 digits after the point."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,1.123456789,,,,Me,\n"},
+         "line 2: amount_native is '1.123456789': write an amount of coins such as 12.5, with up to 8 digits after the"
+         " point."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,8,7,,Me,\n"},
+         "line 2: lth_low_native is '8': write no more than 7, the most."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,10,,,Me,\n"},
+         "line 2: lth_low_native is '10': write no more than 9, the most."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,8,10,,Me,\n"},
+         "line 2: lth_high_native is '10': write no more than amount_native."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,,,sold,Me,\n"},
+         "line 2: kind is 'sold': choose from custodian_change, owner_change_no_sale, owner_unknown, sale, same_owner,"
+         " seizure."),
+        ({"internal_moves": f"{MOVES},network\nmine,2025-11-02,9,,,,Me,,mainnet\n"},
+         "line 2: network is 'mainnet': write main."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,,,,Me,theirs\n"},
+         "line 2: continues_move_id is 'theirs': there is no such move of BTC, so write the name of one or leave it"
+         " out."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-23,9,,,,Me,coinbase-2025\n"},
+         "line 2: continues_move_id is 'coinbase-2025', which is not over before 2025-11-23: write the name of an"
+         " earlier move."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,,,,Me,mine\n"},
+         "line 2: continues_move_id is 'mine', which is not over before 2025-11-02: write the name of an earlier"
+         " move."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-22,9,,,,Coinbase,\n"},
+         "line 2: asset 'BTC' and network 'main' and move_date '2025-11-22' and owner 'Coinbase' stand in the project's"
+         " seeds already: keep one of them."),
     ],
 )  # fmt: skip
 def test_a_row_that_does_not_fit_is_refused_in_a_sentence(refused, files, sentence):
     assert refused(**files) == sentence
+
+
+def test_a_move_is_stored_with_its_bounds_also_from_a_file_for_an_earlier_version(tmp_path, settings):
+    home = Home(tmp_path)
+    columns = ["move_id", "move_date", "amount_native", "lth_low_native", "lth_high_native", "kind", "source_url"]
+    text = f"{MOVES}\nmine,2025-11-02,9,0.5,,,Me,\nmine,2025-11-03,,1,2.00000001,sale,Me,\n"
+    own_seeds.update(home, settings(internal_moves=text + "next,2025-11-05,3,,,custodian_change,Me,mine\n"))
+    assert home.lake.read("own_seeds", "internal_moves", {}).select(columns[:-1]).rows() == [
+        ("mine", date(2025, 11, 2), Decimal(9), Decimal("0.5"), Decimal(9), "same_owner"),
+        ("mine", date(2025, 11, 3), None, Decimal(1), Decimal("2.00000001"), "sale"),
+        ("next", date(2025, 11, 5), Decimal(3), Decimal(0), Decimal(3), "custodian_change"),
+    ]
+    text = "asset,network,move_date,amount_native,owner,source\nBTC,main,2025-11-02,798,My Fund,a letter\n"
+    own_seeds.update(home, settings(internal_moves=text))
+    assert home.lake.read("own_seeds", "internal_moves", {}).select(columns).rows() == [
+        ("my-fund-2025-11-02", date(2025, 11, 2), Decimal(798), Decimal(0), Decimal(798), "same_owner", "a letter")
+    ]
 
 
 def test_a_row_twice_is_refused_with_the_place_of_both(refused):

@@ -30,6 +30,7 @@ OWN_FILES = {
     "entities": "network,address,entity,kind\nanvil,0x5b00000000000000000000000000000000000702,Mine,exchange\n"
     "anvil,0x5b00000000000000000000000000000000000704,Yours,custodian\n",
     "fund_addresses": "ticker,network,address\nIBIT,anvil,0x5b00000000000000000000000000000000000708\n",
+    "internal_moves": "move_date,amount_native,owner\n2025-10-20,5000,Me\n",
 }
 SERVED_AT = datetime(2026, 1, 1, 13)
 

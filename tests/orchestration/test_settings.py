@@ -218,7 +218,10 @@ def test_former_variables_keep_their_meaning(read):
             "[lake]\nurl = 'az://account:word@container/x'",
             "line 2: lake.url holds a key: write s3://bucket/prefix, and put keys into the provider's variables.",
         ),
-        ("seeds.internal_moves = 'x'", "line 1: seeds.internal_moves is not available in this version: remove it."),
+        (
+            "seeds.valuation_prices = 'x'",
+            "line 1: seeds.valuation_prices is not available in this version: remove it.",
+        ),
         (
             "[publishers]\nbitview_url = 'x'",
             "line 2: publishers.bitview_url is 'x', which is no address: write one such as http://127.0.0.1:3110.",

@@ -119,10 +119,10 @@ def areas(colors: Colors, stack: str) -> dict:
     }
 
 
-def band(low: str, high: str) -> dict:
+def band(low: str, high: str, **mark) -> dict:
     """An area between two fields of rows that have both."""
     return {
-        "mark": {"type": "area", "color": "var(--holders)", "opacity": 0.18},
+        "mark": {"type": "area", "color": "var(--holders)", "opacity": 0.18} | mark,
         "encoding": {"x": DAY, "y": LEVEL | {"field": low}, "y2": {"field": high}},
     }
 
@@ -211,6 +211,26 @@ def long_term_supply(colors: Colors) -> dict:
     ends = [{"op": end, "field": "value", "as": end} for end in ("min", "max")]
     between = {"transform": [{"aggregate": ends, "groupby": ["x"]}]} | band("min", "max")
     return {"layer": [between, lines(colors)]}
+
+
+WITHOUT_MOVES = ("without known moves, low", "without known moves, high")
+RAW_AND_WITHOUT = {"as published": "ink"} | dict.fromkeys(WITHOUT_MOVES, "holders")
+
+
+@chart(x="day", unit="BTC", colors=RAW_AND_WITHOUT, band=WITHOUT_MOVES)
+def long_term_adjusted(colors: Colors) -> dict:
+    """A line as published, and the band in which it would be without known moves inside one owner."""
+    both = {"pivot": "series", "value": "value", "groupby": ["x"]}
+    raw = {"filter": "datum.series === 'as published'"}
+    edge = {"color": "var(--holders)", "strokeWidth": 1}
+    between = {"transform": [both]} | band(*WITHOUT_MOVES, opacity=0.45, line=edge)
+    return {"layer": [between, {"transform": [raw]} | lines({"as published": colors["as published"]})]}
+
+
+@chart(x="day", unit="BTC", colors=RAW_AND_WITHOUT, band=WITHOUT_MOVES)
+def echo(colors: Colors) -> dict:
+    """The change of a day, as a line and in a band, around the day on which moved coins are long-term again."""
+    return {"layer": [*long_term_adjusted(colors)["layer"], ZERO]}
 
 
 MATURED = {"matured": "in", "spent": "out", "net change": "ink"}

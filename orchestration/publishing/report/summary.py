@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from orchestration.publishing.report.formatting import amount, day
+from orchestration.publishing.report.formatting import amount, day, signed
 from orchestration.publishing.report.results import Result, Row
 
 ASSET = "BTC"
@@ -24,7 +24,16 @@ def sentence(results: Sequence[Result]) -> str:
         text += f" {_change(holders['coins'], 'rose by', 'fell by')}{_band(holders['low'], holders['high'])}"
         if holders["internal move"]:
             text += ", touched by a known internal move that was no sale"
+            text += _without_moves(holders["without moves, low"], holders["without moves, high"])
     return f"{text}."
+
+
+def _without_moves(low: float | None, high: float | None) -> str:
+    """The change without known moves by both bounds; nothing where the definition is no threshold."""
+    if low is None or high is None:
+        return ""
+    bounds = dict.fromkeys(signed(bound) for bound in sorted((low, high)))
+    return f", and by {' to '.join(bounds)} BTC without what is known of such moves"
 
 
 def footnote(results: Sequence[Result]) -> str:

@@ -14,10 +14,11 @@ ANSWERS = pytest.mark.parametrize("answer", answers().values(), ids=lambda answe
 HEAD = "-- question: Who?\n-- grain: One row per week.\n-- shown: build 20, example 10\n"
 EMPTY_ON_THE_SAMPLE = {
     *("reporting_latency", "first_prints", "changed_verdicts", "revisions", "source_disagreements"),
-    *("stress_liquidations", "stress_stablecoins"),
+    *("stress_liquidations", "stress_stablecoins", "echo"),
 }
 """No session of the sample was watched while it was reported; no verdict may change here, and no figure did. Of the
-market under stress it has neither liquidations, which nobody lets pass on, nor minutes of stablecoins."""
+market under stress it has neither liquidations, which nobody lets pass on, nor minutes of stablecoins. It ends half a
+year before the echo of Coinbase's move."""
 
 
 @pytest.fixture

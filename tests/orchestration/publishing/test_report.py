@@ -89,6 +89,7 @@ def with_holders(warehouse) -> Path:
             "create table marts.demand_vs_supply_daily as select 'BTC' as asset, date '2025-11-07' as value_date,"
             " 30 as window_days, true as is_preferred, -11675.21 as etf_net_flow_native, -10.5 as"
             " lth_net_change_native, -40.0 as lth_net_change_low_native, -10.5 as lth_net_change_high_native,"
+            " -8.0 as lth_net_change_adjusted_low_native, 2.0 as lth_net_change_adjusted_high_native,"
             " 13500.0 as issued_native, 7.0 as apparent_demand_native, null::varchar as missing, false as"
             " has_internal_move, 'derived' as holder_series, 'age_155d_step' as definition_id"
         )
@@ -155,7 +156,11 @@ def test_a_known_internal_move_is_said_in_the_sentence_and_on_its_tile(with_hold
     assert "internal move" not in said(with_holders)
     with duckdb.connect(str(with_holders)) as con:
         con.execute("update marts.demand_vs_supply_daily set has_internal_move = true")
-    assert "touched by a known internal move" in said(with_holders)
+    sentence = said(with_holders)
+    assert sentence.endswith(
+        "fell by 10.50 BTC, touched by a known internal move that was no sale, and by \N{MINUS SIGN}8.00 to +2.00 BTC"
+        " without what is known of such moves."
+    )
     assert "Has a known internal move" in tile(render(with_holders, MANIFEST).html, "holders_month")
 
 
@@ -193,6 +198,7 @@ def test_a_home_without_a_node_says_how_to_get_holders(warehouse):
             "create table marts.demand_vs_supply_daily (asset varchar, value_date date, window_days int,"
             " is_preferred boolean, etf_net_flow_native double, lth_net_change_native double,"
             " lth_net_change_low_native double, lth_net_change_high_native double,"
+            " lth_net_change_adjusted_low_native double, lth_net_change_adjusted_high_native double,"
             " issued_native double, apparent_demand_native double, missing varchar,"
             " has_internal_move boolean, holder_series varchar, definition_id varchar)"
         )

@@ -15,7 +15,14 @@ whole as (
     union all
     select * from {{ ref('int_claims__flows') }}
     union all
-    select * from {{ ref('int_claims__holders') }}
+    select
+        claim_id,
+        check_id,
+        observed_value,
+        rows_used,
+        rows_expected,
+        as_of
+    from {{ ref('int_claims__holders') }}
     union all
     select * from {{ ref('int_claims__sentiment') }}
     union all
@@ -60,14 +67,16 @@ compared as (
                         when claims.operator = 'above' and measured.observed_value > claims.target then true
                         when claims.operator = 'at_least' and measured.observed_value >= claims.target then true
                     end
-            when measured.rows_used < measured.rows_expected then null
-            when claims.operator = 'below' then measured.observed_value < claims.target
-            when claims.operator = 'above' then measured.observed_value > claims.target
-            when claims.operator = 'at_least' then measured.observed_value >= claims.target
-            when claims.operator = 'equals' then abs(measured.observed_value - claims.target) <= claims.tolerance
-        end as is_met
+            when measured.rows_used >= measured.rows_expected then {{ is_met('measured.observed_value') }}
+        end as is_met,
+        adjusted.observed_low_value,
+        adjusted.observed_high_value,
+        {{ is_met('adjusted.observed_low_value') }} as is_met_low,
+        {{ is_met('adjusted.observed_high_value') }} as is_met_high
     from claims
     inner join measured on claims.claim_id = measured.claim_id
+    left join {{ ref('int_claims__holders') }} as adjusted
+        on measured.claim_id = adjusted.claim_id and measured.check_id = adjusted.check_id
 )
 
 select
@@ -100,12 +109,16 @@ select
     case
         when claims.answered_by = 'not_public' then 'no_public_data'
         when claims.answered_by = 'not_data' then 'not_a_data_claim'
+        when compared.is_met and not (compared.is_met_low and compared.is_met_high) then 'supported_raw_only'
+        when not compared.is_met and (compared.is_met_low or compared.is_met_high) then 'contradicted_raw_only'
         when compared.is_met then 'supported'
         when not compared.is_met then 'contradicted'
         else 'insufficient_data'
     end as verdict,
     compared.as_of,
-    case when compared.is_met is null then claims.reason end as reason
+    case when compared.is_met is null then claims.reason end as reason,
+    cast(compared.observed_low_value as double) as observed_low_value,
+    cast(compared.observed_high_value as double) as observed_high_value
 from claims
 left join checks on claims.claim_id = checks.claim_id
 left join compared on checks.claim_id = compared.claim_id and checks.check_id = compared.check_id

@@ -8,7 +8,7 @@ ordered as (
         *,
         row_number() over (
             partition by claim_id
-            order by case when verdict in ('supported', 'contradicted') then 0 else 1 end, check_id
+            order by case when verdict like 'supported%' or verdict like 'contradicted%' then 0 else 1 end, check_id
         ) as first_decided_first
     from checks
 ),
@@ -18,8 +18,8 @@ verdicts as (
         claim_id,
         {{ overall_verdict('verdict') }} as verdict,
         {{ overall_verdict('expected_verdict') }} as expected_verdict,
-        cast(count(case when verdict = 'supported' then check_id end) as bigint) as checks_supported,
-        cast(count(case when verdict = 'contradicted' then check_id end) as bigint) as checks_contradicted
+        cast(count(case when verdict like 'supported%' then check_id end) as bigint) as checks_supported,
+        cast(count(case when verdict like 'contradicted%' then check_id end) as bigint) as checks_contradicted
     from checks
     group by claim_id
 )

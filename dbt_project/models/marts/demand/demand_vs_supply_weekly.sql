@@ -77,12 +77,47 @@ issued as (
     group by asset, {{ week_start('value_date') }}
 ),
 
-internal_moves as (
-    select distinct
+adjusted as (
+    select
         asset,
-        {{ week_start('move_date') }} as week_start_date
-    from {{ ref('internal_moves') }}
-    where network = 'main'
+        series as holder_series,
+        definition_id,
+        {{ week_start('value_date') }} as week_start_date,
+        value_date,
+        lth_adjusted_low_native,
+        lth_adjusted_high_native
+    from {{ ref('onchain_lth_adjusted_daily') }}
+    where network = 'main' and value_date = {{ add_days(week_start('value_date'), 6) }}
+),
+
+adjusted_change as (
+    select
+        sundays.asset,
+        sundays.holder_series,
+        sundays.definition_id,
+        sundays.week_start_date,
+        sundays.lth_adjusted_low_native - before.lth_adjusted_low_native as low_native,
+        sundays.lth_adjusted_high_native - before.lth_adjusted_high_native as high_native
+    from adjusted as sundays
+    inner join adjusted as before
+        on
+            sundays.asset = before.asset
+            and sundays.holder_series = before.holder_series
+            and sundays.definition_id = before.definition_id
+            and {{ add_days('sundays.value_date', -7) }} = before.value_date
+),
+
+internal_moves as (
+    select
+        asset,
+        holder_series,
+        definition_id,
+        {{ week_start('value_date') }} as week_start_date,
+        {{ joined('move', ', ') }} as internal_moves
+    from (
+        {{ days_of_internal_moves() }}
+    ) as days
+    group by asset, holder_series, definition_id, {{ week_start('value_date') }}
 ),
 
 series as (
@@ -103,11 +138,13 @@ weeks as (
         series.definition_id,
         flows.etf_net_flow_native,
         supply_change.lth_net_change_native,
+        adjusted_change.low_native as lth_net_change_adjusted_low_native,
+        adjusted_change.high_native as lth_net_change_adjusted_high_native,
         spent.lth_spent_native,
         coalesce(issued.issued_native, spent.published_issued_native, supply_change.supply_change_native) as issued_native,
         coalesce(flows.funds_reported = expected.funds_expected, false) as is_every_fund_reported,
         coalesce(supply_change.is_final, false) as is_week_final,
-        internal_moves.asset is not null as has_internal_move
+        internal_moves.internal_moves
     from flows
     inner join series on flows.asset = series.asset
     left join expected on flows.asset = expected.asset and flows.week_start_date = expected.week_start_date
@@ -117,6 +154,12 @@ weeks as (
             and series.holder_series = supply_change.holder_series
             and series.definition_id = supply_change.definition_id
             and flows.week_start_date = supply_change.week_start_date
+    left join adjusted_change
+        on
+            series.asset = adjusted_change.asset
+            and series.holder_series = adjusted_change.holder_series
+            and series.definition_id = adjusted_change.definition_id
+            and flows.week_start_date = adjusted_change.week_start_date
     left join spent
         on
             series.asset = spent.asset
@@ -124,7 +167,12 @@ weeks as (
             and series.definition_id = spent.definition_id
             and flows.week_start_date = spent.week_start_date
     left join issued on flows.asset = issued.asset and flows.week_start_date = issued.week_start_date
-    left join internal_moves on flows.asset = internal_moves.asset and flows.week_start_date = internal_moves.week_start_date
+    left join internal_moves
+        on
+            series.asset = internal_moves.asset
+            and series.holder_series = internal_moves.holder_series
+            and series.definition_id = internal_moves.definition_id
+            and flows.week_start_date = internal_moves.week_start_date
 ),
 
 labelled as (
@@ -164,5 +212,14 @@ select
     end as absorption_ratio_gross,
     missing is null as is_complete,
     missing,
-    has_internal_move
+    internal_moves is not null as has_internal_move,
+    internal_moves,
+    {%- for scenario in ['low', 'high'] %}
+    {%- set change = 'lth_net_change_adjusted_' ~ scenario ~ '_native' %}
+    {{ change }},
+    case
+        when missing is null and issued_native > {{ change }}
+            then cast(etf_net_flow_native as double) / cast(issued_native - {{ change }} as double)
+    end as absorption_ratio_adjusted_{{ scenario }}{{ "," if not loop.last }}
+    {%- endfor %}
 from labelled

@@ -13,7 +13,9 @@ with holders as (
         supply.supply_native,
         supply.is_final,
         flows.spent_native,
-        flows.issued_native as published_issued_native
+        flows.issued_native as published_issued_native,
+        adjusted.lth_adjusted_low_native,
+        adjusted.lth_adjusted_high_native
     from {{ ref('onchain_holder_supply_daily') }} as supply
     left join {{ ref('onchain_lth_flows_daily') }} as flows
         on
@@ -22,6 +24,13 @@ with holders as (
             and supply.series = flows.series
             and supply.definition_id = flows.definition_id
             and supply.value_date = flows.value_date
+    left join {{ ref('onchain_lth_adjusted_daily') }} as adjusted
+        on
+            supply.asset = adjusted.asset
+            and supply.network = adjusted.network
+            and supply.series = adjusted.series
+            and supply.definition_id = adjusted.definition_id
+            and supply.value_date = adjusted.value_date
     where supply.network = 'main'
 ),
 
@@ -111,12 +120,31 @@ idle as (
     group by asset, value_date
 ),
 
+touched as (
+    {{ days_of_internal_moves() }}
+),
+
+places as (
+    select {{ each_from_zero(29) }} as days_later
+),
+
 internal_moves as (
-    select distinct
+    {%- for window_days in [1, 7, 30] %}
+    {%- if not loop.first %}
+    union all
+    {%- endif %}
+    select
         asset,
-        move_date
-    from {{ ref('internal_moves') }}
-    where network = 'main'
+        holder_series,
+        definition_id,
+        {{ add_days('value_date', 'days_later') }} as value_date,
+        {{ window_days }} as window_days,
+        {{ joined('move', ', ') }} as internal_moves
+    from touched
+    cross join places
+    where days_later < {{ window_days }}
+    group by asset, holder_series, definition_id, {{ add_days('value_date', 'days_later') }}
+    {%- endfor %}
 ),
 
 daily as (
@@ -131,11 +159,12 @@ daily as (
         case when flows.is_complete then flows.net_flow_native end as complete_flow_native,
         issued.issued_native,
         idle.idle_native,
-        internal_moves.move_date,
         holders.lth_native,
         holders.supply_native,
         holders.spent_native,
         holders.published_issued_native,
+        holders.lth_adjusted_low_native,
+        holders.lth_adjusted_high_native,
         coalesce(holders.is_final, false) as is_final
     from days
     inner join series on days.asset = series.asset
@@ -143,7 +172,6 @@ daily as (
     left join flows on days.asset = flows.asset and days.value_date = flows.trade_date
     left join issued on days.asset = issued.asset and days.value_date = issued.value_date
     left join idle on days.asset = idle.asset and days.value_date = idle.value_date
-    left join internal_moves on days.asset = internal_moves.asset and days.value_date = internal_moves.move_date
     left join holders
         on
             series.asset = holders.asset
@@ -183,8 +211,12 @@ windows as (
                 when count(published_issued_native) over of_window = {{ window_days }}
                     then sum(published_issued_native) over of_window
             end as published_issued_native,
-            is_final and lag(is_final, {{ window_days }}, false) over by_day as is_final,
-            count(move_date) over of_window > 0 as has_internal_move
+            {%- for scenario in ['low', 'high'] %}
+            {%- set supply = 'lth_adjusted_' ~ scenario ~ '_native' %}
+            {{ supply }} - lag({{ supply }}, {{ window_days }}) over by_day
+                as lth_net_change_adjusted_{{ scenario }}_native,
+            {%- endfor %}
+            is_final and lag(is_final, {{ window_days }}, false) over by_day as is_final
         from daily
         window
             by_day as (partition by asset, holder_series, definition_id order by value_date),
@@ -199,13 +231,21 @@ windows as (
 
 measured as (
     select
-        *,
+        windows.*,
+        internal_moves.internal_moves,
         case
-            when sessions_listed = 0 then 0
-            when sessions_valued = sessions then net_flow_native
+            when windows.sessions_listed = 0 then 0
+            when windows.sessions_valued = windows.sessions then windows.net_flow_native
         end as etf_net_flow_native,
-        coalesce(mined_native, published_issued_native, supply_change_native) as issued_native
+        coalesce(windows.mined_native, windows.published_issued_native, windows.supply_change_native) as issued_native
     from windows
+    left join internal_moves
+        on
+            windows.asset = internal_moves.asset
+            and windows.holder_series = internal_moves.holder_series
+            and windows.definition_id = internal_moves.definition_id
+            and windows.value_date = internal_moves.value_date
+            and windows.window_days = internal_moves.window_days
 ),
 
 labelled as (
@@ -264,5 +304,8 @@ select
     {{ native('mined_native - idle_change_native') }} as apparent_demand_native,
     missing is null as is_complete,
     missing,
-    has_internal_move
+    internal_moves is not null as has_internal_move,
+    internal_moves,
+    {{ native('lth_net_change_adjusted_low_native') }} as lth_net_change_adjusted_low_native,
+    {{ native('lth_net_change_adjusted_high_native') }} as lth_net_change_adjusted_high_native
 from ranked

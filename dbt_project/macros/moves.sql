@@ -1,0 +1,41 @@
+{# Echoes of moves inside one owner: coins that moved on a day and not again are a definition's threshold old together. #}
+
+{# What was above the usual on the three days around the echo, as doubles; null until all three are known. #}
+{% macro echoes(days) %}
+    select
+        days.asset,
+        days.series,
+        days.definition_id,
+        days.value_date,
+        case when count(excess.excess) = 3 then {{ exact_sum("greatest(excess.excess, 0)") }} end as echo
+    from {{ days }} as days
+    inner join {{ ref('int_moves__lth_excess') }} as excess
+        on
+            days.asset = excess.asset
+            and days.series = excess.series
+            and days.definition_id = excess.definition_id
+            and excess.value_date >= {{ add_days('days.echo_date', -1) }}
+            and excess.value_date <= {{ add_days('days.echo_date', 1) }}
+    group by days.asset, days.series, days.definition_id, days.value_date
+{% endmacro %}
+
+{# A row per day that a known move touches by itself or by its echo, on main networks; a sale is none. #}
+{% macro days_of_internal_moves() %}
+    select
+        asset,
+        series as holder_series,
+        definition_id,
+        move_date as value_date,
+        move_id as move
+    from {{ ref('onchain_internal_moves') }}
+    where network = 'main' and kind <> 'sale'
+    union all
+    select
+        asset,
+        series as holder_series,
+        definition_id,
+        echo_date as value_date,
+        move_id || ' (echo)' as move
+    from {{ ref('onchain_internal_moves') }}
+    where network = 'main' and kind <> 'sale' and echo_date is not null
+{% endmacro %}

@@ -1,0 +1,91 @@
+-- A day against the 28 days before and the 28 after it: the median, and the median distance from it. Every day goes to
+-- those that it is around, so that nothing is compared with all of a series.
+with changes as (
+    select
+        flows.asset,
+        flows.network,
+        flows.series,
+        flows.definition_id,
+        flows.value_date,
+        definitions.age_days,
+        cast(flows.net_change_native as double) as net_change
+    from {{ ref('onchain_lth_flows_daily') }} as flows
+    inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
+    where flows.network = 'main' and definitions.kind = 'step' and flows.net_change_native is not null
+),
+
+places as (
+    select {{ each_from_zero(56) }} as place
+),
+
+around as (
+    select
+        changes.asset,
+        changes.series,
+        changes.definition_id,
+        {{ add_days('changes.value_date', 'places.place - 28') }} as value_date,
+        changes.net_change as other_change
+    from changes
+    cross join places
+    where places.place <> 28
+),
+
+usual as (
+    select
+        asset,
+        series,
+        definition_id,
+        value_date,
+        percentile_cont(0.5e0) within group (order by other_change) as usual_change
+    from around
+    group by asset, series, definition_id, value_date
+),
+
+measured as (
+    select
+        changes.*,
+        usual.usual_change
+    from changes
+    inner join usual
+        on
+            changes.asset = usual.asset
+            and changes.series = usual.series
+            and changes.definition_id = usual.definition_id
+            and changes.value_date = usual.value_date
+),
+
+spreads as (
+    select
+        measured.asset,
+        measured.series,
+        measured.definition_id,
+        measured.value_date,
+        percentile_cont(0.5e0) within group (order by abs(around.other_change - measured.usual_change)) as spread
+    from around
+    inner join measured
+        on
+            around.asset = measured.asset
+            and around.series = measured.series
+            and around.definition_id = measured.definition_id
+            and around.value_date = measured.value_date
+    group by measured.asset, measured.series, measured.definition_id, measured.value_date
+)
+
+-- The standard deviation of a normal distribution is 1.4826 times the median distance from its median.
+select
+    measured.asset,
+    measured.network,
+    measured.series,
+    measured.definition_id,
+    measured.value_date,
+    measured.age_days,
+    measured.usual_change,
+    measured.net_change - measured.usual_change as excess,
+    (measured.net_change - measured.usual_change) / nullif(14826e-4 * spreads.spread, 0) as excess_deviations
+from measured
+inner join spreads
+    on
+        measured.asset = spreads.asset
+        and measured.series = spreads.series
+        and measured.definition_id = spreads.definition_id
+        and measured.value_date = spreads.value_date

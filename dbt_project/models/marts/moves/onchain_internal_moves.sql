@@ -1,0 +1,117 @@
+with moves as (
+    select * from {{ ref('onchain_known_moves') }}
+),
+
+holders as (
+    select distinct
+        asset,
+        network,
+        series,
+        definition_id
+    from {{ ref('onchain_lth_flows_daily') }}
+),
+
+days as (
+    select
+        holders.series,
+        holders.definition_id,
+        moves.*,
+        moves.move_date as value_date,
+        case
+            when definitions.kind = 'step' then {{ add_days('moves.move_date', 'definitions.age_days') }}
+        end as echo_date
+    from moves
+    inner join holders on moves.asset = holders.asset and moves.network = holders.network
+    left join {{ ref('holder_definitions') }} as definitions on holders.definition_id = definitions.definition_id
+),
+
+days_once as (
+    select distinct
+        asset,
+        series,
+        definition_id,
+        value_date,
+        echo_date
+    from days
+    where network = 'main'
+),
+
+echoes as (
+    {{ echoes('days_once') }}
+),
+
+-- The low bounds of a day's moves together, where these lost long-term coins alone.
+lows as (
+    select
+        *,
+        sum(case when is_adjusted_for and continues_move_id is null then lth_low_native else 0 end) over (
+            partition by asset, network, series, definition_id, move_date
+        ) as day_low_native
+    from days
+),
+
+measured as (
+    select
+        lows.*,
+        flows.net_change_native,
+        flows.spent_native,
+        excess.usual_change,
+        excess.excess,
+        excess.excess_deviations,
+        echoes.echo,
+        echoes.echo / -nullif(least(excess.excess, 0), 0) as echo_ratio
+    from lows
+    left join {{ ref('onchain_lth_flows_daily') }} as flows
+        on
+            lows.asset = flows.asset
+            and lows.network = flows.network
+            and lows.series = flows.series
+            and lows.definition_id = flows.definition_id
+            and lows.move_date = flows.value_date
+    left join {{ ref('int_moves__lth_excess') }} as excess
+        on
+            lows.asset = excess.asset
+            and lows.network = excess.network
+            and lows.series = excess.series
+            and lows.definition_id = excess.definition_id
+            and lows.move_date = excess.value_date
+    left join echoes
+        on
+            excess.asset = echoes.asset
+            and excess.series = echoes.series
+            and excess.definition_id = echoes.definition_id
+            and excess.value_date = echoes.value_date
+)
+
+select
+    asset,
+    network,
+    move_id,
+    move_date,
+    series,
+    definition_id,
+    owner,
+    kind,
+    confidence,
+    source_url,
+    continues_move_id,
+    amount_native,
+    lth_low_native,
+    lth_high_native,
+    net_change_native,
+    {{ native('usual_change') }} as usual_change_native,
+    {{ native('excess') }} as excess_native,
+    excess_deviations,
+    echo_date,
+    {{ native('echo') }} as echo_native,
+    echo_ratio,
+    case
+        when is_adjusted_for and continues_move_id is null and day_low_native > spent_native then 'exceeds_spent'
+        when echo_date is null or excess is null then 'not_measured'
+        when excess_deviations is null or excess_deviations > -3 then 'not_visible'
+        when echo is null then 'assumed_unspent'
+        when echo_ratio >= 7e-1 then 'not_moved_again'
+        when echo_ratio >= 3e-1 then 'partly_moved_again'
+        else 'moved_again'
+    end as echo_verdict
+from measured
