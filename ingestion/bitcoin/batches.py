@@ -219,6 +219,7 @@ def _large_transfers(large: pl.DataFrame) -> pl.DataFrame:
     return large.with_columns(
         _name("signature", SIGNATURES),
         *(_script_names(name) for name in ("input_scripts", "output_scripts")),
+        has_only_new_scripts=(pl.col("input_scripts") & pl.col("output_scripts") == 0) & (pl.col("outputs") > 0),
         spend_date="day",
         block_height="height",
         block_at=pl.from_epoch("block_at", time_unit="s"),

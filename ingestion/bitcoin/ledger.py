@@ -34,7 +34,7 @@ KEYS = {
     "transfer_signatures": ["asset", "network", "spend_date", "signature"],
     "large_transfers": [
         *("asset", "network", "spend_date", "block_height", "block_at", "txid"),
-        *("signature", "input_scripts", "output_scripts"),
+        *("signature", "input_scripts", "output_scripts", "has_only_new_scripts"),
     ],
 }
 PENDING = "-unfolded"

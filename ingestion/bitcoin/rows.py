@@ -60,6 +60,7 @@ LARGE_TRANSFERS = {
     "signature": pl.String,
     "input_scripts": pl.String,
     "output_scripts": pl.String,
+    "has_only_new_scripts": pl.Boolean,
     "inputs": pl.Int64,
     "outputs": pl.Int64,
     "lth_sats": pl.Int64,
