@@ -113,8 +113,3 @@
 
 {# Days before a day whose median is what is usual: a month, in an odd number. #}
 {% macro usual_days() %}{{ return(31) }}{% endmacro %}
-
-{# An amount as a part of a whole, from 0 to 1; of nothing, 0. #}
-{% macro part_of(amount, whole) %}
-    {{- return("case when " ~ whole ~ " = 0 then 0e0 else cast(" ~ amount ~ " as double) / " ~ whole ~ " end") -}}
-{% endmacro %}

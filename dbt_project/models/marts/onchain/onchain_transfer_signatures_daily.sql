@@ -61,24 +61,35 @@ known as (
     where is_known
 ),
 
+-- Joined day by day: a range of days would be compared with all of history.
+days_before as (
+    select
+        asset,
+        network,
+        value_date,
+        signature,
+        {{ each_from_zero(usual_days() - 1) }} as days_more
+    from known
+    where day_sats > 0
+),
+
 -- The median of an odd number of days is a figure of one of them.
 usual as (
     select
-        known.asset,
-        known.network,
-        known.value_date,
-        known.signature,
+        days_before.asset,
+        days_before.network,
+        days_before.value_date,
+        days_before.signature,
         {{ sats('percentile_cont(0.5e0) within group (order by cast(earlier.lth_sats as double))') }} as usual_sats,
         {{ sats('percentile_cont(0.5e0) within group (order by cast(earlier.day_sats as double))') }} as usual_day_sats
-    from known
+    from days_before
     inner join known as earlier
         on
-            known.asset = earlier.asset
-            and known.network = earlier.network
-            and known.signature = earlier.signature
-            and earlier.value_date < known.value_date
-            and earlier.value_date >= {{ add_days('known.value_date', -usual_days()) }}
-    group by known.asset, known.network, known.value_date, known.signature
+            days_before.asset = earlier.asset
+            and days_before.network = earlier.network
+            and days_before.signature = earlier.signature
+            and {{ add_days('days_before.value_date', '-1 - days_before.days_more') }} = earlier.value_date
+    group by days_before.asset, days_before.network, days_before.value_date, days_before.signature
     having count(*) = {{ usual_days() }}
 ),
 
@@ -122,8 +133,8 @@ select
     case when days.is_known then {{ native_from_sats('days.large_lth_sats') }} end as large_lth_spent_native,
     {{ native_from_sats('scored.usual_sats') }} as usual_native,
     {{ native_from_sats('scored.usual_day_sats') }} as usual_day_native,
-    {{ part_of('scored.excess_sats', 'scored.day_sats') }} as score,
-    {{ part_of('house_keeping.excess_sats', 'scored.day_sats') }} as day_score,
+    cast(scored.excess_sats as double) / scored.day_sats as score,
+    cast(house_keeping.excess_sats as double) / scored.day_sats as day_score,
     coalesce(
         days.is_house_keeping
         and scored.excess_sats > 0
