@@ -118,3 +118,19 @@
 
 {# The first day of a date's month. #}
 {% macro month_start(date) %}{{ return("cast(date_trunc('month', " ~ date ~ ") as date)") }}{% endmacro %}
+
+{# Signatures of transfers, and whether they are those of house-keeping; ingestion/bitcoin/signatures.py tells them. #}
+{% macro transfer_signatures() %}
+    select 'consolidation' as signature, true as is_house_keeping
+    union all
+    select 'migration' as signature, true as is_house_keeping
+    union all
+    select 'sweep' as signature, false as is_house_keeping
+    union all
+    select 'payout' as signature, false as is_house_keeping
+    union all
+    select 'payment' as signature, false as is_house_keeping
+{% endmacro %}
+
+{# Days before a day whose median is what is usual: a month, in an odd number. #}
+{% macro usual_days() %}{{ return(31) }}{% endmacro %}

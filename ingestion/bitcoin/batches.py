@@ -1,9 +1,25 @@
 """From spent coins and totals of blocks to rows of the lake, for every transport of a UTXO chain."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
 import polars as pl
 
 from ingestion.bitcoin.chain_view import ChainView
-from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, KINDS, Batch
+from ingestion.bitcoin.rows import (
+    BLOCK,
+    BLOCKS_DAILY,
+    COIN_CREATED,
+    COIN_FLOW,
+    KINDS,
+    LARGE_TRANSFERS,
+    SCRIPT_FLOW,
+    TRANSFER_SIGNATURES,
+    Batch,
+)
+from ingestion.bitcoin.signatures import COHORTS, SCRIPTS, SIGNATURES, SUMS
 from ingestion.lake.tables import Schema
 
 _OUTPUTS = [
@@ -11,17 +27,72 @@ _OUTPUTS = [
 ]
 TOTALS = ["height", "transactions", "spends", "spent_sats", *_OUTPUTS]
 CELLS = ["height", "birth_day", "kind", "amount_sats", "coins"]
+SCRIPT_CELLS = ["height", "cohort", "script", "amount_sats", "coins"]
+SIGNATURE_SUMS = ["height", "blocks", "signature", *SUMS]
+LARGE_ROWS = {
+    "height": pl.Int64,
+    "block_at": pl.Int64,
+    "txid": pl.String,
+    "signature": pl.Int64,
+    "inputs": pl.Int64,
+    "outputs": pl.Int64,
+    "spent_sats": pl.Int64,
+    "lth_sats": pl.Int64,
+    "input_scripts": pl.Int64,
+    "output_scripts": pl.Int64,
+}
 _SUMMED = [name for name in BLOCKS_DAILY if name.endswith("_sats") or name in ("transactions", "spends", "outputs")]
 
 
+@dataclass(frozen=True)
+class BlockRows:
+    """What was read of blocks, int64 but for ids of transactions; kinds, scripts and signatures are their numbers.
+
+    Attributes:
+        flow: columns CELLS: coins spent; birth days count from the chain's first day.
+        blocks: columns TOTALS, a row per block.
+        scripts: columns SCRIPT_CELLS: coins spent by cohort and type of their script.
+        signatures: columns SIGNATURE_SUMS, a row per signature.
+        large: columns LARGE_ROWS, a row per large transaction; `block_at` in seconds, scripts are bits.
+    """
+
+    flow: pl.DataFrame
+    blocks: pl.DataFrame
+    scripts: pl.DataFrame
+    signatures: pl.DataFrame
+    large: pl.DataFrame
+
+    @classmethod
+    def concat(cls, parts: Iterable[Self]) -> Self:
+        """The rows of all parts, in their order."""
+        parts = list(parts)
+        return cls(*(pl.concat([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
+    def of_heights(self, first: int, last: int) -> Self:
+        """The rows of the blocks from `first` to `last`."""
+        is_within = pl.col("height").is_between(first, last)
+        return type(self)(*(getattr(self, each.name).filter(is_within) for each in fields(self)))
+
+
+def script_rows(heights: list[int], cells: list[np.ndarray]) -> pl.DataFrame:
+    """Cells [cohort, script, (amount, coins)] of each height, as rows of SCRIPT_CELLS; those without coins are none."""
+    stacked = np.array(cells, dtype=np.int64).reshape(-1, len(COHORTS), len(SCRIPTS), 2)
+    at, cohort, script = np.nonzero(stacked[..., 1])
+    rows = np.column_stack([np.array(heights, dtype=np.int64)[at], cohort, script, stacked[at, cohort, script]])
+    return pl.DataFrame(rows, schema=dict.fromkeys(SCRIPT_CELLS, pl.Int64), orient="row")
+
+
+def signature_rows(heights: list[int], blocks: list[int], sums: list[np.ndarray]) -> pl.DataFrame:
+    """Sums [signature, SUMS] of each height and its number of blocks, as rows of SIGNATURE_SUMS."""
+    stacked = np.array(sums, dtype=np.int64).reshape(-1, len(SUMS))
+    numbers = np.tile(np.arange(len(SIGNATURES)), len(heights))
+    keys = [np.repeat(np.array(each, dtype=np.int64), len(SIGNATURES)) for each in (heights, blocks)]
+    rows = np.column_stack([*keys, numbers, stacked])
+    return pl.DataFrame(rows, schema=dict.fromkeys(SIGNATURE_SUMS, pl.Int64), orient="row")
+
+
 def batch_of_blocks(
-    chain: ChainView,
-    first: int,
-    last: int,
-    is_finalized: bool,
-    bodies: bool,
-    flow: pl.DataFrame,
-    blocks: pl.DataFrame,
+    chain: ChainView, first: int, last: int, is_finalized: bool, bodies: bool, read: BlockRows
 ) -> Batch:
     """The batch of consecutive blocks.
 
@@ -30,21 +101,25 @@ def batch_of_blocks(
         first, last: their heights.
         is_finalized: whether to sum them by day; else rows stay by block.
         bodies: whether the blocks' own outputs were read.
-        flow: columns CELLS, int64: coins spent; birth days count from the chain's first day, a kind is its number.
-        blocks: columns TOTALS, int64, a row per block.
+        read: their rows.
     """
     keys = [] if is_finalized else ["height"]
     days = pl.DataFrame(
         {"height": range(first, last + 1), "day": chain.day_of_height[first : last + 1]},
         schema={"height": pl.Int64, "day": pl.Int64},
     )
-    flow = flow.join(days, on="height")
-    blocks = _with_subsidy(chain, blocks, bodies).join(days, on="height")
+    flow, scripts, signatures, large = (
+        rows.join(days, on="height") for rows in (read.flow, read.scripts, read.signatures, read.large)
+    )
+    blocks = _with_subsidy(chain, read.blocks, bodies).join(days, on="height")
     by_block = {} if is_finalized else BLOCK
     frames = [
         to_schema(chain, _coin_flow(flow, keys), COIN_FLOW | by_block),
         to_schema(chain, _coin_created(blocks if bodies else blocks.clear(), keys), COIN_CREATED | by_block),
         to_schema(chain, _blocks_daily(blocks, keys, is_finalized), BLOCKS_DAILY | by_block),
+        to_schema(chain, _script_flow(scripts, keys), SCRIPT_FLOW | by_block),
+        to_schema(chain, _transfer_signatures(signatures, keys), TRANSFER_SIGNATURES | by_block),
+        to_schema(chain, _large_transfers(large), LARGE_TRANSFERS | by_block),
     ]
     return Batch(first, last, chain.block_hash(last), is_finalized, *frames)
 
@@ -72,7 +147,7 @@ def _coin_flow(flow: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         .agg(pl.sum("amount_sats", "coins"))
         .sort(*keys, "day", "birth_day", "kind")
         .rename({"day": "spend_date", "birth_day": "birth_date"})
-        .with_columns(kind=pl.col("kind").replace_strict(dict(enumerate(KINDS)), return_dtype=pl.String))
+        .with_columns(_name("kind", KINDS))
     )
 
 
@@ -122,6 +197,44 @@ def _blocks_daily(blocks: pl.DataFrame, keys: list[str], is_finalized: bool) -> 
         )
         .sort(*keys, "value_date")
     )
+
+
+def _script_flow(scripts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    return (
+        scripts.group_by(*keys, spend_date="day", cohort=_name("cohort", COHORTS), script=_name("script", SCRIPTS))
+        .agg(pl.sum("amount_sats", "coins"))
+        .sort(*keys, "spend_date", "cohort", "script")
+    )
+
+
+def _transfer_signatures(signatures: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    return (
+        signatures.group_by(*keys, spend_date="day", signature=_name("signature", SIGNATURES))
+        .agg(pl.sum("blocks", *SUMS))
+        .sort(*keys, "spend_date", "signature")
+    )
+
+
+def _large_transfers(large: pl.DataFrame) -> pl.DataFrame:
+    return large.with_columns(
+        _name("signature", SIGNATURES),
+        *(_script_names(name) for name in ("input_scripts", "output_scripts")),
+        has_only_new_scripts=(pl.col("input_scripts") & pl.col("output_scripts") == 0) & (pl.col("outputs") > 0),
+        spend_date="day",
+        block_height="height",
+        block_at=pl.from_epoch("block_at", time_unit="s"),
+    ).sort("block_height", "txid")
+
+
+def _name(column: str, names: tuple[str, ...]) -> pl.Expr:
+    """The names of numbers."""
+    return pl.col(column).replace_strict(dict(enumerate(names)), return_dtype=pl.String).alias(column)
+
+
+def _script_names(column: str) -> pl.Expr:
+    """The names of the script types whose bits are set: `p2pkh` or `p2pkh+p2sh`."""
+    bits = (pl.when(pl.col(column) // (1 << n) % 2 == 1).then(pl.lit(name)) for n, name in enumerate(SCRIPTS))
+    return pl.concat_str(*bits, separator="+", ignore_nulls=True).alias(column)
 
 
 def to_schema(chain: ChainView, rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -1,13 +1,14 @@
 """What the lake holds of a UTXO chain: finalized days, and the newest blocks one by one, which a reorg may replace.
 
     <lake>/bitcoin/coin_flow/<asset>-<network>-<month>.<generation>.parquet            finalized, by month of the spend
-    <lake>/bitcoin/{coin_created,blocks_daily}/<asset>-<network>.<generation>.parquet  finalized
+    <lake>/bitcoin/<another table>/<asset>-<network>.<generation>.parquet              finalized
     <lake>/bitcoin/<table>/<asset>-<network>-unfolded.<generation>.parquet             sums of the pending blocks
     <lake>/bitcoin/unfolded_<table>/<asset>-<network>.<generation>.parquet             the same by block
     <lake>/bitcoin/<asset>-<network>.json                                              which of these files count
 
 The warehouse reads the first three, the next reorg the fourth. Homes from before assets were named keep the names of
-their parts, `<network>-<month>...`; their record is renamed.
+their parts, `<network>-<month>...`; their record is renamed. A home that read blocks before there were signatures of
+transfers goes on without those of the days it holds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,17 +20,22 @@ import polars as pl
 
 from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.networks import Network
-from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
+from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, TABLES, Batch
 from ingestion.errors import ChainMismatch
 from ingestion.lake import parts
 from ingestion.lake.tables import Lake
 
 SOURCE = "bitcoin"
-TABLES = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
 KEYS = {
     "coin_flow": ["asset", "network", "spend_date", "birth_date", "kind"],
     "coin_created": ["asset", "network", "birth_date", "kind"],
     "blocks_daily": ["asset", "network", "value_date"],
+    "script_flow": ["asset", "network", "spend_date", "cohort", "script"],
+    "transfer_signatures": ["asset", "network", "spend_date", "signature"],
+    "large_transfers": [
+        *("asset", "network", "spend_date", "block_height", "block_at", "txid"),
+        *("signature", "input_scripts", "output_scripts", "has_only_new_scripts"),
+    ],
 }
 PENDING = "-unfolded"
 _BY_BLOCK = {table: f"unfolded_{table}" for table in TABLES}

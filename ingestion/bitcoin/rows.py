@@ -32,6 +32,49 @@ BLOCKS_DAILY = {
     "first_height": pl.Int64,
     "last_height": pl.Int64,
 }
+SCRIPT_FLOW = {
+    **NETWORK,
+    "spend_date": pl.Date,
+    "cohort": pl.String,
+    "script": pl.String,
+    "amount_sats": pl.Int64,
+    "coins": pl.Int64,
+}
+TRANSFER_SIGNATURES = {
+    **NETWORK,
+    "spend_date": pl.Date,
+    "signature": pl.String,
+    "blocks": pl.Int64,
+    "transactions": pl.Int64,
+    "lth_sats": pl.Int64,
+    "spent_sats": pl.Int64,
+    "large_transactions": pl.Int64,
+    "large_lth_sats": pl.Int64,
+}
+LARGE_TRANSFERS = {
+    **NETWORK,
+    "spend_date": pl.Date,
+    "block_height": pl.Int64,
+    "block_at": pl.Datetime("us"),
+    "txid": pl.String,
+    "signature": pl.String,
+    "input_scripts": pl.String,
+    "output_scripts": pl.String,
+    "has_only_new_scripts": pl.Boolean,
+    "inputs": pl.Int64,
+    "outputs": pl.Int64,
+    "lth_sats": pl.Int64,
+    "spent_sats": pl.Int64,
+}
+TABLES = {
+    "coin_flow": COIN_FLOW,
+    "coin_created": COIN_CREATED,
+    "blocks_daily": BLOCKS_DAILY,
+    "script_flow": SCRIPT_FLOW,
+    "transfer_signatures": TRANSFER_SIGNATURES,
+    "large_transfers": LARGE_TRANSFERS,
+}
+"""Columns of a chain's tables by name; a batch has a frame of each."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +88,9 @@ class Batch:
         is_finalized: rows are sums by day; otherwise by block, with BLOCK's columns last.
         coin_flow, coin_created, blocks_daily: frames of COIN_FLOW, COIN_CREATED, BLOCKS_DAILY. Without block bodies
             coin_created has no row, and outputs, fees_sats, unclaimed_sats, unspendable_sats, coinbase_sats are null.
+        script_flow, transfer_signatures, large_transfers: frames of SCRIPT_FLOW, TRANSFER_SIGNATURES, LARGE_TRANSFERS.
+            Without block bodies the last two have no row; with them each signature has one, if only of zeros, so that
+            `blocks` tells on which days they are known.
     """
 
     first_height: int
@@ -54,3 +100,6 @@ class Batch:
     coin_flow: pl.DataFrame
     coin_created: pl.DataFrame
     blocks_daily: pl.DataFrame
+    script_flow: pl.DataFrame
+    transfer_signatures: pl.DataFrame
+    large_transfers: pl.DataFrame

@@ -37,6 +37,8 @@ OTHER_UNITS = {
     "highest_rate": "a fraction of the position",
     "annualised_rate": "a fraction of the position per year",
     "volume_quote": "coins of the row's quote_asset",
+    "score": "a part of 1",
+    "day_score": "a part of 1",
     "value": "that which the row's metric names",
     "previous_value": "that which the row's metric names",
     "observed_value": "that which the row's column unit names",

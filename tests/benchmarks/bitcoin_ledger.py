@@ -16,7 +16,16 @@ import polars as pl
 
 from ingestion.bitcoin.ledger import CoinLedger
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW, Batch
+from ingestion.bitcoin.rows import (
+    BLOCK,
+    BLOCKS_DAILY,
+    COIN_CREATED,
+    COIN_FLOW,
+    LARGE_TRANSFERS,
+    SCRIPT_FLOW,
+    TRANSFER_SIGNATURES,
+    Batch,
+)
 from ingestion.lake.tables import Lake
 
 SPENDS = (10**5, 10**6, 10**7)
@@ -49,11 +58,15 @@ def batch(first: int, last: int, tip: int, is_finalized: bool) -> Batch:
         _typed(frame, schema, is_finalized)
         for frame, schema in ((flow, COIN_FLOW), (created, COIN_CREATED), (blocks, BLOCKS_DAILY))
     ]
+    signed = (pl.DataFrame(schema=schema) for schema in (SCRIPT_FLOW, TRANSFER_SIGNATURES, LARGE_TRANSFERS))
+    frames += [_typed(frame, dict(frame.schema), is_finalized) for frame in signed]
     return Batch(first, last, block_hash(last), is_finalized, *frames)
 
 
 def _typed(frame: pl.DataFrame, schema: dict, is_finalized: bool) -> pl.DataFrame:
     schema = schema if is_finalized else schema | BLOCK
+    if not is_finalized and "height" not in frame.columns:
+        frame = frame.with_columns(height=pl.lit(None, pl.Int64))
     hashes = pl.col("height").map_elements(block_hash, return_dtype=pl.String)
     given = {"asset": pl.lit("BTC"), "network": pl.lit("main"), "block_hash": hashes, "amount_sats": 10**6}
     frame = frame.with_columns(**{name: value for name, value in given.items() if name in schema})

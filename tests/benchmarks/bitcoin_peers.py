@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
 import numpy as np
 from test_main_blocks import BLOCKS, HEIGHTS, raw_block, transactions, undo_277647
 
-from ingestion.bitcoin import decode
+from ingestion.bitcoin import decode, signatures
 from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample.regtest import Coin
@@ -37,6 +37,8 @@ SCRIPTS = [b"\x76\xa9\x14" + bytes(20) + b"\x88\xac", b"\xa9\x14" + bytes(20) + 
 RUNS = 50
 DAYS = np.arange(max(HEIGHTS) + 1, dtype=np.int32) // 144
 CELLS = np.zeros((DAYS[-1] + 1, 2, 2), dtype=np.int64)
+SCRIPTS_SPENT, SPENT = signatures.empty_scripts(), signatures.room_for_spent(20_000)
+SUMS, LARGE = signatures.empty_sums(), signatures.room_for_large()
 
 
 class Spent(NamedTuple):
@@ -81,14 +83,15 @@ def by_undo(block: Spent) -> int:
     undo = np.frombuffer(block.undo, dtype=np.uint8)
     totals = np.zeros(3, dtype=np.int64)
     sha256d(block.raw[4:36], undo)
-    assert decode.fold_undo(undo, 0, len(undo), block.height, DAYS, CELLS, totals) == decode.OK
+    assert decode.fold_undo(undo, 0, len(undo), block.height, DAYS, CELLS, SCRIPTS_SPENT, SPENT, totals) == decode.OK
     return int(totals[1])
 
 
 def by_undo_and_body(block: Spent) -> int:
     outputs = np.zeros((2, 4), dtype=np.int64)
-    _, inputs = decode.read_block(np.frombuffer(block.raw, dtype=np.uint8), outputs)
-    assert inputs == by_undo(block)
+    spends = by_undo(block)
+    _, inputs, _ = decode.read_block(np.frombuffer(block.raw, dtype=np.uint8), SPENT, outputs, SUMS, LARGE)
+    assert inputs == spends
     return inputs
 
 

@@ -32,7 +32,8 @@ Sums = tuple[dict[tuple[int, bool], tuple[int, int]], list[int]]
 
 def typed(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """As `reader.read` does, one birth day per height."""
-    return reader.block_rows(RPC_BLOCK.decode(content).result, DAYS)
+    read = reader.block_rows(RPC_BLOCK.decode(content).result, DAYS)
+    return read.cells, read.totals
 
 
 def sums(cells: np.ndarray, totals: np.ndarray) -> Sums:

@@ -21,6 +21,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from ingestion.bitcoin.rows import TABLES
 from ingestion.lake.observations import observation_schema
 from ingestion.sources import prices
 from orchestration import inputs, own_seeds, pipeline
@@ -80,6 +81,8 @@ def write_chain(home: Home) -> int:
         **CHAIN,
     )
     home.lake.write("bitcoin", "blocks_daily", blocks)
+    for table in ("script_flow", "transfer_signatures", "large_transfers"):
+        home.lake.write("bitcoin", table, pl.DataFrame(schema=TABLES[table]))
     return spend.size
 
 

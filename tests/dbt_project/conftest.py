@@ -7,7 +7,7 @@ import in_memory
 import polars as pl
 import pytest
 
-MODELS = ("int_etf__share_counts", "etf_flows_daily", "etf_revisions")
+MODELS = ("int_etf__share_counts", "etf_flows_daily", "etf_revisions", "onchain_transfer_signatures_daily")
 
 COLUMNS = {
     "marts.etf_observations": "source varchar, asset varchar, ticker varchar, value_date date, metric varchar,"

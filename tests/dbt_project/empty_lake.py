@@ -5,15 +5,12 @@ from datetime import date
 import polars as pl
 
 from ingestion import calendar, reading, registry
-from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
+from ingestion.bitcoin.rows import TABLES
 from ingestion.evm import ledger
 from ingestion.sources import holder_series
 from orchestration import own_seeds
 from orchestration.home import Home
 from orchestration.settings import Settings
-
-CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
-"""Columns of the chain's raw tables."""
 
 
 def write_tables(home: Home) -> None:
@@ -22,7 +19,7 @@ def write_tables(home: Home) -> None:
         home.lake.write(source.name, source.table, pl.DataFrame(schema=source.schema))
         reading.create_tables(source, home.lake)
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
-    for table, schema in CHAIN.items():
+    for table, schema in TABLES.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
     ledger.create_tables(home.lake)
     own_seeds.update(home, Settings())

@@ -177,6 +177,17 @@ CONTRACT = {
         "blocks transactions spends outputs fees_native subsidy_native unclaimed_native issued_native"
         " unspendable_native",
     ),
+    "onchain_transfer_signatures_daily": (
+        "asset network value_date signature",
+        "is_house_keeping transfer_count lth_spent_native moved_native large_count large_lth_spent_native usual_native"
+        " usual_day_native score day_score is_flagged is_final",
+    ),
+    "onchain_large_transfers": (
+        "asset network txid",
+        "value_date block_height block_at signature lth_spent_native moved_native input_count output_count"
+        " input_scripts output_scripts is_single_output has_only_new_scripts",
+    ),
+    "onchain_script_flow_daily": ("asset network value_date cohort script", "amount_native coins"),
     "equity_prices_daily": ("ticker source price_date", "close_usd adjusted_close_usd has_unknown_split"),
     "macro_observations": ("provider series_id value_date vintage_date", "value unit"),
     "macro_events": ("kind start_date", "end_date title target_low_pct target_high_pct source_url"),
@@ -400,6 +411,9 @@ REACHED = {
     "bitcoin/blocks_daily": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_created": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_flow": f"onchain_* demand_* claim* {DESK}",
+    "bitcoin/large_transfers": "onchain_large_transfers",
+    "bitcoin/script_flow": "onchain_script_flow_daily",
+    "bitcoin/transfer_signatures": "onchain_transfer_signatures_daily",
     "bitfinex_liquidations/liquidations": "derivatives_liquidation* claim*",
     "bitview/supply": "market_* onchain_* etf_* demand_* claim*",
     "coin_metrics/closes": "market_* onchain_* etf_* demand_* claim*",

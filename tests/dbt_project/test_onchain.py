@@ -25,6 +25,7 @@ import polars as pl
 import pytest
 
 from ingestion.archive import Capture
+from ingestion.bitcoin.rows import TABLES
 from ingestion.evm import ledger
 from ingestion.lake.observations import observation_schema, observe
 from ingestion.sources import alternative_me, binance_vision, bitview, coin_metrics, holder_series, prices
@@ -329,6 +330,8 @@ def write_chains(home: Home) -> None:
     counts = [name for name in blocks[0] if name not in ("asset", "network", "value_date")]
     write(home, "coin_flow", folded(flow), chain_key | {"spend_date": pl.Date, "birth_date": pl.Date} | amounts)
     write(home, "coin_created", created, chain_key | {"birth_date": pl.Date} | amounts)
+    for table in ("script_flow", "transfer_signatures", "large_transfers"):
+        write(home, table, [], TABLES[table])
     write(home, "blocks_daily", blocks, chain_key | {"value_date": pl.Date} | dict.fromkeys(counts, pl.Int64))
 
 

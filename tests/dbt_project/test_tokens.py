@@ -21,7 +21,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from ingestion import registry
-from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
+from ingestion.bitcoin.rows import TABLES
 from ingestion.evm import ledger
 from ingestion.evm.rows import SUPPLY_EVENTS, TRANSFER, ZERO_ADDRESS
 from ingestion.sources import binance_vision, holder_series
@@ -435,7 +435,6 @@ STREAMS = {token: stream(random.Random(token.asset), 401, 400, one) for token, o
     CBBTC: [Transfer(number, FIRST, ZERO_ADDRESS, WALLETS[0], 6 * 10**28) for number in range(2)],
     ARBITRUM: [Transfer(0, FIRST, ZERO_ADDRESS, WALLETS[0], 5)],
 }
-CHAIN = {"coin_flow": COIN_FLOW, "coin_created": COIN_CREATED, "blocks_daily": BLOCKS_DAILY}
 BOOKS = {token: follow(STREAMS[token], EXCHANGE if token.network == "anvil" else {}) for token in MATCHED}
 WEIGHTS = {
     "age_155d_step": lambda age: 10**9 if age >= 155 else 0,
@@ -466,7 +465,7 @@ def mart(tmp_path_factory):
     for source in registry.sources():
         home.lake.write(source.name, source.table, pl.DataFrame(schema=source.schema))
     home.lake.write("holder_series", "definitions", pl.DataFrame(schema=holder_series.DEFINITIONS_SCHEMA))
-    for table, schema in CHAIN.items():
+    for table, schema in TABLES.items():
         home.lake.write("bitcoin", table, pl.DataFrame(schema=schema))
     closes = [
         {"asset": "BTC", "venue": "binance", "value_date": FIRST + DAY * number, "metric": "close_usd"}

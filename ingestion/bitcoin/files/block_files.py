@@ -9,7 +9,7 @@ as what a crash left, is passed over, as Core does when it reindexes. The files 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -251,11 +251,13 @@ def is_genuine(block: np.ndarray, size: int) -> bool:
     if len(block) != size or (count := decode.transactions(block, spans)) < 1:
         return False
     data = block.tobytes()
-    ids = [
-        sha256d(data[start : start + 4], data[inputs:outputs], data[end - 4 : end])
-        for start, inputs, outputs, end in spans[:count].tolist()
-    ]
-    return merkle_root(ids) == data[36:68]
+    return merkle_root([txid(data, place) for place in spans[:count].tolist()]) == data[36:68]
+
+
+def txid(block: bytes | memoryview, place: Sequence[int]) -> bytes:
+    """Id, as hashed, of the transaction at a place of a block, as `decode.transactions` has it: without witnesses."""
+    start, inputs, outputs, end = place
+    return sha256d(block[start : start + 4], block[inputs:outputs], block[end - 4 : end])
 
 
 def unmask(data: np.ndarray, key: np.ndarray, offset: int) -> None:

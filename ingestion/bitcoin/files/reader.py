@@ -10,10 +10,18 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from ingestion.bitcoin import decode
-from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
+from ingestion.bitcoin import decode, signatures
+from ingestion.bitcoin.batches import (
+    CELLS,
+    LARGE_ROWS,
+    TOTALS,
+    BlockRows,
+    batch_of_blocks,
+    script_rows,
+    signature_rows,
+)
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
-from ingestion.bitcoin.files.block_files import is_genuine
+from ingestion.bitcoin.files.block_files import MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES, is_genuine, txid
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.files.undo_matching import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
@@ -59,39 +67,37 @@ def read(
     total = sum(chain.block_bytes(height) for height in range(first, chain.tip_height + 1))
     check = bodies and total <= CHECKED_BYTES
     is_done = np.zeros(chain.tip_height + 2 - first, dtype=bool)
-    flows: list[pl.DataFrame] = []
-    blocks: list[pl.DataFrame] = []
+    read_files: list[BlockRows] = []
     done = spends = 0
     begun = time.monotonic()
     workers = workers or os.cpu_count() or 1
-    for heights, flow, read_blocks in _in_threads(chain, files, finalize_until, bodies, check, workers):
+    for heights, rows in _in_threads(chain, files, finalize_until, bodies, check, workers):
         is_done[np.array(heights) - first] = True
-        flows.append(flow)
-        blocks.append(read_blocks)
+        read_files.append(rows)
         if progress:
             done += sum(map(chain.block_bytes, heights))
-            spends += int(read_blocks["spends"].sum())
+            spends += int(rows.blocks["spends"].sum())
             progress(done, total, spends)
         reached = first + int(is_done.argmin()) - 1
-        is_enough = sum(map(len, flows)) >= BATCH_ROWS or time.monotonic() - begun >= BATCH_SECONDS
+        is_enough = (
+            sum(len(each.flow) for each in read_files) >= BATCH_ROWS or time.monotonic() - begun >= BATCH_SECONDS
+        )
         if reached == chain.tip_height or is_enough:
-            flow, read_blocks = pl.concat(flows), pl.concat(blocks)
+            rows = BlockRows.concat(read_files)
             for last in _ends(chain, first, reached, finalize_until):
-                batch = pl.col("height").is_between(first, last)
-                yield batch_of_blocks(
-                    chain, first, last, last <= finalize_until, bodies, flow.filter(batch), read_blocks.filter(batch)
-                )
+                is_finalized = last <= finalize_until
+                yield batch_of_blocks(chain, first, last, is_finalized, bodies, rows.of_heights(first, last))
                 is_done = is_done[last + 1 - first :]
                 first = last + 1
-            flows, blocks = [flow.filter(pl.col("height") >= first)], [read_blocks.filter(pl.col("height") >= first)]
+            read_files = [rows.of_heights(first, chain.tip_height)]
             begun = time.monotonic()
 
 
 def _in_threads(
     chain: FileChain, files: dict[int, list[int]], finalize_until: int, bodies: bool, check: bool, workers: int
-) -> Iterator[tuple[list[int], pl.DataFrame, pl.DataFrame]]:
-    """Heights, flow and totals of each file, in the order of `files`, a few files ahead of the reader."""
-    waiting: deque[tuple[list[int], Future]] = deque()
+) -> Iterator[tuple[list[int], BlockRows]]:
+    """Heights and rows of each file, in the order of `files`, a few files ahead of the reader."""
+    waiting: deque[tuple[list[int], Future[BlockRows]]] = deque()
     pool, stop = ThreadPoolExecutor(workers), threading.Event()
     try:
         for number, heights in files.items():
@@ -100,9 +106,9 @@ def _in_threads(
             )
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
-                yield heights, *future.result()
+                yield heights, future.result()
         for heights, future in waiting:
-            yield heights, *future.result()
+            yield heights, future.result()
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
@@ -131,10 +137,10 @@ def _read_file(
     bodies: bool,
     check: bool,
     stop: threading.Event,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Cells of coin flow by day or, above `finalize_until`, by block; and totals by block.
+) -> BlockRows:
+    """Rows of coin flow, scripts and signatures by day or, above `finalize_until`, by block; and totals by block.
 
-    The height of a day's cells is that of its last block in this file. Whoever sets `stop` no longer wants the file:
+    The height of a day's rows is that of its last block in this file. Whoever sets `stop` no longer wants the file:
     a thread that goes on to its end would hold up an interrupted process.
 
     Raises:
@@ -142,23 +148,56 @@ def _read_file(
     """
     undo, records = chain.undo(number)
     days = chain.day_of_height
-    cells = np.zeros((int(days[heights[-1]]) + 1, len(KINDS), 2), dtype=np.int64)
+    sums = _Sums(int(days[heights[-1]]) + 1)
     totals = np.zeros((len(heights), len(TOTALS)), dtype=np.int64)
-    flow: list[np.ndarray] = []
     for n, height in enumerate(heights):
         if stop.is_set():
             raise CancelledError
         totals[n, 0] = height
         if height > 0:
-            _fold(chain, number, height, undo, records, cells, totals[n])
+            _fold(chain, number, height, undo, records, sums, totals[n])
         totals[n, 1] += 1  # the coinbase
         if bodies:
-            _read_body(chain, height, check, totals[n])
+            _read_body(chain, height, check, sums, totals[n])
         is_last = n + 1 == len(heights)
         if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
-            flow.append(_drain(cells[: days[height] + 1], height))
-    frame = pl.DataFrame(np.concatenate(flow), schema=CELLS, orient="row")
-    return frame, pl.DataFrame(totals, schema=TOTALS, orient="row")
+            sums.drain(days[height], height)
+    return sums.rows(pl.DataFrame(totals, schema=TOTALS, orient="row"))
+
+
+class _Sums:
+    """Sums over the blocks of a day, or of one block, and the rows that earlier ones came to."""
+
+    def __init__(self, days: int):
+        self.cells = np.zeros((days, len(KINDS), 2), dtype=np.int64)
+        self.scripts = signatures.empty_scripts()
+        self.signatures = signatures.empty_sums()
+        self.blocks = 0
+        self.spent = signatures.room_for_spent(MAX_BLOCK_BYTES // MIN_TRANSACTION_BYTES)
+        self.large = signatures.room_for_large()
+        self.large_rows: list[tuple[int | str, ...]] = []
+        self._heights: list[int] = []
+        self._drained: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []
+
+    def drain(self, last_day: int, height: int) -> None:
+        """Keep the sums as rows of this height, and begin anew."""
+        self._heights.append(height)
+        cells = _drain(self.cells[: last_day + 1], height)
+        self._drained.append((cells, self.scripts.copy(), self.signatures.copy(), self.blocks))
+        self.scripts[:] = 0
+        self.signatures[:] = 0
+        self.blocks = 0
+
+    def rows(self, totals: pl.DataFrame) -> BlockRows:
+        """All rows, with the totals of the blocks."""
+        cells, scripts, sums, blocks = map(list, zip(*self._drained, strict=True))
+        return BlockRows(
+            pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row"),
+            totals,
+            script_rows(self._heights, scripts),
+            signature_rows(self._heights, blocks, sums).filter(pl.col("blocks") > 0),
+            pl.DataFrame(self.large_rows, schema=LARGE_ROWS, orient="row"),
+        )
 
 
 def _fold(
@@ -167,7 +206,7 @@ def _fold(
     height: int,
     undo: np.ndarray,
     records: dict[int, ByteRange],
-    cells: np.ndarray,
+    sums: _Sums,
     totals: np.ndarray,
 ) -> None:
     if height not in records:
@@ -175,17 +214,19 @@ def _fold(
             f"{chain.undo_file(number)} has no undo record of the block at height {height}: restore the file, or"
             f" {chain.repair}."
         )
-    status = decode.fold_undo(undo, *records[height], height, chain.day_of_height, cells, totals[1:4])
+    status = decode.fold_undo(
+        undo, *records[height], height, chain.day_of_height, sums.cells, sums.scripts, sums.spent, totals[1:4]
+    )
     if status != decode.OK:
         raise DamagedFile(
             f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: {chain.repair}."
         )
 
 
-def _read_body(chain: FileChain, height: int, check: bool, totals: np.ndarray) -> None:
+def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: np.ndarray) -> None:
     block = chain.block(height)
     outputs = totals[4:].reshape(len(KINDS), 4)
-    transactions, inputs = decode.read_block(block, outputs)
+    transactions, inputs, listed = decode.read_block(block, sums.spent, outputs, sums.signatures, sums.large)
     if transactions < 0:
         raise DamagedFile(
             f"{chain.block_file(height)} has a block at height {height} that cannot be read to its end: restore the"
@@ -203,6 +244,12 @@ def _read_body(chain: FileChain, height: int, check: bool, totals: np.ndarray) -
             f"{chain.block_file(height)} has other transactions in the block at height {height} than its header says:"
             f" restore the file, or {chain.repair}."
         )
+    sums.blocks += 1
+    block_at = int.from_bytes(block[68:72], "little")
+    for row in sums.large[:listed].tolist():
+        *what, start, inputs_start, outputs_end, end = row
+        place = start, inputs_start, outputs_end, end
+        sums.large_rows.append((height, block_at, txid(block.data, place)[::-1].hex(), *what))
 
 
 def _drain(cells: np.ndarray, height: int) -> np.ndarray:

@@ -39,12 +39,13 @@ class Output(msgspec.Struct, gc=False, rename={"script": "scriptPubKey"}):
     script: Script
 
 
-class Coin(msgspec.Struct, gc=False):
-    """The coin an input spends: whether a coinbase created it, the height of its block, and its value in coins."""
+class Coin(msgspec.Struct, gc=False, rename={"script": "scriptPubKey"}):
+    """The coin an input spends: whether a coinbase created it, height of its block, value in coins, and script."""
 
     generated: bool
     height: int
     value: float
+    script: Script
 
 
 class Input(msgspec.Struct, gc=False):
@@ -54,10 +55,11 @@ class Input(msgspec.Struct, gc=False):
 
 
 class Transaction(msgspec.Struct, gc=False):
-    """A transaction."""
+    """A transaction; its id as displayed."""
 
     vin: list[Input]
     vout: list[Output]
+    txid: str = ""
 
 
 class Block(msgspec.Struct, gc=False):
@@ -65,6 +67,7 @@ class Block(msgspec.Struct, gc=False):
 
     hash: str
     height: int
+    time: int
     transactions: list[Transaction] = msgspec.field(name="tx")
 
     def spent_coins(self) -> list[Coin]:

@@ -3,16 +3,35 @@
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain as chained
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from ingestion.bitcoin.batches import CELLS, TOTALS, batch_of_blocks
+from ingestion.bitcoin.batches import (
+    CELLS,
+    LARGE_ROWS,
+    TOTALS,
+    BlockRows,
+    batch_of_blocks,
+    script_rows,
+    signature_rows,
+)
 from ingestion.bitcoin.decode import COINBASE, MAX_SCRIPT_BYTES, TRANSFER
 from ingestion.bitcoin.node.chain import MAX_REORGS, NodeChain, chain_left, chain_unsettled
 from ingestion.bitcoin.node.client import Node
 from ingestion.bitcoin.node.messages import Block, Transaction, sats
 from ingestion.bitcoin.rows import Batch
+from ingestion.bitcoin.signatures import (
+    LONG,
+    LONG_TERM_DAYS,
+    SHORT,
+    add,
+    empty_scripts,
+    empty_sums,
+    script_types,
+    signature,
+)
 from ingestion.threads import in_order
 
 # A batch is a day of blocks, about a minute of the node's time. One that takes longer than BATCH_SECONDS is cut there,
@@ -21,8 +40,22 @@ BATCH_BLOCKS = 144
 BATCH_SECONDS = 10
 UNCUT_BLOCKS = 12
 
-# A block's cells of coin flow and its totals.
-BlockRows = tuple[np.ndarray, np.ndarray]
+
+class ReadBlock(NamedTuple):
+    """What is kept of a block, int64 but for ids of transactions.
+
+    Attributes:
+        cells: of coin flow, in the columns of CELLS.
+        totals: in the columns of TOTALS.
+        scripts, sums: as `signatures` shapes them.
+        large: its large transactions, in the columns of LARGE_ROWS.
+    """
+
+    cells: np.ndarray
+    totals: np.ndarray
+    scripts: np.ndarray
+    sums: np.ndarray
+    large: list[tuple[int | str, ...]]
 
 
 def read(
@@ -54,7 +87,7 @@ def read(
     first = 0 if after is None else after + 1
     start = first
     chain = NodeChain(node, after, known, after_hash)
-    rows: dict[int, BlockRows] = {}
+    rows: dict[int, ReadBlock] = {}
     spends = reorgs = 0
     while first <= chain.tip_height:
         last = _end(chain, first, finalize_until)
@@ -63,7 +96,7 @@ def read(
         begun = time.monotonic()
         for height, block in zip(missing, _read_blocks(node, chain, missing), strict=True):
             rows[height] = block
-            spends += int(block[1][2])
+            spends += int(block.totals[2])
             if progress:
                 progress(height + 1 - start, chain.tip_height + 1 - start, spends)
             is_late = time.monotonic() - begun >= BATCH_SECONDS and height < last and height <= uncut
@@ -97,15 +130,15 @@ def _end(chain: NodeChain, first: int, finalize_until: int) -> int:
     return min(int(np.searchsorted(days, day, side="right")) - 1, stop)
 
 
-def _read_blocks(node: Node, chain: NodeChain, heights: list[int]) -> Iterator[BlockRows]:
+def _read_blocks(node: Node, chain: NodeChain, heights: list[int]) -> Iterator[ReadBlock]:
     days = chain.day_of_height
     return in_order(
         lambda height: block_rows(node.block(height, chain.block_hash(height)), days), heights, node.in_flight
     )
 
 
-def block_rows(block: Block, day_of_height: np.ndarray) -> BlockRows:
-    """A block's cells of coin flow and its totals, in the columns of CELLS and TOTALS (int64).
+def block_rows(block: Block, day_of_height: np.ndarray) -> ReadBlock:
+    """What is kept of a block.
 
     Args:
         block: with the coins it spent.
@@ -117,7 +150,14 @@ def block_rows(block: Block, day_of_height: np.ndarray) -> BlockRows:
     kinds = np.array([COINBASE if coin.generated else TRANSFER for coin in coins], dtype=np.int64)
     outputs = [_outputs(block.transactions[:1]), _outputs(block.transactions[1:])]
     totals = [block.height, len(block.transactions), len(coins), int(amounts.sum()), *chained.from_iterable(outputs)]
-    return _cells(block.height, birth_days, kinds, amounts), np.array(totals, dtype=np.int64)
+    types = script_types([coin.script.hex for coin in coins])
+    is_long = birth_days <= day_of_height[block.height] - LONG_TERM_DAYS
+    scripts = empty_scripts()
+    np.add.at(scripts, (np.where(is_long, LONG, SHORT), types), np.column_stack([amounts, np.ones_like(amounts)]))
+    sums, large = _signatures(block, amounts, is_long, types)
+    return ReadBlock(
+        _cells(block.height, birth_days, kinds, amounts), np.array(totals, dtype=np.int64), scripts, sums, large
+    )
 
 
 def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.ndarray) -> np.ndarray:
@@ -126,6 +166,38 @@ def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.n
     summed = np.zeros(len(keys), dtype=np.int64)
     np.add.at(summed, of_coin, amounts)
     return np.column_stack([np.full(len(keys), height), keys // 2, keys % 2, summed, coins])
+
+
+def _signatures(
+    block: Block, amounts: np.ndarray, is_long: np.ndarray, types: np.ndarray
+) -> tuple[np.ndarray, list[tuple[int | str, ...]]]:
+    """Sums of the signatures of a block, and its large transactions, as `decode.read_block` finds them.
+
+    Args:
+        block: with the coins it spent.
+        amounts, is_long, types: of these coins, in their order.
+    """
+    spenders = block.transactions[1:]
+    ends = np.cumsum([len(spender.vin) for spender in spenders], dtype=np.int64)
+    sums = empty_sums()
+    large: list[tuple[int | str, ...]] = []
+    for n in np.unique(np.searchsorted(ends, np.flatnonzero(is_long), side="right")):
+        spender = spenders[n]
+        coins = slice(ends[n] - len(spender.vin), ends[n])
+        spent_sats, lth_sats = int(amounts[coins].sum()), int(amounts[coins][is_long[coins]].sum())
+        if lth_sats == 0:
+            continue
+        outputs = [each.script.hex for each in spender.vout if not _is_unspendable(each.script.hex)]
+        scripts = _bits(types[coins]), _bits(script_types(outputs))
+        kind = signature(len(spender.vin), len(outputs), *scripts)
+        if add(sums, kind, spent_sats, lth_sats):
+            counts = len(spender.vin), len(outputs)
+            large.append((block.height, block.time, spender.txid, kind, *counts, spent_sats, lth_sats, *scripts))
+    return sums, large
+
+
+def _bits(types: np.ndarray) -> int:
+    return int(np.bitwise_or.reduce(1 << types, initial=0))
 
 
 def _outputs(transactions: list[Transaction]) -> tuple[int, int, int, int]:
@@ -141,8 +213,14 @@ def _is_unspendable(script: str) -> bool:
     return script.startswith("6a") or len(script) > 2 * MAX_SCRIPT_BYTES
 
 
-def _batch_of(chain: NodeChain, first: int, last: int, is_finalized: bool, rows: dict[int, BlockRows]) -> Batch:
-    cells, totals = zip(*(rows[height] for height in range(first, last + 1)), strict=True)
-    flow = pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row")
-    blocks = pl.DataFrame(np.array(totals), schema=TOTALS, orient="row")
-    return batch_of_blocks(chain, first, last, is_finalized, True, flow, blocks)
+def _batch_of(chain: NodeChain, first: int, last: int, is_finalized: bool, rows: dict[int, ReadBlock]) -> Batch:
+    heights = list(range(first, last + 1))
+    cells, totals, scripts, sums, large = map(list, zip(*(rows[height] for height in heights), strict=True))
+    read_rows = BlockRows(
+        pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row"),
+        pl.DataFrame(np.array(totals), schema=TOTALS, orient="row"),
+        script_rows(heights, scripts),
+        signature_rows(heights, [1] * len(heights), sums),
+        pl.DataFrame([*chained.from_iterable(large)], schema=LARGE_ROWS, orient="row"),
+    )
+    return batch_of_blocks(chain, first, last, is_finalized, True, read_rows)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.bitcoin import decode
+from ingestion.bitcoin import decode, signatures
 from ingestion.sample import regtest, serialization
 from ingestion.sample.regtest import Coin, Input, Output, Transaction
 
@@ -42,18 +42,38 @@ def block(spent, outputs=ONE, reward=REWARD, witness=()):
     return regtest.solve(1000, bytes(32), 1_600_000_000, (coinbase, *paid), tuple(spent))
 
 
-def folded(undo, height=1000, start=0, end=None):
+def room(transactions=1000):
+    """Where `fold_undo` puts script types and what transactions spend."""
+    return signatures.empty_scripts(), signatures.room_for_spent(transactions)
+
+
+def unsigned(transactions=1000):
+    """What `read_block` is told of transactions that spend nothing old."""
+    spent = signatures.room_for_spent(transactions)
+    spent[:] = 0
+    return spent
+
+
+def signed():
+    """Where `read_block` puts signatures."""
+    return signatures.empty_sums(), signatures.room_for_large()
+
+
+def folded(undo, height=1000, start=0, end=None, transactions=1000):
     """(status, cells that hold coins, totals)."""
     cells = np.zeros((DAYS[-1] + 1, 2, 2), dtype=np.int64)
     totals = np.zeros(3, dtype=np.int64)
-    status = decode.fold_undo(array(undo), start, len(undo) if end is None else end, height, DAYS, cells, totals)
+    end = len(undo) if end is None else end
+    status = decode.fold_undo(array(undo), start, end, height, DAYS, cells, *room(transactions), totals)
     held = {(int(day), int(kind)): tuple(map(int, cells[day, kind])) for day, kind in np.argwhere(cells[:, :, 1])}
     return status, held, totals.tolist()
 
 
 def read(data):
     outputs = np.zeros((2, 4), dtype=np.int64)
-    return decode.read_block(array(data), outputs), outputs.tolist()
+    transactions, inputs, listed = decode.read_block(array(data), unsigned(), outputs, *signed())
+    assert listed == 0
+    return (transactions, inputs), outputs.tolist()
 
 
 @NO_DEADLINE
@@ -129,6 +149,14 @@ def test_coins_that_cannot_be_are_refused(coin, status):
     assert folded(block(((coin,),)).undo)[0] == status
 
 
+def test_more_transactions_than_there_is_room_for_are_refused():
+    made = block(((Coin(1, b"", 1, False),),) * 3)
+    assert [folded(made.undo, transactions=room)[0] for room in (2, 3)] == [decode.TOO_MANY, decode.OK]
+    outputs = np.zeros((2, 4), dtype=np.int64)
+    assert decode.read_block(array(made.serialized), unsigned(3), outputs, *signed()) == (-1, -1, 0)
+    assert decode.read_block(array(made.serialized), unsigned(4), outputs, *signed()) == (4, 3, 0)
+
+
 def test_bytes_after_the_last_coin_are_refused():
     assert folded(block(((Coin(1, b"", 1, False),),)).undo + b"\x00")[0] == decode.LEFT_OVER
 
@@ -146,14 +174,16 @@ def interpreted(monkeypatch):
 def test_nothing_is_read_beyond_the_bytes(interpreted):
     coin = Coin(300, b"s" * 300, 1, False)
     many = block(((coin,) * 300,), witness=(b"w" * 300,))
+    blank = unsigned(), np.zeros((2, 4), dtype=np.int64), *signed()
     for made, step in ((many, 997), (block(((coin,), (coin,)), [Output(1, b"s" * 300)]), 1)):
         body, undo = array(made.serialized), array(made.undo)
         for end in range(80, len(body), step):
-            assert interpreted.read_block(body[:end], np.zeros((2, 4), dtype=np.int64)) == (-1, -1)
+            assert interpreted.read_block(body[:end], *blank) == (-1, -1, 0)
             assert not interpreted.belongs(body[:end], undo, 0, len(undo), SUBSIDY)
         for end in range(0, len(undo), step):
             cells = np.zeros((1, 2, 2), dtype=np.int64)
-            status = interpreted.fold_undo(undo[:end], 0, end, 1000, DAYS * 0, cells, np.zeros(3, dtype=np.int64))
+            totals = np.zeros(3, dtype=np.int64)
+            status = interpreted.fold_undo(undo[:end], 0, end, 1000, DAYS * 0, cells, *room(), totals)
             assert status == interpreted.RUNS_OUT
             assert not interpreted.belongs(body, undo[:end], 0, end, SUBSIDY)
         assert interpreted.belongs(body, undo, 0, len(undo), SUBSIDY)
@@ -161,9 +191,10 @@ def test_nothing_is_read_beyond_the_bytes(interpreted):
 
 def test_a_script_that_claims_more_than_there_is_is_refused(interpreted):
     data = block((), reward=[Output(1, b"\x51" * 3)]).serialized
-    assert interpreted.read_block(array(data), np.zeros((2, 4), dtype=np.int64)) == (1, 0)
+    blank = unsigned(), np.zeros((2, 4), dtype=np.int64), *signed()
+    assert interpreted.read_block(array(data), *blank) == (1, 0, 0)
     claimed = data[:-8] + b"\x04"  # the script's length, and nothing after it
-    assert interpreted.read_block(array(claimed), np.zeros((2, 4), dtype=np.int64)) == (-1, -1)
+    assert interpreted.read_block(array(claimed), *blank) == (-1, -1, 0)
 
 
 def test_a_number_beyond_any_length_is_refused():

@@ -123,7 +123,10 @@ def test_a_cell_is_one_row_in_the_folded_parts_and_on_days_without_unfolded_bloc
         for table, schema in TABLES.items()
     }
     for table, keys in KEYS.items():
-        folded = pl.concat([rows for part, rows in read[table].items() if "unfolded" not in part])
+        folded = pl.concat([rows for part, rows in read[table].items() if "unfolded" not in part] or [pl.DataFrame()])
+        if table == "large_transfers":  # this chain has none
+            assert folded.is_empty()
+            continue
         assert folded.height
         assert folded.select(keys).is_unique().all(), table
     unfolded = pl.concat(read["blocks_daily"].values()).filter(pl.col("unfolded_blocks") > 0)["value_date"]
@@ -191,9 +194,10 @@ def test_what_a_killed_run_left_half_written_is_never_read(tmp_path, chain):
     node, lake = folder(tmp_path / "node", chain), Lake(tmp_path / "lake")
     take_in(lake, node, 20)
     before = held(lake)
-    for table in TABLES:
-        part = CoinLedger(lake, REGTEST).record.parts[table][0]
-        lake.write("bitcoin", table, lake.read("bitcoin", table, TABLES[table], part), "regtest-2020-09.999")
+    named = read_record(lake, REGTEST).parts
+    for table, schema in TABLES.items():
+        rows = lake.read("bitcoin", table, schema, named[table][0])
+        lake.write("bitcoin", table, rows, "regtest-2020-09.999")
     assert not same(held(lake), before)
     CoinLedger(lake, REGTEST)
     assert same(held(lake), before)

@@ -9,13 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingestion.bitcoin import decode
+from ingestion.bitcoin import decode, signatures
 from ingestion.bitcoin.networks import COIN, NETWORKS
+from ingestion.bitcoin.node.messages import RPC_BLOCK
+from ingestion.bitcoin.node.reader import block_rows
 from ingestion.sample import serialization
 
 BLOCKS = Path(__file__).parents[4] / "shared" / "data" / "bitcoin"
 HEIGHTS = [277_647, 413_567, 540_107, 574_200, 702_861]
 MAIN = NETWORKS["main"]
+CORES_NAMES = {
+    "pubkey": signatures.P2PK,
+    "pubkeyhash": signatures.P2PKH,
+    "scripthash": signatures.P2SH,
+    "multisig": signatures.OTHER,
+    "nonstandard": signatures.OTHER,
+}
 
 pytestmark = pytest.mark.skipif(not BLOCKS.is_dir(), reason="no recorded blocks in ../shared/data/bitcoin")
 
@@ -73,7 +82,21 @@ def raw_block(height):
 
 def read(raw):
     outputs = np.zeros((2, 4), dtype=np.int64)
-    return decode.read_block(np.frombuffer(raw, dtype=np.uint8), outputs), outputs.tolist()
+    spent = np.zeros_like(signatures.room_for_spent(10_000))
+    room = signatures.empty_sums(), signatures.room_for_large()
+    return decode.read_block(np.frombuffer(raw, dtype=np.uint8), spent, outputs, *room)[:2], outputs.tolist()
+
+
+DAYS = np.arange(277_648, dtype=np.int32)
+"""Every height is a day of its own."""
+
+
+def folded(undo):
+    """(cells, coins by script type, what transactions spent, totals) of block 277,647."""
+    cells, totals = np.zeros((277_648, 2, 2), dtype=np.int64), np.zeros(3, dtype=np.int64)
+    scripts, spent = signatures.empty_scripts(), signatures.room_for_spent(10_000)
+    assert decode.fold_undo(undo, 0, len(undo), 277_647, DAYS, cells, scripts, spent, totals) == decode.OK
+    return cells, scripts, spent, totals
 
 
 def undo_277647():
@@ -107,12 +130,8 @@ def test_a_block_is_counted_exactly(height):
 
 
 def test_the_sums_of_block_277647_are_exact_to_the_satoshi():
-    undo = undo_277647()
-    days = np.arange(277_648, dtype=np.int32)
-    cells = np.zeros((277_648, 2, 2), dtype=np.int64)
-    totals = np.zeros(3, dtype=np.int64)
-    record = np.frombuffer(undo, dtype=np.uint8)
-    assert decode.fold_undo(record, 0, len(record), 277_647, days, cells, totals) == decode.OK
+    record = np.frombuffer(undo_277647(), dtype=np.uint8)
+    totals = folded(record)[-1]
     (transactions_read, inputs), outputs = read(raw_block(277_647))
     assert totals.tolist() == [transactions_read - 1, 732, 175_466_312_176]
     assert inputs == 732
@@ -124,14 +143,25 @@ def test_the_sums_of_block_277647_are_exact_to_the_satoshi():
 
 
 def test_the_coins_of_block_277647_are_those_of_its_json():
-    undo = np.frombuffer(undo_277647(), dtype=np.uint8)
-    cells = np.zeros((277_648, 2, 2), dtype=np.int64)
-    decode.fold_undo(
-        undo, 0, len(undo), 277_647, np.arange(277_648, dtype=np.int32), cells, np.zeros(3, dtype=np.int64)
-    )
+    cells, scripts, _, _ = folded(np.frombuffer(undo_277647(), dtype=np.uint8))
     block = json.loads(gzip.decompress((BLOCKS / "277647.v3.json.gz").read_bytes()), parse_float=Decimal)["result"]
-    expected = np.zeros_like(cells)
+    expected, expected_scripts = np.zeros_like(cells), np.zeros_like(scripts)
     for each in (each["prevout"] for transaction in block["tx"][1:] for each in transaction["vin"]):
         cell = expected[each["height"], 0 if each["generated"] else 1]
         cell += (int(each["value"] * COIN), 1)
+        cohort = signatures.LONG if each["height"] <= 277_647 - signatures.LONG_TERM_DAYS else signatures.SHORT
+        expected_scripts[cohort, CORES_NAMES[each["scriptPubKey"]["type"]]] += (int(each["value"] * COIN), 1)
     assert (cells == expected).all()
+    assert (scripts == expected_scripts).all()
+
+
+def test_the_signatures_of_block_277647_are_those_of_its_json():
+    _, scripts, spent, _ = folded(np.frombuffer(undo_277647(), dtype=np.uint8))
+    sums, outputs = signatures.empty_sums(), np.zeros((2, 4), dtype=np.int64)
+    raw = np.frombuffer(raw_block(277_647), dtype=np.uint8)
+    decode.read_block(raw, spent, outputs, sums, signatures.room_for_large())
+    block = RPC_BLOCK.decode(gzip.decompress((BLOCKS / "277647.v3.json.gz").read_bytes())).result
+    typed = block_rows(block, DAYS)
+    assert sums[:, 0].tolist() == [6, 0, 2, 2, 41]
+    assert (sums == typed.sums).all()
+    assert (scripts == typed.scripts).all()

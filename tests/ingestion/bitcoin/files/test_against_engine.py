@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from engine import Engine
 
-from ingestion.bitcoin import decode
+from ingestion.bitcoin import decode, signatures
 from ingestion.bitcoin.files import reader
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.networks import NETWORKS
@@ -81,7 +81,8 @@ def test_every_coin_spent_is_the_engines(nodes, state):
     assert sum(map(len, node.spent)) > 500
     for height, spent in enumerate(node.spent[1:], start=1):
         cells = np.zeros((height + 1, 2, 2), dtype=np.int64)
-        assert decode.fold_undo(undo, *places[height], height, heights, cells, np.zeros(3, dtype=np.int64)) == decode.OK
+        rest = signatures.empty_scripts(), signatures.room_for_spent(1_000), np.zeros(3, dtype=np.int64)
+        assert decode.fold_undo(undo, *places[height], height, heights, cells, *rest) == decode.OK
         read = {(int(birth), int(k)): tuple(cells[birth, k]) for birth, k in np.argwhere(cells[:, :, decode.COINS])}
         assert read == summed(((birth, int(not is_coinbase)), amount) for birth, amount, is_coinbase in spent)
 

@@ -20,6 +20,7 @@ START = 1_600_041_600  # 2020-09-14, midnight
 HOUR = 3600
 KEY = bytes.fromhex("00a1b2c3d4e5f607")
 FRAMES = ("coin_flow", "coin_created", "blocks_daily")
+SIGNED = ("script_flow", "transfer_signatures", "large_transfers")
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_batches_end_with_days_and_follow_each_other(folder, monkeypatch):
 @pytest.mark.parametrize("workers", [1, 4])
 def test_any_number_of_threads_reads_the_same(folder, workers):
     for one, other in zip(reader.read(folder, None, 40, workers=workers), reader.read(folder, None, 40), strict=True):
-        for name in FRAMES:
+        for name in FRAMES + SIGNED:
             assert_frame_equal(getattr(one, name), getattr(other, name))
 
 
@@ -158,7 +159,9 @@ def test_without_bodies_flow_is_the_same_and_what_needs_them_is_null(folder):
     (with_bodies,) = reader.read(folder, None, 60)
     (without,) = reader.read(folder, None, 60, bodies=False)
     assert_frame_equal(without.coin_flow, with_bodies.coin_flow)
-    assert without.coin_created.is_empty()
+    assert_frame_equal(without.script_flow, with_bodies.script_flow)
+    for name in ("coin_created", "transfer_signatures", "large_transfers"):
+        assert getattr(without, name).is_empty()
     unknown = ["outputs", "fees_sats", "unclaimed_sats", "unspendable_sats", "coinbase_sats"]
     assert without.blocks_daily.schema == BLOCKS_DAILY
     assert_frame_equal(without.blocks_daily.drop(unknown), with_bodies.blocks_daily.drop(unknown))
