@@ -56,7 +56,8 @@ class Pack:
         path: its file.
         tags: rows as of the seed entities, each with its place.
         problems: why the pack, or a tag of it, is left out.
-        elsewhere: how many tags are of other networks, or of no address.
+        elsewhere: how many tags are of other networks, of no address, or of an abuse without an actor: all
+            addresses of phishing are no holder.
         is_read: whether it is a pack that could be read to its end; tags of any other are left out.
     """
 
@@ -155,7 +156,8 @@ def _sentence(error: Exception) -> str:
 def _take(pack: Pack, place: Place, tag: Fields, networks: Collection[str]) -> None:
     code = _text(tag, "network") or _text(tag, "currency")
     network = NETWORKS_BY_CODE.get(code.upper(), code.lower())
-    if network not in networks or not _text(tag, "address"):
+    names_nobody = bool(_text(tag, "abuse")) and not _text(tag, "actor")
+    if network not in networks or not _text(tag, "address") or names_nobody:
         pack.elsewhere += 1
         return
     try:

@@ -66,10 +66,13 @@ def test_the_licence_is_that_of_the_folder_where_the_header_names_none(tmp_path)
     assert rows(tmp_path / "repository/packs", text)[0]["licence"] == "MIT"
 
 
-def test_tags_of_other_networks_and_of_no_address_are_counted(tmp_path):
+def test_tags_of_other_networks_of_no_address_and_of_an_abuse_are_counted(tmp_path):
     text = f"{HEADER}tags:\n  - {{address: LbTjMGN7gELw4KbeyQf6cTCq859hD18guE, currency: LTC}}\n  - tx_hash: ab\n"
+    text += f"  - {{address: {GENESIS}, abuse: phishing}}\n"
     read = tagpacks.read(pack(tmp_path, text), NETWORKS)
-    assert (read.tags, read.problems, read.elsewhere) == ([], [], 2)
+    assert (read.tags, read.problems, read.elsewhere) == ([], [], 3)
+    kept = f"{HEADER}abuse: phishing\ntags: [{{address: {GENESIS}, actor: thief}}]\n"
+    assert rows(tmp_path, kept)[0]["entity"] == "thief"
 
 
 @pytest.mark.parametrize(
