@@ -108,7 +108,7 @@ def read(path: Path, networks: Collection[str]) -> Pack:
         for line, tag in tags:
             _take(pack, Place(path, line), shared | tag, networks)
     except (ValueError, OSError, yaml.YAMLError) as error:
-        pack.is_read, pack.tags = False, []
+        pack.is_read = False
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         pack.problems = [RowRefused(Place(path, mark.line + 1 if mark else 1), _sentence(error))]
     return pack
