@@ -97,9 +97,9 @@ def update_own_seeds(home: Home, settings: "Settings") -> RefreshResult | None:
     """
     lake, failures = home.lake, ()
     with home.lock():
-        lake.create(own_seeds.SOURCE, own_seeds.schemas())
+        own_seeds.create_tables(lake)
         try:
-            own_seeds.update(home, settings)
+            failures = own_seeds.update(home, settings)
         except UsageError as error:
             failures = (str(error),)
         if (

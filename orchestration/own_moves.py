@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from ingestion.errors import UsageError
-from orchestration.configuration.cells import Column, day, matching, one_of
+from orchestration.configuration.cells import Column, Place, day, matching, one_of
 from orchestration.seeds import Row
 
 KINDS = ("same_owner", "custodian_change", "seizure", "owner_change_no_sale", "owner_unknown", "sale")
@@ -33,7 +33,7 @@ owner, of which anything between nothing and the whole amount was long-term."""
 KEYS = (("asset", "network", "move_id", "move_date"), ("asset", "network", "move_date", "owner"))
 
 
-def completed(where: str, row: Row) -> Row:
+def completed(where: Place, row: Row) -> Row:
     """A row with the name and the bounds that it leaves out.
 
     Raises:
@@ -50,7 +50,7 @@ def completed(where: str, row: Row) -> Row:
     return row | {"lth_high_native": high, "move_id": name}
 
 
-def check_continued(lines: Iterable[tuple[str, Row]], project: Iterable[Row]) -> None:
+def check_continued(lines: Iterable[tuple[Place, Row]], project: Iterable[Row]) -> None:
     """Check that what a row continues is a move of the same chain, all of it on earlier days.
 
     Raises:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.errors import UsageError
@@ -17,9 +18,14 @@ Rows = Mapping[str, list[Row]]
 NONE: Rows = {}
 
 
+def path(name: str) -> Path:
+    """The file of a seed."""
+    return DBT_PROJECT / "seeds" / f"{name}.csv"
+
+
 def read(name: str) -> list[Row]:
     """The rows of a seed."""
-    return list(csv.DictReader((DBT_PROJECT / "seeds" / f"{name}.csv").read_text().splitlines()))
+    return list(csv.DictReader(path(name).read_text().splitlines()))
 
 
 def chain_ids() -> dict[str, int]:

@@ -127,13 +127,18 @@ class EvmProvider(Section):
 
 
 class OwnSeeds(Section):
-    """The user's own CSV files, which add to the project's seeds."""
+    """The user's own CSV files, which add to the project's seeds, and a folder of TagPacks.
+
+    Attributes:
+        tagpacks: its labels are entities, below the user's own rows.
+    """
 
     tokens: Path | None = None
     contracts: Path | None = None
     entities: Path | None = None
     fund_addresses: Path | None = None
     internal_moves: Path | None = None
+    tagpacks: Path | None = None
 
 
 class Schedule(Section):
@@ -252,6 +257,12 @@ class Settings(Section):
     rpc_user: str = ""
     rpc_password: SecretStr = SecretStr("")
     evm_rpc_url: SecretStr = SecretStr("")
+
+    @property
+    def account_chains(self) -> dict[str, int]:
+        """The chain id of each account chain that the project's seeds or these settings know, by network."""
+        own = {name: provider.chain_id for name, provider in self.evm.items() if provider.chain_id is not None}
+        return seeds.chain_ids() | own
 
     def asks(self, source: "Source[Any]") -> bool:
         """Whether a source is asked; that of a stream is while it is collected, since its segments are to be read."""

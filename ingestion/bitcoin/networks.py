@@ -19,6 +19,8 @@ class Network:
         halving_interval: blocks between halvings of the subsidy.
         folder: its data folder below the main network's.
         limit_bits: compact bits of the easiest proof of work.
+        bech32_prefix: begins addresses of witness programs.
+        key_hash_version, script_hash_version: first byte of other addresses.
         overwritten: heights whose coinbase a later one of the same txid replaced.
     """
 
@@ -29,6 +31,9 @@ class Network:
     halving_interval: int
     folder: str
     limit_bits: int
+    bech32_prefix: str
+    key_hash_version: int
+    script_hash_version: int
     overwritten: frozenset[int] = frozenset()
 
     def subsidy(self, height: int) -> int:
@@ -51,7 +56,10 @@ NETWORKS = {
             210_000,
             "",
             0x1D00FFFF,
-            frozenset({91_722, 91_812}),
+            bech32_prefix="bc",
+            key_hash_version=0,
+            script_hash_version=5,
+            overwritten=frozenset({91_722, 91_812}),
         ),
         Network(
             "signet",
@@ -61,6 +69,9 @@ NETWORKS = {
             210_000,
             "signet",
             0x1E0377AE,
+            bech32_prefix="tb",
+            key_hash_version=111,
+            script_hash_version=196,
         ),
         Network(
             "testnet4",
@@ -70,6 +81,9 @@ NETWORKS = {
             210_000,
             "testnet4",
             0x1D00FFFF,
+            bech32_prefix="tb",
+            key_hash_version=111,
+            script_hash_version=196,
         ),
         Network(
             "regtest",
@@ -79,6 +93,9 @@ NETWORKS = {
             150,
             "regtest",
             0x207FFFFF,
+            bech32_prefix="bcrt",
+            key_hash_version=111,
+            script_hash_version=196,
         ),
     )
 }

@@ -16,6 +16,7 @@ from orchestration.cli.doctor import doctor
 from orchestration.cli.ending import Commands, program
 from orchestration.cli.ingest import ingest
 from orchestration.cli.install_sql_page import browser, install_sql_page
+from orchestration.cli.labels import labels
 from orchestration.cli.mcp import mcp
 from orchestration.cli.publish import publish
 from orchestration.cli.serve import serve
@@ -62,6 +63,7 @@ for command in (
     publish,
     accept,
     reject,
+    labels,
     alerts,
     config,
     definition,

@@ -16,6 +16,8 @@ from orchestration.home import Home
 from orchestration.settings import EvmProvider, OwnSeeds, Settings
 
 ADDRESS = "0x00000000000000000000000000000000000000AA"
+CHECKED = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+GENESIS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 TOKENS = "chain_id,network,address,asset,decimals"
 CONTRACTS = "chain_id,network,address,protocol,kind"
 ENTITIES = "network,address,entity,kind"
@@ -136,10 +138,23 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
         ({"contracts": f"{CONTRACTS}\n1,ethereum,{ADDRESS},mine,aave_pool\n"},
          "line 2: kind is 'aave_pool': write aave_v3_pool."),
         ({"entities": f"{ENTITIES}\nethereum,{ADDRESS},Me,bank\n"},
-         "line 2: kind is 'bank': choose from bridge, custodian, exchange, pool."),
+         "line 2: kind is 'bank': choose from bridge, custodian, exchange, gambling, market, miner, mixing_service,"
+         " pool, service, unclassified, wallet_service."),
         ({"entities": f"{ENTITIES}\netherium,{ADDRESS},Me,pool\n"}, "line 2: network is 'etherium': write ethereum."),
+        ({"entities": f"{ENTITIES}\nethereum,{CHECKED.replace('fB', 'fb')},Me,pool\n"},
+         f"line 2: address is '{CHECKED.replace('fB', 'fb')}': its checksum (EIP-55) does not fit: copy it again."),
+        ({"tokens": f"{TOKENS}\n1,ethereum,{CHECKED.replace('fB', 'fb')},A,8\n"},
+         f"line 2: address is '{CHECKED.replace('fB', 'fb')}': its checksum (EIP-55) does not fit: copy it again."),
+        ({"fund_addresses": f"{FUNDS}\nA,main,{GENESIS[:-1]}b\n"},
+         f"line 2: address is '{GENESIS[:-1]}b': its checksum (Base58Check) does not fit, so there is no such address:"
+         " copy it again."),
+        ({"fund_addresses": f"{FUNDS}\nA,ethereum,{GENESIS}\n"},
+         f"line 2: address is '{GENESIS}': write an address, 0x and 40 hexadecimal digits, or name its network (main,"
+         " signet, testnet4, regtest of Bitcoin)."),
+        ({"fund_addresses": f"{FUNDS},label_verdict\nA,main,{GENESIS},gone\n"},
+         "line 2: label_verdict is 'gone': choose from in_use, unverified, withdrawn, wrong."),
         ({"fund_addresses": f"{FUNDS}\nA,base,{ADDRESS}\n"},
-         "line 2: network is 'base': choose from anvil, arbitrum, ethereum."),
+         "line 2: network is 'base': choose from anvil, arbitrum, ethereum, main, regtest, signet, testnet4."),
         ({"internal_moves": "move_id\nmine\n"},
          "line 1: the column move_date is missing: begin the file with asset,network,move_id,move_date,amount_native,"
          "lth_low_native,lth_high_native,kind,owner,confidence,source_url,continues_move_id."),
@@ -201,6 +216,21 @@ def test_a_row_twice_is_refused_with_the_place_of_both(refused):
     sentence = refused(entities=text)
     assert sentence.startswith(f"line 3: network 'ethereum' and address '{ADDRESS.lower()}' stand in ")
     assert sentence.endswith("entities.csv, line 2 already: keep one of them.")
+
+
+def test_an_address_of_two_funds_is_refused_with_the_place_of_both(refused):
+    sentence = refused(fund_addresses=f"{FUNDS}\nA,main,{GENESIS}\nB,main,{GENESIS}\n")
+    assert sentence.startswith(f"line 3: network 'main' and address '{GENESIS}' stand in ")
+    assert sentence.endswith("fund_addresses.csv, line 2 already: keep one of them.")
+
+
+def test_a_table_of_an_older_home_gets_the_columns_that_it_lacks(tmp_path, settings):
+    home = Home(tmp_path)
+    own_seeds.update(home, settings(entities=f"{ENTITIES}\nethereum,{ADDRESS},Me,exchange\n"))
+    whole = home.lake.read("own_seeds", "entities", {})
+    home.lake.write("own_seeds", "entities", whole.drop("licence", "label_verdict"))
+    own_seeds.create_tables(home.lake)
+    assert home.lake.read("own_seeds", "entities", {}).equals(whole)
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):

@@ -6,6 +6,7 @@ select
     entity,
     kind
 from {{ ref('entities') }}
+where label_verdict = 'in_use'
 union all
 select
     network,
@@ -13,3 +14,4 @@ select
     entity,
     kind
 from {{ ref('stg_own_seeds__entities') }}
+where label_verdict = 'in_use'

@@ -3,14 +3,16 @@ with wallets as (
         ticker,
         network,
         address,
-        provenance
+        provenance,
+        label_verdict
     from {{ ref('fund_addresses') }}
     union all
     select
         ticker,
         network,
         address,
-        provenance
+        provenance,
+        label_verdict
     from {{ ref('stg_own_seeds__fund_addresses') }}
 )
 
@@ -22,7 +24,8 @@ select
     balances.address,
     balances.value_date,
     {{ native_from_units('balances.balance_units', 'coalesce(tokens.decimals, 18)') }} as balance_native,
-    wallets.provenance
+    wallets.provenance,
+    wallets.label_verdict
 from {{ ref('stg_evm__balances') }} as balances
 inner join wallets
     on balances.network = wallets.network and balances.address = wallets.address

@@ -2,5 +2,6 @@ select
     network,
     address,
     entity,
-    kind
+    kind,
+    label_verdict
 from {{ raw('own_seeds', 'entities') }}

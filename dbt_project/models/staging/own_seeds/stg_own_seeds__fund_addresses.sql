@@ -2,5 +2,6 @@ select
     ticker,
     network,
     address,
-    case when provenance = '' then 'own' else 'own: ' || provenance end as provenance
+    case when provenance = '' then 'own' else 'own: ' || provenance end as provenance,
+    label_verdict
 from {{ raw('own_seeds', 'fund_addresses') }}
