@@ -12,18 +12,21 @@ FUNDS, TICKER_HISTORY = SEEDS / "facts_funds.csv", SEEDS / "facts_ticker_history
 
 
 class Fund(NamedTuple):
-    """A fund: the asset it holds, and its first days with a flow and with a NAV, where they are known."""
+    """A fund: the asset it holds, its first days with a flow and with a NAV, and what its counts show, where known."""
 
     asset: str
     first_flow_date: date | None
     inception_date: date | None = None
+    share_date_convention: str = ""
 
 
 @cache
 def funds() -> Mapping[str, Fund]:
     """The funds by their present ticker."""
     return {
-        row["ticker"]: Fund(row["asset"], _day(row["first_flow_date"]), _day(row["inception_date"]))
+        row["ticker"]: Fund(
+            row["asset"], _day(row["first_flow_date"]), _day(row["inception_date"]), row["share_date_convention"]
+        )
         for row in _rows(FUNDS)
     }
 

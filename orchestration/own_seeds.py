@@ -129,10 +129,11 @@ def create_tables(lake: Lake) -> None:
     import polars as pl
 
     lake.create(SOURCE, schemas())
-    for table, schema in schemas().items():
+    for table, columns in COLUMNS.items():
+        schema = schemas()[table]
         stored = lake.read(SOURCE, table, schema)
         if stored.columns != list(schema):
-            defaults = {column: _typed(each.default or "", schema[column]) for column, each in COLUMNS[table].items()}
+            defaults = {column: _typed(each.default or "", schema[column]) for column, each in columns.items()}
             missing = [
                 pl.lit(defaults[column], kind).alias(column)
                 for column, kind in schema.items()

@@ -139,28 +139,41 @@ printed_figures as (
 
 -- What an issuer does not print follows from what it does: a count from net assets and NAV, or from coins and coins per
 -- share, where that is within a quarter of whole creation units; a NAV from net assets and count.
+by_unit as (
+    select
+        printed_figures.*,
+        funds.creation_unit,
+        coalesce(
+            printed_figures.net_assets_usd / printed_figures.nav_usd,
+            printed_figures.native_held / printed_figures.native_per_share
+        ) / funds.creation_unit as units
+    from printed_figures
+    left join {{ relations.funds }} as funds on printed_figures.ticker = funds.ticker
+),
+
 counted as (
     select
         asset,
         ticker,
         as_of_date,
-        coalesce(
-            shares_outstanding, case when abs(units - round(units)) <= 0.25e0 then round(units) * creation_unit end
-        ) as shares_outstanding,
+        shares_outstanding,
         coalesce(nav_usd, net_assets_usd / nullif(shares_outstanding, 0)) as nav_usd,
         first_observed_at,
         last_changed_at
     from (
         select
-            printed_figures.*,
-            funds.creation_unit,
+            asset,
+            ticker,
+            as_of_date,
+            nav_usd,
+            net_assets_usd,
             coalesce(
-                printed_figures.net_assets_usd / printed_figures.nav_usd,
-                printed_figures.native_held / printed_figures.native_per_share
-            ) / funds.creation_unit as units
-        from printed_figures
-        left join {{ relations.funds }} as funds on printed_figures.ticker = funds.ticker
-    ) as by_unit
+                shares_outstanding, case when abs(units - round(units)) <= 0.25e0 then round(units) * creation_unit end
+            ) as shares_outstanding,
+            first_observed_at,
+            last_changed_at
+        from by_unit
+    ) as with_counts
 ),
 
 closes as (

@@ -159,6 +159,11 @@ class Lake:
         names = (tuple(name.split("/")) for name in self.files.walk())
         return [(name[0], name[1]) for name in names if len(name) == 2]
 
+    def sources_of(self, table: str) -> list[str]:
+        """The sources that have a table of that name in one file, sorted."""
+        names = (name.split("/") for name in self.files.walk())
+        return [name[0] for name in names if name[1:] == [table, f"{table}{SUFFIX}"]]
+
     def path(self, source: str, table: str, part: str | None = None) -> Path:
         """The file of a table, or of a part of it, on this machine.
 

@@ -16,7 +16,7 @@ from ingestion.archive import Served
 from ingestion.formats import derivatives
 from ingestion.formats.closed_windows import fetch_windows
 from ingestion.formats.derivatives import ASSETS, Text
-from ingestion.source import Cadence, Fetcher, RowSource
+from ingestion.source import NO_HEADERS, Cadence, Fetcher, RowSource
 
 URL = "https://api.hyperliquid.xyz/info"
 FIRST_MONTH = date(2025, 9, 1)
@@ -46,11 +46,11 @@ class _Asking:
     def __init__(self, http: Fetcher):
         self._http = http
 
-    def get(self, url: str) -> Served:
-        return self._http.post(url, url.partition("#")[2].encode())
+    def get(self, url: str, headers: Mapping[str, str] = NO_HEADERS) -> Served:
+        return self._http.post(url, url.partition("#")[2].encode(), headers)
 
-    def post(self, url: str, body: bytes) -> Served:
-        return self._http.post(url, body)
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Served:
+        return self._http.post(url, body, headers)
 
 
 def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:

@@ -19,6 +19,7 @@ from ingestion import calendar, registry
 from ingestion.archive import Archive, Capture
 from ingestion.formats import fund_days
 from ingestion.lake.observations import FINDING_SCHEMA, observation_schema, observe
+from ingestion.source import Source
 from ingestion.sources import alternative_me, binance_vision, farside, ishares, prices
 from orchestration.home import DBT_PROJECT
 
@@ -33,6 +34,8 @@ COUNTED = {"BTC": "IBIT", "ETH": "ETHA"}
 
 FORMER_NAMES = {"TETH": "CETH"}
 """Under which a page may still have a fund."""
+
+ISSUERS = [source.name for source in registry.sources() if source.table == fund_days.TABLE]
 
 
 @dataclass(frozen=True)
@@ -295,8 +298,8 @@ class Maker:
         self.world.pages.append(Page(source, at, cells, frame, digest))
 
 
-def recorded(root: Path) -> World:
-    """The captures of an archive that tell of funds, and the project's own facts."""
+def recorded(root: Path, *roots: Path) -> World:
+    """The captures of archives that tell of funds, and the project's own facts; of those after the first, issuers'."""
     frame = calendar.sessions(date(2024, 1, 1), date(2026, 12, 31)).select("session_date", "opens_at", "closes_at")
     funds = [
         Fund(**{name: row[name] for name in Fund.__dataclass_fields__})
@@ -306,13 +309,20 @@ def recorded(root: Path) -> World:
     filings = seed("facts_filings", quarter_end_date=pl.Date, filed_date=pl.Date, filed_native=pl.Float64)
     fees = seed("fund_fees", from_date=pl.Date, fee_bps=pl.Int64)
     world = World([Session(*row) for row in frame.iter_rows()], funds, events, filings, fees)
-    archive = Archive(root)
     for source in (farside.SOURCE, ishares.SOURCE, binance_vision.SOURCE):
-        for capture in archive.captures(source.name)[0]:
+        world.pages += _pages(Archive(root), source)
+    for archive in map(Archive, roots):
+        for name in ISSUERS:
+            world.pages += _pages(archive, registry.source(name))
+    return world
+
+
+def _pages(archive: Archive, source: Source) -> Iterator[Page]:
+    for capture in archive.captures(source.name)[0]:
+        if capture.resource in source.resources:
             page = source.read(archive.read(capture), capture.resource)
             cells = {row[:-1]: row[-1] for row in page.select(*source.key, "value").iter_rows()}
-            world.pages.append(Page(source.name, capture.fetched_at, cells, page, capture.sha256))
-    return world
+            yield Page(source.name, capture.fetched_at, cells, page, capture.sha256)
 
 
 def seed(name: str, **types: type[pl.DataType]) -> list[dict]:
@@ -320,7 +330,6 @@ def seed(name: str, **types: type[pl.DataType]) -> list[dict]:
     return pl.read_csv(path, schema_overrides=types, infer_schema_length=None).to_dicts()
 
 
-ISSUERS = [source.name for source in registry.sources() if source.table == fund_days.TABLE]
 TABLES = {
     "farside/flows": farside.KEY,
     **{f"{source}/fund_daily": fund_days.KEY for source in ISSUERS},

@@ -1,17 +1,20 @@
 """The fund marts, row for row against an oracle in plain Python, over random captures and recorded ones."""
 
+from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
-from fund_captures import NEVER, STARTS, Maker, World, raw_tables, recorded, seeds
+from fund_captures import NEVER, STARTS, Maker, World, raw_tables, recorded, seed, seeds
 from fund_oracle import Oracle, Rows, public_date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Node, build, compiled
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "archive"
+ISSUERS_ARCHIVE = Path(__file__).parents[3] / "shared" / "issuers" / "archive"
 
 MARTS: dict[str, tuple[tuple[str, ...], Callable[[Oracle], Rows]]] = {
     "etf_holdings_daily": (("ticker", "as_of_date", "source"), Oracle.holdings_daily),
@@ -65,6 +68,58 @@ def test_so_is_every_row_of_the_recorded_archive(nodes):
         at = datetime(2025, 11, 20, 2, 15)
         as_of = rows_of(warehouse, f"marts.etf_flows_daily_as_of(timestamp '{at}')", MARTS["etf_flows_daily"][0])
         assert_same(as_of, Oracle(world, at).flows_daily, f"as of {at}")
+
+
+EQUAL_TO_FARSIDE = {"ARKB": 16, "BTC": 349, "ETHA": 363, "EZBC": 16, "GBTC": 488, "HODL": 13, "IBIT": 441}
+"""Sessions of the archives of which both the issuer's counts and Farside tell."""
+
+
+@pytest.mark.skipif(not ISSUERS_ARCHIVE.is_dir(), reason="no recorded archive of issuers beside the project")
+def test_the_issuers_counts_are_farsides_flows(nodes):
+    world = recorded(ARCHIVE, ISSUERS_ARCHIVE)
+    facts = seeds(world) | {"facts_funds": seed("facts_funds", first_flow_date=pl.Date, last_flow_date=pl.Date)}
+    with build(nodes, raw_tables(world, NEVER), facts) as warehouse:
+        found = rows_of(warehouse, "marts.etf_source_differences", ("ticker", "trade_date", "source_a", "source_b"))
+        flows = rows_of(warehouse, "marts.etf_flows_daily", ("ticker", "trade_date", "source"))
+    counts = Counter(ticker for ticker, *_ in found)
+    assert {ticker: counts[ticker] for ticker in EQUAL_TO_FARSIDE} == EQUAL_TO_FARSIDE
+    assert not {key: row for key, row in found.items() if abs(row["difference_usd"]) > row["rounding_usd"]}
+    # what Farside never printed
+    assert flows["BTC", date(2024, 11, 20), "farside"]["net_flow_usd"] is None
+    assert round(flows["BTC", date(2024, 11, 20), "issuer"]["net_flow_usd"] / 1e6, 1) == 9.2
+    counted = Counter(key[0] for key, row in flows.items() if key[2] == "issuer" and row["is_reported"])
+    assert counted["IBIT"] == 557
+    assert counted["ETHA"] == 479
+    # the same by hand: the parsers' cells, conventions and units, and nothing of the models
+    assert {ticker: by_hand(world, ticker) for ticker in EQUAL_TO_FARSIDE} == EQUAL_TO_FARSIDE
+
+
+UNITS = {"EZBC": 50_000, "HODL": 25_000}
+
+
+def by_hand(world: World, ticker: str) -> int:
+    """Sessions on which the count's change times the NAV is Farside's flow, where both are known."""
+    cells = {}
+    for page in sorted(world.pages, key=lambda page: page.fetched_at):
+        cells |= {key[2:]: value for key, value in page.cells.items() if key[1] == ticker}
+    days = [session.day for session in world.sessions]
+    equal = 0
+    for before, day, after in zip(days, days[1:], days[2:], strict=False):
+        first, last = (before, day) if ticker == "ARKB" else (day, after)
+        nav, printed = cells.get((day, "nav_usd")), cells.get((day, "net_flow_usd"))
+        one, other = (count_by_hand(cells, ticker, each) for each in (first, last))
+        if None not in (nav, printed, one, other):
+            off = abs((other - one) * nav - printed)
+            assert off <= 60_000 + (0.005 * abs(printed) / nav if nav == round(nav, 2) else 0), (ticker, day, off)
+            equal += 1
+    return equal
+
+
+def count_by_hand(cells: dict, ticker: str, day: date) -> float | None:
+    count, nav, assets = (cells.get((day, metric)) for metric in ("shares_outstanding", "nav_usd", "net_assets_usd"))
+    if count is None and ticker in UNITS and nav and assets:
+        return round(assets / nav / UNITS[ticker]) * UNITS[ticker]
+    return count
 
 
 def rows_of(warehouse, relation: str, key: tuple[str, ...]) -> Rows:

@@ -64,7 +64,7 @@ CONTRACT = {
     ),
     "etf_source_differences": (
         "ticker trade_date source_a source_b",
-        "net_flow_a_usd net_flow_b_usd difference_usd",
+        "net_flow_a_usd net_flow_b_usd difference_usd rounding_usd",
     ),
     "etf_filing_reconciliation": (
         "ticker quarter_end_date source",
@@ -87,6 +87,11 @@ CONTRACT = {
         "net_flow_usd net_flow_native funds_reported funds_expected funds_valued is_complete cumulative_flow_usd"
         " cumulative_flow_native cumulative_missing flow_5d_usd flow_20d_usd flow_streak_sessions held_native"
         " net_assets_usd reference_usd reference_method supply_share_pct supply_method close_usd close_new_york_usd",
+    ),
+    "etf_issuer_coverage_daily": (
+        "asset trade_date",
+        "funds_expected funds_counted funds_completed funds_valued net_assets_usd counted_assets_usd counted_assets_pct"
+        " net_flow_usd counted_flow_usd completed_flow_usd",
     ),
     "market_prices_daily": ("asset venue price_date", "open_usd high_usd low_usd close_usd volume_native"),
     "market_bars_hourly": (
@@ -392,7 +397,7 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
 HOLDERS = "onchain_holder_supply_daily onchain_lth_flows_daily onchain_series_findings"
 """Marts of the supply of long- and short-term holders."""
 
-DESK = "etf_fund_daily etf_fund_weekly etf_market_daily"
+DESK = "etf_fund_daily etf_fund_weekly etf_issuer_coverage_daily etf_market_daily"
 """Marts of funds that say what share of the coins in existence they hold."""
 
 MOVES = "onchain_lth_* onchain_internal_moves"

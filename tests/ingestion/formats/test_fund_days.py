@@ -123,7 +123,8 @@ def test_a_day_whose_figures_disagree_is_left_out_with_a_finding():
 
 def test_a_page_in_thousands_is_refused():
     with pytest.raises(PageRefused, match="not count times NAV on 4 days, 2025-12-01 among them"):
-        fund_days.vet(with_assets(*["50"] * 4), SESSIONS)
+        fund_days.vet(with_assets(*["50"] * 4, "50000"), SESSIONS)
+    assert len(fund_days.vet(with_assets(*["50"] * 3, "50000"), SESSIONS)[1]) == 3
 
 
 def test_a_page_of_few_days_in_another_unit_is_refused():

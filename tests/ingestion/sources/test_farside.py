@@ -118,7 +118,8 @@ def test_a_holiday_is_blank_with_a_total_of_zero():
 
 
 @pytest.mark.parametrize(
-    ("resource", "asset"), [("btc", "BTC"), ("btc_all", "BTC"), ("eth", "ETH"), ("eth_all", "ETH"), ("sol", "SOL")]
+    ("resource", "asset"),
+    [("btc", "BTC"), ("btc_all", "BTC"), ("eth", "ETH"), ("eth_all", "ETH"), ("sol", "SOL"), ("hype", "HYPE")],
 )
 def test_the_asset_is_that_of_the_page_whatever_fund_stands_on_it(resource, asset):
     assert resource in farside.SOURCE.resources

@@ -41,7 +41,8 @@ unlisted_funds as (
     group by flows.source, flows.asset, flows.ticker
 ),
 
--- The slowest cell ever reported took 279 hours; ten sessions are longer.
+-- The slowest cell ever reported took 279 hours; ten sessions are longer. Each issuer has sessions of its own: the last
+-- waits for the count that settles it, however long ago that issuer was asked.
 blanks as (
     select
         flows.source,
@@ -52,7 +53,10 @@ blanks as (
             partition by flows.source, flows.asset, flows.ticker
         ) = 1 as is_ever_reported,
         flows.is_reported,
-        dense_rank() over (partition by flows.source order by flows.trade_date desc) as sessions_ago
+        dense_rank() over (
+            partition by flows.source, case when flows.source = 'issuer' then flows.ticker end
+            order by flows.trade_date desc
+        ) as sessions_ago
     from flows
 ),
 
@@ -81,7 +85,6 @@ missing_funds as (
     group by source, asset, ticker
 ),
 
--- Two roundings to US$ 0.1 m may differ by 0.06 m.
 source_differences as (
     select
         'sources_differ' as kind,
@@ -91,7 +94,7 @@ source_differences as (
         trade_date as value_date,
         'their flows differ by more than rounding' as detail
     from {{ ref('etf_source_differences') }}
-    where abs(difference_usd) > 60000
+    where abs(difference_usd) > rounding_usd
 ),
 
 -- Fees, rounding and the price of the day leave single-digit basis points of what a fund holds, some tens where a
