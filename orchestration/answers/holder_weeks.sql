@@ -13,7 +13,7 @@ with weeks as (
         sum(net_change_native) as net_change
     from marts.onchain_lth_flows_daily
     where asset = 'BTC'
-    group by all
+    group by week, network, series, definition_id
     having count(*) = 7
 )
 

@@ -59,7 +59,11 @@ def add(
 @definition.command(name="list")
 @home_option
 def list_(root: Path | None) -> None:
-    """The definitions that the marts know, and your own."""
+    """The definitions that the marts know, and your own.
+
+    \b
+    flowhouse definition list
+    """
     from orchestration import own_definitions, seeds
 
     home, _ = open_configured_home(root, must_exist=True)

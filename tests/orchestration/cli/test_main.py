@@ -61,7 +61,7 @@ def test_completion_is_printed_for_each_shell(flowhouse, shell, tmp_path):
     ("typed", "offered"),
     [
         ("flowhouse sta", {"status"}),
-        ("flowhouse ingest bit", {"bitcoin", "bitfinex_liquidations", "bitview"}),
+        ("flowhouse ingest bit", {"bitcoin", "bitfinex_liquidations", "bitview", "bitwise"}),
         ("flowhouse sql --fo", {"--format"}),
     ],
 )

@@ -77,7 +77,8 @@ def test_every_column_that_is_an_amount_has_a_unit(sample_home):
     without = {name for (name,) in names if unit_of(name) is None}
     ratios = {
         *("absorption_ratio", "absorption_ratio_gross", "ratio", "liveliness", "mvrv", "nupl", "sopr", "tolerance"),
-        *("as_of", "index_value"),
+        *("as_of", "index_value", "absorption_ratio_adjusted_low", "absorption_ratio_adjusted_high", "echo_ratio"),
+        "excess_deviations",
     }
     assert without <= ratios
 
