@@ -1,3 +1,24 @@
+{#
+    The age from which each definition that is a step counts coins: of the project's, and of a user's own that have all
+    of their weight at once. Only coins of one age become long-term together, so that they can be kept so.
+#}
+{% macro steps() %}
+    (
+        select
+            definition_id,
+            age_days
+        from {{ ref('holder_definitions') }}
+        where kind = 'step'
+        union all
+        select
+            definition_id,
+            max(age_days) as age_days
+        from {{ ref('stg_own_seeds__holder_weights') }}
+        group by definition_id
+        having count(*) = 1 and max(weight) = 1000000000
+    )
+{% endmacro %}
+
 {# Echoes of moves inside one owner: coins that moved on a day and not again are a definition's threshold old together. #}
 
 {# What was above the usual on the three days around the echo, as doubles; null until all three are known. #}

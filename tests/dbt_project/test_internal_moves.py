@@ -53,11 +53,12 @@ def build(tmp_path_factory) -> Callable[[Tables], duckdb.DuckDBPyConnection]:
     return build
 
 
-COLUMNS_OF_OWN = (
-    "asset string, network string, move_id string, move_date date, amount_native decimal(38, 8),"
-    " lth_low_native decimal(38, 8), lth_high_native decimal(38, 8), kind string, owner string, confidence string,"
-    " source_url string, continues_move_id string"
-)
+COLUMNS_OF_OWN = {
+    "stg_own_seeds__internal_moves": "asset string, network string, move_id string, move_date date, amount_native"
+    " decimal(38, 8), lth_low_native decimal(38, 8), lth_high_native decimal(38, 8), kind string, owner string,"
+    " confidence string, source_url string, continues_move_id string",
+    "stg_own_seeds__holder_weights": "definition_id string, age_days int, weight bigint",
+}
 
 
 def step(con: duckdb.DuckDBPyConnection, model: Model, rows: list[dict]) -> None:
@@ -68,9 +69,7 @@ def step(con: duckdb.DuckDBPyConnection, model: Model, rows: list[dict]) -> None
         else:
             con.execute(f"create {kind} {model.schema}.{model.name} as {model.sql}")
         return
-    columns = (
-        COLUMNS_OF_OWN if model.name.startswith("stg_") else ", ".join(f'"{n}" {t}' for n, t in model.columns.items())
-    )
+    columns = COLUMNS_OF_OWN.get(model.name) or ", ".join(f'"{n}" {t}' for n, t in model.columns.items())
     con.execute(f"create table {model.schema}.{model.name} ({columns})")
     if rows:
         con.register("given", pl.DataFrame(rows, infer_schema_length=None).to_arrow())
@@ -387,3 +386,19 @@ def test_a_low_bound_beyond_what_was_spent_is_said_and_not_cut(build):
     assert con.sql("select echo_verdict from marts.onchain_internal_moves").fetchall() == [("exceeds_spent",)]
     days = "select spent_adjusted_low_native from marts.onchain_lth_adjusted_daily where value_date = '2025-03-01'"
     assert con.sql(days).fetchone() == (-5,)
+
+
+def test_a_users_own_step_is_adjusted_as_the_projects_and_a_curve_is_not(build):
+    world = MADE_WORLDS["a low bound beyond what was spent is not cut"]
+    own = dict(world.tables) | {"holder_definitions": []}
+    weights = {"definition_id": "step", "age_days": AGE, "weight": 10**9}
+    days = "select value_date, lth_adjusted_low_native, lth_adjusted_high_native from marts.onchain_lth_adjusted_daily"
+    echoes = "select move_id, echo_date from marts.onchain_internal_moves"
+    project, user = build(world.tables), build(own | {"stg_own_seeds__holder_weights": [weights]})
+    for query in (days, echoes):
+        assert user.sql(f"{query} order by all").fetchall() == project.sql(f"{query} order by all").fetchall()
+    curve = build(
+        own | {"stg_own_seeds__holder_weights": [weights | {"weight": 5 * 10**8}, weights | {"age_days": 99}]}
+    )
+    assert curve.sql(days).fetchall() == []
+    assert [echo for _, echo in curve.sql(echoes).fetchall()] == [None]

@@ -7,11 +7,11 @@ with changes as (
         flows.series,
         flows.definition_id,
         flows.value_date,
-        definitions.age_days,
+        steps.age_days,
         cast(flows.net_change_native as double) as net_change
     from {{ ref('onchain_lth_flows_daily') }} as flows
-    inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
-    where flows.network = 'main' and definitions.kind = 'step' and flows.net_change_native is not null
+    inner join {{ steps() }} as steps on flows.definition_id = steps.definition_id
+    where flows.network = 'main' and flows.net_change_native is not null
 ),
 
 places as (

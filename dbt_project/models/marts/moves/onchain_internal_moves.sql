@@ -17,12 +17,10 @@ days as (
         holders.definition_id,
         moves.*,
         moves.move_date as value_date,
-        case
-            when definitions.kind = 'step' then {{ add_days('moves.move_date', 'definitions.age_days') }}
-        end as echo_date
+        {{ add_days('moves.move_date', 'steps.age_days') }} as echo_date
     from moves
     inner join holders on moves.asset = holders.asset and moves.network = holders.network
-    left join {{ ref('holder_definitions') }} as definitions on holders.definition_id = definitions.definition_id
+    left join {{ steps() }} as steps on holders.definition_id = steps.definition_id
 ),
 
 days_once as (

@@ -8,10 +8,9 @@ holders as (
         flows.network,
         flows.series,
         flows.definition_id,
-        definitions.age_days
+        steps.age_days
     from {{ ref('onchain_lth_flows_daily') }} as flows
-    inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
-    where definitions.kind = 'step'
+    inner join {{ steps() }} as steps on flows.definition_id = steps.definition_id
 ),
 
 moves_of_holders as (
@@ -331,8 +330,7 @@ flows as (
             and flows.series = supply.series
             and flows.definition_id = supply.definition_id
             and flows.value_date = supply.value_date
-    inner join {{ ref('holder_definitions') }} as definitions on flows.definition_id = definitions.definition_id
-    where definitions.kind = 'step'
+    inner join {{ steps() }} as steps on flows.definition_id = steps.definition_id
 ),
 
 adjusted as (
