@@ -186,10 +186,13 @@ def seed(home: Home, entities: dict[str, str]) -> None:
     with duckdb.connect(str(home.build_file)) as build:
         build.sql("create schema if not exists seeds")
         build.sql(f"create or replace table seeds.tokens as from read_csv('{DBT_PROJECT}/seeds/tokens.csv')")
-        build.sql("create or replace table seeds.entities (network text, address text, entity text, kind text)")
+        build.sql(
+            "create or replace table seeds.entities"
+            " (network text, address text, entity text, kind text, label_verdict text)"
+        )
         rows = [(network, address, name) for network in ("anvil", "ethereum") for address, name in entities.items()]
         for row in rows:
-            build.execute("insert into seeds.entities values (?, ?, ?, 'exchange')", row)
+            build.execute("insert into seeds.entities values (?, ?, ?, 'exchange', 'in_use')", row)
 
 
 def match(home: Home, *more: str) -> None:
