@@ -43,7 +43,7 @@ def test_both_widgets_are_read():
 
 def test_the_key_goes_into_the_address_that_is_asked_and_into_no_file(asked, tmp_path):
     archive = Archive(tmp_path / "archive")
-    http = client(coinshares.SOURCE, "", {"coinshares": SECRET})
+    http = client(coinshares.SOURCE, "", {"coinshares": SECRET}, {})
     assert fetch_live(coinshares.SOURCE, archive, Lake(tmp_path / "lake"), http, DAY) == []
     assert asked == [f"{coinshares.URL}&ApiKey={SECRET}"]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -55,7 +55,7 @@ def test_the_key_goes_into_the_address_that_is_asked_and_into_no_file(asked, tmp
 def test_a_key_that_is_not_accepted_is_to_be_checked(asked, status):
     asked.status = status
     with pytest.raises(FetchFailed, match="check the key in the settings") as caught:
-        [*coinshares.fetch(client(coinshares.SOURCE, "", {"coinshares": SECRET}), "BRRR", {}, DAY)]
+        [*coinshares.fetch(client(coinshares.SOURCE, "", {"coinshares": SECRET}, {}), "BRRR", {}, DAY)]
     assert SECRET not in str(caught.value)
 
 

@@ -19,7 +19,7 @@ def entry(at, rate="0.0000125", coin="BTC"):
 class Hyperliquid:
     """Settles some milliseconds after each hour; answers with the oldest 500 of what it is asked for."""
 
-    def post(self, url, body):
+    def post(self, url, body, headers=None):
         asked = json.loads(body)
         start, end = (EPOCH + timedelta(milliseconds=asked[name]) for name in ("startTime", "endTime"))
         times = [datetime(2025, 9, 1) + timedelta(hours=n, milliseconds=n % 90) for n in range(24 * 40)]
