@@ -176,7 +176,7 @@ def _notes(name: str, part: Part, recent: Mapping[str, list[float | None]]) -> I
     if name == "holders":
         yield f"By {'; '.join(dict.fromkeys(part.values('series')))}."
         if any(part.values("internal move")):
-            yield "An owner is known to have moved coins between its own addresses then, which is no sale."
+            yield "An owner is known to have moved coins between its addresses then: no sale."
         if all(value is None for value in part.values("holders spent")):
             yield "Without a node, what holders spent and apparent demand are not known."
 

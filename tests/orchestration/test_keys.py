@@ -95,5 +95,5 @@ def test_the_doctor_tries_those_whose_key_there_is(asked, monkeypatch):
 def test_a_client_takes_pages_as_large_as_the_source_reads(source, asked):
     from ingestion.refresh import client
 
-    http = client(source, "", {each.api_key.name: SECRET for each in KEYED})
+    http = client(source, "", {each.api_key.name: SECRET for each in KEYED}, {})
     assert http.bounds.max_bytes == (source.max_bytes or publisher.BOUNDS.max_bytes)

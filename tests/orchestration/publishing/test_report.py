@@ -158,8 +158,8 @@ def test_a_known_internal_move_is_said_in_the_sentence_and_on_its_tile(with_hold
         con.execute("update marts.demand_vs_supply_daily set has_internal_move = true")
     sentence = said(with_holders)
     assert sentence.endswith(
-        "fell by 10.50 BTC, touched by a known internal move that was no sale, and by \N{MINUS SIGN}8.00 to +2.00 BTC"
-        " without what is known of such moves."
+        "fell by 10.50 BTC (\N{MINUS SIGN}40.00 to \N{MINUS SIGN}10.50 BTC by definition), touched by a known internal"
+        " move that was no sale, and by \N{MINUS SIGN}8.00 to +2.00 BTC without what is known of such moves."
     )
     assert "Has a known internal move" in tile(render(with_holders, MANIFEST).html, "holders_month")
 
