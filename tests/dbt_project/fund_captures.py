@@ -17,10 +17,10 @@ import polars as pl
 
 from ingestion import calendar, registry
 from ingestion.archive import Archive, Capture
-from ingestion.formats import fund_days
+from ingestion.formats import closes, fund_days
 from ingestion.lake.observations import FINDING_SCHEMA, observation_schema, observe
 from ingestion.source import Source
-from ingestion.sources import alternative_me, binance_vision, farside, ishares, prices
+from ingestion.sources import alternative_me, binance_vision, farside, ishares
 from orchestration.home import DBT_PROJECT
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
@@ -334,7 +334,8 @@ TABLES = {
     "farside/flows": farside.KEY,
     **{f"{source}/fund_daily": fund_days.KEY for source in ISSUERS},
     "binance_vision/bars_daily": binance_vision.KEY,
-    "prices/closes": prices.KEY,
+    "prices/closes": closes.KEY,
+    "coin_metrics/closes": closes.KEY,
     "alternative_me/fng": alternative_me.SOURCE.key,
 }
 

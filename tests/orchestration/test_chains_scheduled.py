@@ -88,7 +88,7 @@ def tick(home: Home, dagster: DagsterInstance, at: datetime) -> Round:
         patch.setenv("FLOWHOUSE_HOME", str(home.root))
         definitions = runpy.run_module("orchestration.definitions")["definitions"]
     schedule = definitions.resolve_schedule_def("chains")
-    # Left open, it would be closed when it is collected, maybe amid a later tick, for which it would leave its instance.
+    # Left open, it would be closed once it is collected, amid a later tick, for which it would leave its instance.
     with build_schedule_context(dagster, scheduled_execution_time=at) as context:
         requests = schedule.evaluate_tick(context).run_requests
     succeeded, log = {}, []
