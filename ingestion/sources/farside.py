@@ -53,10 +53,19 @@ class Cell(NamedTuple):
 def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
     """The page as it is now; it changes through the day, so it is fetched every time.
 
+    There is none before the first fund of its asset: it would fail, and the source be asked again, until then.
+
     Raises:
         FetchFailed: no answer, or not with status 200.
     """
-    yield http.get(URLS[resource])
+    asset = _asset(resource)
+    firsts = [fund.first_flow_date for fund in fund_facts.funds().values() if fund.asset == asset]
+    if any(first and first <= day for first in firsts):
+        yield http.get(URLS[resource])
+
+
+def _asset(resource: str) -> str:
+    return resource.split("_")[0].upper()
 
 
 def parse(content: bytes) -> list[Cell]:
@@ -98,7 +107,7 @@ def frame(rows: list[Cell], resource: str) -> pl.DataFrame:
     Raises:
         PageRefused: a figure is not a number, or a fund is there under its present and a former ticker.
     """
-    asset = resource.split("_")[0].upper()
+    asset = _asset(resource)
     amounts = [usd_m(cell.text) for cell in rows]
     names = {ticker: fund_facts.former_tickers().get((asset, ticker), ticker) for _, ticker, _ in rows}
     if len(set(names.values())) < len(names):

@@ -1,6 +1,7 @@
 """Farside's flow table on pages made by the tests: every quirk of the real ones, and every reason to refuse one."""
 
 import re
+from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -355,3 +356,21 @@ def test_a_page_is_asked_for_every_time_since_it_changes():
     assert (served.content, http.asked) == (ALL_DATA, [url])
     with pytest.raises(FetchFailed):
         list(farside.fetch(http, "sol", frozenset(), MONDAY))
+
+
+@pytest.mark.parametrize(
+    ("resource", "first"),
+    [
+        ("btc", date(2024, 1, 11)),
+        ("eth_all", date(2024, 7, 23)),
+        ("sol", date(2025, 10, 28)),
+        ("hype", date(2026, 5, 12)),
+    ],
+)
+def test_a_page_is_not_asked_for_before_its_assets_first_fund(resource, first):
+    http = Publisher()
+    assert list(farside.fetch(http, resource, {}, first - timedelta(1))) == []
+    assert http.asked == []
+    with suppress(FetchFailed):
+        list(farside.fetch(http, resource, {}, first))
+    assert http.asked == [farside.URLS[resource]]

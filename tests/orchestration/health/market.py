@@ -79,8 +79,6 @@ class Market:
         funds = [row for row in seeds.read("facts_funds") if row["asset"] == asset and row["first_flow_date"]]
         listed = [row["ticker"] for row in funds if row["first_flow_date"] <= shown[-1].isoformat()]
         rows = [self._row(day, len(listed), is_newest=day == over[-1]) for day in shown]
-        if not listed:  # a page that waits for its first fund
-            return flow_page([row["ticker"] for row in funds], [(day, [None] * len(funds), "0.0") for day in shown])
         return flow_page(listed, rows)
 
     def _row(self, day: date, funds: int, *, is_newest: bool) -> tuple[date, list[str | None], str]:
