@@ -9,6 +9,7 @@ session before is `share_date_convention` of the fund's row in the seed `facts_f
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -20,7 +21,17 @@ from ingestion.archive import Served
 from ingestion.errors import PageRefused
 from ingestion.formats import bounds
 from ingestion.fund_facts import Fund
-from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, Finding, Rules, Sessions, cell_schema
+from ingestion.source import (
+    AFTER_CLOSE,
+    Cadence,
+    Fetcher,
+    Finding,
+    PublisherSource,
+    Row,
+    Rules,
+    Sessions,
+    cell_schema,
+)
 from ingestion.transport.errors import NotPublished
 
 TABLE = "fund_daily"
@@ -249,3 +260,16 @@ def _cell(served: FundDay, metric: str, text: str, is_placeholder: bool) -> tupl
     if found is None or not METRICS[metric].is_sound(found):
         raise refused(f"{bounds.shown(text)} on {served.as_of}, expected {METRICS[metric].expected}")
     return text, float(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuerSource(PublisherSource[Row]):
+    """A publisher of days of its own funds: what all of them have in common."""
+
+    table: str = TABLE
+    terms: str = "No terms of redistribution found; asked only where the settings name it."
+    key: Mapping[str, pl.DataType] = field(default_factory=lambda: KEY)
+    cadence: Cadence | None = CADENCE
+    vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = vet
+    rules: Rules | None = RULES
+    is_opt_in: bool = True

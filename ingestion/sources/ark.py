@@ -17,8 +17,9 @@ import polars as pl
 from ingestion.archive import Served
 from ingestion.calendar import LONGEST_CLOSURE, sessions
 from ingestion.formats import bounds, fund_days, fund_page
+from ingestion.formats.fund_days import IssuerSource
 from ingestion.formats.fund_page import Figure
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 URL = "https://assets.ark-funds.com/fund-documents/funds-etf-csv/ARK_21SHARES_BITCOIN_ETF_ARKB_HOLDINGS.csv"
 COLUMNS = ("date", "fund", "company", "ticker", "cusip", "shares", "market value ($)", "weight (%)")
@@ -79,20 +80,13 @@ def frame(rows: list[Holding], resource: str) -> pl.DataFrame:
     return fund_days.frame(fund_page.days([Figure(before.isoformat(), "native_held", coin.quantity)]), ticker)
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="ark",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="csv",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=("ARKB_holdings",),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

@@ -17,8 +17,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import bounds, fund_days, fund_page
+from ingestion.formats.fund_days import IssuerSource
 from ingestion.formats.fund_page import Figure, Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 
 class Fund(NamedTuple):
@@ -137,20 +138,13 @@ def frame(rows: list[FundData], resource: str) -> pl.DataFrame:
     return fund_days.frame(fund_page.days(figures), resource)
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="bitwise",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="html",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=tuple(FUNDS),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

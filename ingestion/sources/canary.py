@@ -15,8 +15,8 @@ from lxml import html
 from ingestion import fund_facts
 from ingestion.archive import Served
 from ingestion.formats import bounds, fund_days
-from ingestion.formats.fund_days import FundDay
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.formats.fund_days import FundDay, IssuerSource
+from ingestion.source import Fetcher
 
 URL = "https://canaryetfs.com/solc/"
 TABLE = "4"
@@ -74,20 +74,13 @@ def _text(cell: html.HtmlElement) -> str:
     return " ".join(cell.text_content().split())
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="canary",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="html",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=("daily",),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

@@ -14,8 +14,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page
+from ingestion.formats.fund_days import IssuerSource
 from ingestion.formats.fund_page import Figure, Text
-from ingestion.source import ApiKey, Fetcher, PublisherSource
+from ingestion.source import ApiKey, Fetcher
 
 HOLDINGS, DAILY, COIN = "VALKYRIE_HOLDINGS_BRRR", "VALKYRIE_DAILY_BRRR", "Bitcoin"
 URL = f"https://www-api.coinshares.com/api/v2/Widgets?names={HOLDINGS},{DAILY}"
@@ -89,21 +90,15 @@ def _facts(section: Section) -> dict[str, Text]:
     return {fact.key: fact.value for fact in section.meta}
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="coinshares",
-    table=fund_days.TABLE,
     description=__doc__,
     terms="No terms for the data were found; asked only with a key of your own.",
     ext="json",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     api_key=ApiKey("coinshares", parameter="ApiKey"),
     resources=("BRRR",),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

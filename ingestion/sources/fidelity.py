@@ -17,8 +17,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page
+from ingestion.formats.fund_days import IssuerSource
 from ingestion.formats.fund_page import Figure, Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 SITE = "https://digital.fidelity.com/prgw/digital/research"
 FUNDS = ("FBTC", "FETH")
@@ -113,20 +114,13 @@ def _has_digits_enough(coins: Coins) -> bool:
     return held / per_share - held / (per_share + half) <= MOST_SHARES_OFF
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="fidelity",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="json",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=FUNDS,
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

@@ -16,9 +16,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page
-from ingestion.formats.fund_days import FundDay
+from ingestion.formats.fund_days import FundDay, IssuerSource
 from ingestion.formats.fund_page import Figure, Metric, Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 URL = "https://www.franklintempleton.com/api/pds/price-and-performance"
 PRODUCTS = {"EZBC": "39639", "EZET": "40521", "XRPZ": "47318"}
@@ -135,20 +135,13 @@ def _of_facts(facts: list[Fact]) -> list[FundDay]:
     )
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="franklin",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No redistribution terms found; fetching is opt-in.",
     ext="json",
-    key=fund_days.KEY,
     newest="next_session",
-    cadence=fund_days.CADENCE,
-    is_opt_in=True,
     resources=(*PRODUCTS, "EZBC_facts"),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
 )

@@ -11,8 +11,8 @@ from datetime import date
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, workbook
-from ingestion.formats.fund_days import FundDay
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.formats.fund_days import FundDay, IssuerSource
+from ingestion.source import Fetcher
 
 URL = "https://reporting-prod-20231113144948145500000003.s3.us-east-1.amazonaws.com/product-performance/{id}.xlsx"
 IDS = {
@@ -45,20 +45,13 @@ def parse(content: bytes) -> list[FundDay]:
     return fund_days.read_table(workbook.rows(content, SHEET), DAY, FIGURES)
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="grayscale",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No redistribution terms found; fetching is opt-in.",
     ext="xlsx",
-    key=fund_days.KEY,
     newest="next_session",
-    cadence=fund_days.CADENCE,
-    is_opt_in=True,
     resources=tuple(IDS),
     fetch=fetch,
     parse=parse,
     frame=fund_days.frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
 )

@@ -16,9 +16,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page
-from ingestion.formats.fund_days import FundDay
+from ingestion.formats.fund_days import FundDay, IssuerSource
 from ingestion.formats.fund_page import Figure, Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 URL = "https://dng-api.invesco.com/cache/v1/accounts/en_US/shareclasses"
 CUSIPS = {"BTCO": "46091J101", "QETH": "46148D107"}
@@ -100,20 +100,13 @@ def frame(rows: list[Answer], resource: str) -> pl.DataFrame:
     return fund_days.frame(fund_page.days(figures), ticker)
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="invesco",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="json",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=tuple(f"{ticker}_{question}" for ticker in CUSIPS for question in QUESTIONS),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

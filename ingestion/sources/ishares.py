@@ -10,7 +10,7 @@ never live.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -19,10 +19,9 @@ from lxml import etree
 
 from ingestion.archive import Served
 from ingestion.errors import PageRefused
-from ingestion.formats import bounds
-from ingestion.source import AFTER_CLOSE, Cadence, Fetcher, PublisherSource, Rules, cell_schema
+from ingestion.formats import bounds, fund_days
+from ingestion.source import Fetcher, PublisherSource, cell_schema
 
-KEY = {"asset": pl.String(), "ticker": pl.String(), "value_date": pl.Date(), "metric": pl.String()}
 URL = (
     "https://www.blackrock.com/varnish-api/blk-one01-product-data/product-data/api/v1/get-fund-document"
     "?appType=PRODUCT_PAGE&appSubType=ISHARES&targetSite=us-ishares&locale=en_US"
@@ -114,7 +113,7 @@ def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
         cells.append(
             (*key, "shares_outstanding", *_cell(row.shares_outstanding, row.as_of, _is_count, "a whole share count"))
         )
-    return pl.DataFrame(cells, schema=cell_schema(KEY), orient="row")
+    return pl.DataFrame(cells, schema=cell_schema(fund_days.KEY), orient="row")
 
 
 def _check_fund(resource: str, fund: str, days: Mapping[date, FundDay]) -> None:
@@ -233,17 +232,16 @@ def _refused(what: str) -> PageRefused:
 
 SOURCE = PublisherSource(
     name="ishares",
-    table="fund_daily",
+    table=fund_days.TABLE,
     description=__doc__,
     terms="No redistribution terms found; fetching is opt-in.",
     ext="xls",
-    key=KEY,
+    key=fund_days.KEY,
     newest="next_session",
-    cadence=Cadence(days="session", ask_after=timedelta(0), late_after=AFTER_CLOSE, funds="ticker"),
+    cadence=fund_days.CADENCE,
     resources=tuple(PORTFOLIO_IDS),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    # More than one settled figure never changed in a workbook, on 1,060 days.
-    rules=Rules(only_settled=True, most_nonzero=1, most=1),
+    rules=fund_days.RULES,
 )

@@ -14,8 +14,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page
+from ingestion.formats.fund_days import IssuerSource
 from ingestion.formats.fund_page import Figure, Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 PRODUCTS = {"MSBT": "100761", "MSSE": "100770"}
 URL = "https://www.morganstanley.com/im/json/imwebdata/data/product/EF/{id}/detail/en-pricing.json"
@@ -89,20 +90,13 @@ def frame(rows: list[Pricing], resource: str) -> pl.DataFrame:
     return fund_days.frame(fund_page.days(figures), resource)
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="morgan_stanley",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="json",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=tuple(PRODUCTS),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )

@@ -15,8 +15,8 @@ from ingestion.archive import Served
 from ingestion.errors import FetchFailed
 from ingestion.formats import derivatives, fund_days
 from ingestion.formats.derivatives import Text
-from ingestion.formats.fund_days import FundDay
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.formats.fund_days import FundDay, IssuerSource
+from ingestion.source import Fetcher
 
 HOSTS = ("api.primary.21shares.com", "api.secondary.21shares.com")
 URL = "https://{host}/api/product_valuation_history/{ticker}"
@@ -74,20 +74,13 @@ def parse(content: bytes) -> list[FundDay]:
     ]
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="twentyone",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No redistribution terms found; fetching is opt-in.",
     ext="json",
-    key=fund_days.KEY,
     newest="next_session",
-    cadence=fund_days.CADENCE,
-    is_opt_in=True,
     resources=TICKERS,
     fetch=fetch,
     parse=parse,
     frame=fund_days.frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
 )

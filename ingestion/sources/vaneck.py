@@ -16,9 +16,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page, workbook
-from ingestion.formats.fund_days import FundDay
+from ingestion.formats.fund_days import FundDay, IssuerSource
 from ingestion.formats.fund_page import Figure, Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 URL = "https://www.vaneck.com/us/en/investments/{page}/downloads/fundhistoprices/"
 PAGES = {"HODL": "bitcoin-etf-hodl"}
@@ -98,21 +98,14 @@ def _held(holdings: list[Holding]) -> list[FundDay]:
     return [each._replace(fund=ticker) for each in fund_page.days([Figure(coin.AsOfDate, "native_held", coin.Shares)])]
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="vaneck",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No redistribution terms found; fetching is opt-in.",
     ext="xlsx",
-    key=fund_days.KEY,
     newest="next_session",
-    cadence=fund_days.CADENCE,
-    is_opt_in=True,
     resources=(*PAGES, *(f"{ticker}_holdings" for ticker in HOLDINGS)),
     exts={f"{ticker}_holdings": "json" for ticker in HOLDINGS},
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
 )

@@ -14,9 +14,9 @@ import polars as pl
 
 from ingestion.archive import Served
 from ingestion.formats import fund_days, fund_page
-from ingestion.formats.fund_days import FundDay
+from ingestion.formats.fund_days import FundDay, IssuerSource
 from ingestion.formats.fund_page import Text
-from ingestion.source import Fetcher, PublisherSource
+from ingestion.source import Fetcher
 
 CLASSES = {"BTCW": "48684713"}
 URL = "https://www.wisdomtree.com/api/fund-history/{id}"
@@ -73,20 +73,13 @@ def frame(rows: list[Day], resource: str) -> pl.DataFrame:
     return fund_days.frame(days, resource)
 
 
-SOURCE = PublisherSource(
+SOURCE = IssuerSource(
     name="wisdomtree",
-    table=fund_days.TABLE,
     description=__doc__,
-    terms="No terms for the data were found; asked only where the settings name it.",
     ext="json",
-    key=fund_days.KEY,
     newest="same_day",
-    cadence=fund_days.CADENCE,
     resources=tuple(CLASSES),
     fetch=fetch,
     parse=parse,
     frame=frame,
-    vet=fund_days.vet,
-    rules=fund_days.RULES,
-    is_opt_in=True,
 )
