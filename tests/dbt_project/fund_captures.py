@@ -17,7 +17,7 @@ import polars as pl
 
 from ingestion import calendar, registry
 from ingestion.archive import Archive, Capture
-from ingestion.formats import closes, fund_days
+from ingestion.formats import closes, fund_days, holder_supply
 from ingestion.lake.observations import FINDING_SCHEMA, observation_schema, observe
 from ingestion.source import Source
 from ingestion.sources import alternative_me, binance_vision, farside, ishares
@@ -336,6 +336,7 @@ TABLES = {
     "binance_vision/bars_daily": binance_vision.KEY,
     "prices/closes": closes.KEY,
     "coin_metrics/closes": closes.KEY,
+    "bitview/supply": holder_supply.KEY,
     "alternative_me/fng": alternative_me.SOURCE.key,
 }
 

@@ -487,10 +487,12 @@ def test_a_raw_table_has_no_mart_built_again_but_these():
 
 
 def test_answers_read_marts_and_are_at_most_four_long():
-    """The desk, moves, demand against supply and claims say what follows from other marts: they read those and seeds.
+    """The desk, moves, demand against supply and claims say what follows from other marts: they read those and seeds,
+    the project's and a user's own.
     Four are the price of a session, a fund's day, the market's day, and demand against supply."""
     marts = {path.stem for path in MARTS}
     seeds = {path.stem for path in (PROJECT / "seeds").glob("*.csv")}
+    seeds |= {path.stem for path in STAGING if path.parent.name == "own_seeds"}
     answers = {path.stem for path in ANSWERS}
     assert not {name for path in ANSWERS for name in refs(path) - marts - seeds - answers}
     assert not {name for name, depth in depths(ANSWERS).items() if depth > 4}

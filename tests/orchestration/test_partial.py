@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from lake_changes import alter_row
+from lake_changes import Which, alter_row, drop_row
 
 from ingestion.archive import Archive, Served
 from ingestion.sources import holder_series
@@ -36,7 +36,7 @@ OWN_FILES = {
 }
 SERVED_AT = datetime(2026, 1, 1, 13)
 BATCHES = 6
-"""Builds of some of the tables, of different sources, at a time: one of each table would take half an hour."""
+"""Builds of some of the tables, of different sources, at a time: one of each table would take a quarter of an hour."""
 
 
 def run(home: Home, mode: IngestMode, **wanted: bool) -> Outcome:
@@ -105,14 +105,15 @@ def has_rows(home: Home, table: str) -> bool:
     return any(home.lake.height(source, name, part) for part in parts)
 
 
-def content(folder: Path) -> dict[str, list[tuple]]:
-    """Every mart of a published folder, as the warehouse and as Parquet have it, in their order."""
+def content(folder: Path) -> dict[str, tuple[int, int]]:
+    """Rows, and a digest of them in their order, of every mart as the warehouse and as Parquet have it."""
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
         names = con.sql("select table_name from duckdb_tables() where schema_name = 'marts' order by 1").fetchall()
-        marts = {name: con.sql(f"from marts.{name}").fetchall() for (name,) in names}
-        return marts | {
-            f"{name}.parquet": con.sql(f"from '{folder}/parquet/{name}.parquet'").fetchall() for name in marts
-        }
+        tables = {name: f"marts.{name}" for (name,) in names}
+        tables |= {f"{name}.parquet": f"'{folder}/parquet/{name}.parquet'" for name in tables}
+        numbered = "select rows, row_number() over () as number from {} as rows"
+        digest = "select count(*), bit_xor(hash(number, rows)) from ({})"
+        return {name: con.sql(digest.format(numbered.format(rows))).fetchone() for name, rows in tables.items()}
 
 
 def manifest(folder: Path) -> dict:
@@ -122,18 +123,26 @@ def manifest(folder: Path) -> dict:
 
 def assert_same(partial: Path, full: Path) -> None:
     one, other = content(partial), content(full)
-    assert {name: len(rows) for name, rows in one.items()} == {name: len(rows) for name, rows in other.items()}
+    assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
     assert manifest(partial) == manifest(full)
 
 
-@pytest.mark.parametrize("which", ["oldest", "newest"])
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_what_changed_tables_rebuild_is_what_a_full_build_is(home, twin, batch, which):
+def test_what_changed_tables_rebuild_is_what_a_full_build_is(home, twin, batch):
     tables = [table for table in project.load(home).tables if has_rows(home, table)][batch::BATCHES]
-    assert tables
+    assert len(tables) > 2
     for table in tables:
-        alter_row(home, table, which)
+        change(home, table, "oldest" if batch % 2 else "newest")
     assert build(home).is_new, tables
     assert build(twin, is_full=True).is_new
     assert_same(published.warehouse(home).parent, published.warehouse(twin).parent)
+
+
+def change(home: Home, table: str, which: Which) -> None:
+    if table == "farside/flows":
+        drop_row(home, table, which)  # a fund's figure altered alone is not its page's total, which fails the build
+    elif table == "evm/transfers":
+        alter_row(home, table, "newest")  # a settled block is known by its hash, so that its transfers cannot differ
+    else:
+        alter_row(home, table, which)
