@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 SEEDS = Path(__file__).parent.parent / "dbt_project" / "seeds"
 FUNDS, TICKER_HISTORY = SEEDS / "facts_funds.csv", SEEDS / "facts_ticker_history.csv"
+FOREIGN_FUNDS = SEEDS / "foreign_funds.csv"
 
 
 class Fund(NamedTuple):
@@ -18,6 +19,15 @@ class Fund(NamedTuple):
     first_flow_date: date | None
     inception_date: date | None = None
     share_date_convention: str = ""
+
+
+class ForeignFund(NamedTuple):
+    """A fund that is listed outside the United States: where, the asset it holds, its first day of trading."""
+
+    market: str
+    asset: str
+    issuer: str
+    first_trade_date: date
 
 
 @cache
@@ -37,8 +47,19 @@ def former_tickers() -> Mapping[tuple[str, str], str]:
     return {(row["asset"], row["former_ticker"]): row["ticker"] for row in _rows(TICKER_HISTORY)}
 
 
+@cache
+def foreign_funds() -> Mapping[str, ForeignFund]:
+    """The funds listed outside the United States by their ticker, which is none of `funds`."""
+    return {
+        row["ticker"]: ForeignFund(
+            row["market"], row["asset"], row["issuer"], date.fromisoformat(row["first_trade_date"])
+        )
+        for row in _rows(FOREIGN_FUNDS)
+    }
+
+
 def as_text() -> str:
-    """All of it: what was judged by other facts has to be judged again."""
+    """What pages are judged by: what was judged by other facts has to be judged again."""
     return FUNDS.read_text() + TICKER_HISTORY.read_text()
 
 

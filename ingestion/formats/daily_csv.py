@@ -72,7 +72,7 @@ def figures(lines: Iterable[Line], columns: Sequence[str]) -> dict[date, Figures
     """
     days: dict[date, Figures] = {}
     for line in lines:
-        day = _date(line.day)
+        day = day_of(line.day)
         named = zip(columns[1:], line.texts, strict=True)
         found = Figures(line.texts, tuple(_number(text, f"{name} on {day}") for name, text in named))
         if days.setdefault(day, found).numbers != found.numbers:
@@ -85,7 +85,12 @@ def refused(what: str) -> PageRefused:
     return PageRefused(f"{what}: fix the file, then ingest it again.")
 
 
-def _date(text: str) -> date:
+def day_of(text: str) -> date:
+    """The day that a line begins with.
+
+    Raises:
+        PageRefused: it is none.
+    """
     try:
         return date.fromisoformat(text if DAY.fullmatch(text) else "")
     except ValueError:

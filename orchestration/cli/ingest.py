@@ -40,6 +40,7 @@ def ingest() -> None:
     flowhouse ingest evm --rpc http://127.0.0.1:8545
     flowhouse ingest holder_series --file supply.csv --name mine --definition age_155d_step
     flowhouse ingest prices --file closes.csv --name mine
+    flowhouse ingest hong_kong --file flows.csv --name mine
     """
 
 
@@ -118,6 +119,26 @@ def prices(
     if not re.fullmatch(ASSET, asset):
         raise UsageError(f"'{asset}' is not an asset: write it in capitals, such as BTC or ETH.")
     upload = _user_upload(SOURCE, file, name, lambda name: resource(name, asset))
+    home, settings = open_configured_home(root)
+    _update(SOURCE, home, ingest_mode(settings, sample, replay, live, upload))
+
+
+@ingest.command("hong_kong")
+@mode_options
+@file_option
+@click.option("--name", help="Whose figures they are: the source of their flows.")
+@home_option
+def hong_kong(
+    sample: bool, replay: Path | None, live: bool, file: Path | None, name: str | None, root: Path | None
+) -> None:
+    """Your own flows of Hong Kong's funds: a CSV with trade_date, ticker, net_flow_native, net_flow_usd.
+
+    \b
+    flowhouse ingest hong_kong --file flows.csv --name mine
+    """
+    from ingestion.sources.hong_kong import SOURCE
+
+    upload = _user_upload(SOURCE, file, name, lambda name: name)
     home, settings = open_configured_home(root)
     _update(SOURCE, home, ingest_mode(settings, sample, replay, live, upload))
 

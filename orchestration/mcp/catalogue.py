@@ -18,7 +18,7 @@ UNITS = {
     "_days": "days",
     "_sats": "satoshi",
     "_at": "UTC",
-    "_date": "a UTC day; of funds and their filings the day in New York",
+    "_date": "a UTC day; of funds and their filings the day where they are listed",
     "_count": "how many",
     "_sessions": "sessions of the New York Stock Exchange",
 }

@@ -18,6 +18,8 @@ OF_THE_PAGE = ("trade_date", "source_url", "file", "origin")
 """What the list of pages says once for all values that are from one."""
 DERIVED = "derived"
 """The series that is made from a chain's own blocks."""
+FOREIGN_SOURCES = ("hong_kong",)
+"""Raw sources of funds listed outside the United States, whose resources are the names of their marts' `source`."""
 
 
 @dataclass
@@ -93,7 +95,7 @@ def origin_of(
 def _of_a_fund(row: Row, origin: Origin) -> None:
     """Printed flow, share counts, NAV and filing of a fund's session or week."""
     ticker = row.get("ticker")
-    if not ticker or ticker == TOTAL:
+    if not ticker or ticker == TOTAL or _is_foreign(row):
         return
     if row.get("metric"):  # of an observation or a revision
         dates, asset = (row.get("value_date"),), row.get("asset")
@@ -126,7 +128,7 @@ def _belongs(value: Value, metric: str | None, source: str | None) -> bool:
 def _of_a_total(row: Row, origin: Origin) -> None:
     """Printed flows of all funds of an asset, of a session, a week or a window."""
     asset = row.get("asset")
-    if not asset or (row.get("ticker") not in (None, TOTAL)):
+    if not asset or (row.get("ticker") not in (None, TOTAL)) or _is_foreign(row):
         return
     days = _days(row)
     if days is None:
@@ -183,6 +185,25 @@ def _sums(row: Row, origin: Origin, ticker: str | None) -> None:
     origin.made_of.append(("what cumulative, 5-session and 20-session figures and streaks are made of", query))
 
 
+def _is_foreign(row: Row) -> bool:
+    """Whether it is of funds listed outside the United States, which no page of a US fund tells of."""
+    return row.mart.name.startswith("etf_foreign_")
+
+
+def _of_foreign_funds(row: Row, origin: Origin) -> None:
+    """Flows of funds listed outside the United States: the user's files of the source's name."""
+    if not _is_foreign(row):
+        return
+    if not row.get("ticker"):
+        query = (
+            f"select * from marts.etf_foreign_flows_daily where market = '{row.get('market')}'"
+            f" and asset = '{row.get('asset')}' and trade_date = '{row.get('trade_date')}'"
+            f" and source = '{row.get('source')}' order by ticker"
+        )
+        origin.made_of.append(("flows by fund", query))
+    _add_pages(row, origin, FOREIGN_SOURCES, row.get("source"))
+
+
 def _of_holders(row: Row, origin: Origin) -> None:
     """The series of long-term supply: a chain's blocks, or a publisher's file."""
     series = row.get("holder_series", "series")
@@ -200,8 +221,13 @@ def _of_holders(row: Row, origin: Origin) -> None:
     if series == DERIVED:
         _add_blocks(row, origin, network, first, last)
         return
-    for source in ("holder_series", "bitview"):
-        for page in pages_by_resource(row.home, source, series):
+    _add_pages(row, origin, ("holder_series", "bitview"), series)
+
+
+def _add_pages(row: Row, origin: Origin, sources: Sequence[str], resource: str) -> None:
+    """Add the pages that one of the sources has of a resource, such as a user's file of that name."""
+    for source in sources:
+        for page in pages_by_resource(row.home, source, resource):
             origin.add_page(
                 source=source,
                 url=page.url,
@@ -264,6 +290,7 @@ def _rows(row: Row, names: Sequence[str], column: str, value: str, dates: Sequen
 PARTS: Sequence[Callable[[Row, Origin], None]] = (
     _of_a_fund,
     _of_a_total,
+    _of_foreign_funds,
     _of_holders,
     _of_a_chain,
     _of_a_market,

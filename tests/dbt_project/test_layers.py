@@ -50,6 +50,14 @@ CONTRACT = {
         "asset week_start_date source",
         "net_flow_usd net_flow_native funds_reported funds_expected is_complete",
     ),
+    "etf_foreign_flows_daily": (
+        "market ticker trade_date source",
+        "asset net_flow_native net_flow_usd first_observed_at last_changed_at",
+    ),
+    "etf_foreign_market_daily": (
+        "market asset trade_date source",
+        "net_flow_native net_flow_usd funds_reported funds_expected is_complete",
+    ),
     "etf_holdings_daily": (
         "ticker as_of_date source",
         "asset shares_outstanding nav_usd native_per_share native_held",
@@ -441,6 +449,7 @@ REACHED = {
     "fred/observations": "macro_observations claim*",
     "holder_series/definitions": f"{HOLDERS} {MOVES} demand_* claim* {DESK}",
     "holder_series/supply": f"{HOLDERS} {MOVES} demand_* claim* {DESK}",
+    "hong_kong/fund_flows": "etf_foreign_*",
     "hyperliquid_adl/liquidations": "derivatives_liquidation* claim*",
     "hyperliquid_funding/funding": "derivatives_funding_* claim*",
     "hyperliquid_liquidations/liquidations": "derivatives_liquidation* claim*",
@@ -484,6 +493,15 @@ def test_a_raw_table_has_no_mart_built_again_but_these():
     for table, forms in REACHED.items():
         assert not {mart for mart in reached(table) if not any(fnmatch(mart, form) for form in forms.split())}, table
         assert not {form for form in forms.split() if not any(fnmatch(mart, form) for mart in reached(table))}, table
+
+
+def test_only_marts_of_their_own_read_funds_listed_outside_the_united_states():
+    """What a user brings of Hong Kong's funds gets into no sum, claim or answer about US funds."""
+    foreign = {"foreign_funds", "stg_hong_kong__fund_flows"} | {
+        path.stem for path in MARTS if path.stem.startswith("etf_foreign_")
+    }
+    readers = {path.stem for path in FACTS + ANSWERS + SEMANTIC if refs(path) & foreign}
+    assert readers == {"etf_foreign_flows_daily", "etf_foreign_market_daily"}
 
 
 def test_answers_read_marts_and_are_at_most_four_long():

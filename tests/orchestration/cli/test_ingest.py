@@ -84,6 +84,33 @@ def test_a_users_own_closes_are_of_the_venue_and_asset_named(closes, tmp_path, f
     assert (home / "archive/prices/mine").is_dir()
 
 
+def test_a_users_own_flows_of_hong_kong_are_kept_and_corrected_by_a_later_file(tmp_path, flowhouse, monkeypatch):
+    home, file = tmp_path / "home", tmp_path / "flows.csv"
+    own = ("ingest", "hong_kong", "--file", file, "--name", "mine", "--home", home)
+    for hour, usd in enumerate(["300000", "310000", ""]):
+        file.write_text(
+            f"trade_date,ticker,net_flow_native,net_flow_usd\n2024-05-02,3042,5,{usd}\n2024-05-02,3046,,0\n"
+        )
+        monkeypatch.setattr(gather, "now", lambda hour=hour: datetime(2026, 1, 1, hour))
+        assert flowhouse(*own).exit_code == 0
+    found = table(home, "hong_kong", "fund_flows").select("source", "ticker", "metric", "value", "observed_at")
+    assert found.rows() == [
+        ("mine", "3042", "net_flow_native", 5.0, datetime(2026, 1, 1, 0)),
+        ("mine", "3042", "net_flow_usd", 300_000.0, datetime(2026, 1, 1, 0)),
+        ("mine", "3046", "net_flow_usd", 0.0, datetime(2026, 1, 1, 0)),
+        ("mine", "3042", "net_flow_usd", 310_000.0, datetime(2026, 1, 1, 1)),
+        ("mine", "3042", "net_flow_usd", None, datetime(2026, 1, 1, 2)),
+    ]
+
+
+def test_a_flow_of_hong_kong_of_a_day_yet_to_come_is_refused(tmp_path, flowhouse):
+    file = tmp_path / "flows.csv"
+    file.write_text("trade_date,ticker,net_flow_native,net_flow_usd\n2999-01-01,3042,5,\n")
+    result = flowhouse("ingest", "hong_kong", "--file", file, "--name", "mine", "--home", tmp_path / "home")
+    assert result.exit_code == 1
+    assert f"{file} has figures of 2999-01-01, which is in the future" in result.output
+
+
 def test_a_file_that_is_refused_is_named_and_leaves_everything_as_it_was(sample_home, supply, tmp_path, flowhouse):
     home = shutil.copytree(sample_home, tmp_path / "home", symlinks=True)
     files = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
@@ -169,6 +196,8 @@ def test_the_seed_knows_the_definitions_of_published_series():
         ("prices", ("--file", "F", "--name", "binance"), "other than binance"),
         ("prices", ("--file", "F", "--name", "mine", "--asset", "btc"), "'btc' is not an asset"),
         ("prices", ("--file", "F", "--name", "mine", "--definition", "as_published"), "No such option '--definition'"),
+        ("hong_kong", ("--file", "F", "--name", "coinglass"), "other than coinglass"),
+        ("hong_kong", ("--name", "mine"), "give both --file F and --name N"),
         ("farside", ("--file", "F", "--name", "mine"), "No such option '--file'"),
     ],
 )
