@@ -95,6 +95,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
 }
 """The files by name, each with the columns of the project's seed."""
 
+ORIGIN = {"origin": "own"}
+"""What the table of entities has beside the file's columns: who says so, the user or a TagPack."""
+
 HOLDER_WEIGHTS = "holder_weights"
 """The table of the user's own definitions of a long-term holder."""
 
@@ -112,7 +115,7 @@ LABELS = ("entities", "fund_addresses")
 
 
 def schemas() -> dict[str, dict[str, pl.DataType | type[pl.DataType]]]:
-    """Columns and types of the tables, those of the project's seeds."""
+    """Columns and types of the tables, those of the project's seeds; entities say their origin too."""
     import polars as pl
 
     types = {
@@ -121,6 +124,7 @@ def schemas() -> dict[str, dict[str, pl.DataType | type[pl.DataType]]]:
         **dict.fromkeys(("amount_native", "lth_low_native", "lth_high_native"), pl.Decimal(38, 8)),
     }
     seeded = {table: {column: types.get(column, pl.String) for column in columns} for table, columns in COLUMNS.items()}
+    seeded["entities"] |= dict.fromkeys(ORIGIN, pl.String)
     return seeded | {HOLDER_WEIGHTS: {"definition_id": pl.String, "age_days": pl.Int32, "weight": pl.Int64}}
 
 
@@ -133,7 +137,7 @@ def create_tables(lake: Lake) -> None:
         schema = schemas()[table]
         stored = lake.read(SOURCE, table, schema)
         if stored.columns != list(schema):
-            defaults = {column: _typed(each.default or "", schema[column]) for column, each in columns.items()}
+            defaults = {column: _typed(each.default or "", schema[column]) for column, each in columns.items()} | ORIGIN
             missing = [
                 pl.lit(defaults[column], kind).alias(column)
                 for column, kind in schema.items()
@@ -176,7 +180,7 @@ def _write(lake: Lake, rows: Rows) -> None:
 
     for table, lines in rows.items():
         schema = schemas()[table]
-        cells = {column: [_typed(row[column], kind) for row in lines] for column, kind in schema.items()}
+        cells = {column: [_typed((ORIGIN | row)[column], kind) for row in lines] for column, kind in schema.items()}
         _replace(lake, table, pl.DataFrame(cells, schema=schema))
 
 

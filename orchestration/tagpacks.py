@@ -35,6 +35,9 @@ LICENCE_TEXTS = {
     "Open Database License": "ODbL-1.0",
 }
 
+ORIGIN, CONFLICT = "tagpack", "conflict"
+"""Of a row that is a tag; and its verdict where others name another owner."""
+
 MAX_BYTES = 32 * 2**20
 """Of one pack."""
 MAX_PACKS = 10_000
@@ -115,7 +118,8 @@ def read(path: Path, networks: Collection[str]) -> Pack:
 
 
 def merge(packs: Iterable[Pack], above: Iterable[Row]) -> tuple[list[Row], int]:
-    """One row for each address; none where tags contradict each other, or where a row above them has it.
+    """One row for each address; where tags contradict each other one for each label, which is not in use; none where
+    a row above them has it.
 
     Args:
         above: rows of entities that stand above tags; a tag's entity is written as they write it.
@@ -123,21 +127,39 @@ def merge(packs: Iterable[Pack], above: Iterable[Row]) -> tuple[list[Row], int]:
     Returns:
         the rows, and on how many addresses tags contradict each other.
     """
-    above = list(above)
+    above, packs = list(above), list(packs)
     decided = {(row["network"], row["address"]) for row in above}
     names = {row["entity"].casefold(): row["entity"] for row in reversed(above)}
     rows: dict[tuple[str, str], Row] = {}
     contradicted: set[tuple[str, str]] = set()
-    for _, row in (tag for pack in packs for tag in pack.tags):
+    for row in _rows(packs):
         key = row["network"], row["address"]
         name = names.setdefault(row["entity"].casefold(), row["entity"])
-        first = rows.setdefault(key, row | {"entity": name})
+        first = rows.setdefault(key, row | {"entity": name, "origin": ORIGIN})
         if contradict(first, row):
             contradicted.add(key)
         elif first["kind"] == UNCLASSIFIED:
             first["kind"] = row["kind"]
     contradicted -= decided
-    return [row for key, row in rows.items() if key not in contradicted and key not in decided], len(contradicted)
+    in_use = [row for key, row in rows.items() if key not in contradicted and key not in decided]
+    return [*in_use, *_conflicts(packs, contradicted, names)], len(contradicted)
+
+
+def _conflicts(
+    packs: Iterable[Pack], contradicted: Collection[tuple[str, str]], names: Mapping[str, str]
+) -> Iterable[Row]:
+    """Each label of the addresses on which tags contradict each other, once."""
+    labels: dict[tuple[str, str, str, str], Row] = {}
+    for row in _rows(packs):
+        if (row["network"], row["address"]) in contradicted:
+            name = names[row["entity"].casefold()]
+            label = row | {"entity": name, "label_verdict": CONFLICT, "origin": ORIGIN}
+            labels.setdefault((row["network"], row["address"], name, row["kind"]), label)
+    return labels.values()
+
+
+def _rows(packs: Iterable[Pack]) -> Iterator[Row]:
+    return (row for pack in packs for _, row in pack.tags)
 
 
 def contradict(first: Row, second: Row) -> bool:

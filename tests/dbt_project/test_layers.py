@@ -141,6 +141,7 @@ CONTRACT = {
     ),
     "onchain_token_supply_daily": ("asset network value_date", "minted_native burned_native supply_native holders"),
     "onchain_token_flows_daily": ("asset network value_date from_kind to_kind", "transfers amount_native"),
+    "onchain_labels": ("network address label kind", "licence source since_date label_verdict origin"),
     "onchain_fund_wallets_daily": ("ticker asset network address value_date", "balance_native provenance"),
     "onchain_defi_liquidations_daily": (
         "network protocol collateral_asset debt_asset value_date",
@@ -464,7 +465,7 @@ REACHED = {
     "okx_open_interest/open_interest": "derivatives_open_interest_* claim*",
     "own_seeds/contracts": "onchain_vault_outflows_daily onchain_defi_liquidations_daily",
     "own_seeds/entities": f"onchain_* demand_* claim* {DESK}",
-    "own_seeds/fund_addresses": "onchain_fund_wallets_*",
+    "own_seeds/fund_addresses": "onchain_fund_wallets_* onchain_labels",
     "own_seeds/holder_weights": "onchain_* demand_* claim* etf_*",
     "own_seeds/internal_moves": f"onchain_known_moves {MOVES} demand_* claim*",
     "own_seeds/tokens": f"onchain_* demand_* claim* {DESK}",

@@ -15,7 +15,7 @@ from orchestration.home import DBT_PROJECT, Home
 
 FACTS = {
     *("funds", "fund_events", "etf_filings", "etf_fund_fees", "market_sessions", "claims", "claim_checks"),
-    *("macro_events", "fund_flows_reported_weekly", "onchain_known_moves"),
+    *("macro_events", "fund_flows_reported_weekly", "onchain_known_moves", "onchain_labels"),
 }
 """Marts of reviewed facts and of the calendar: they have rows without any publisher."""
 

@@ -228,7 +228,7 @@ def test_a_table_of_an_older_home_gets_the_columns_that_it_lacks(tmp_path, setti
     home = Home(tmp_path)
     own_seeds.update(home, settings(entities=f"{ENTITIES}\nethereum,{ADDRESS},Me,exchange\n"))
     whole = home.lake.read("own_seeds", "entities", {})
-    home.lake.write("own_seeds", "entities", whole.drop("licence", "label_verdict"))
+    home.lake.write("own_seeds", "entities", whole.drop("licence", "label_verdict", "origin"))
     own_seeds.create_tables(home.lake)
     assert home.lake.read("own_seeds", "entities", {}).equals(whole)
 

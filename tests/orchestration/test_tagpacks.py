@@ -153,6 +153,19 @@ def stored(home: Home) -> list[tuple[str, ...]]:
     return home.lake.read("own_seeds", "entities", {}).select("address", "entity", "kind", "licence").rows()
 
 
+def said(home: Home) -> list[tuple[str, ...]]:
+    return home.lake.read("own_seeds", "entities", {}).select("label_verdict", "origin").rows()
+
+
+def test_a_label_of_several_tags_in_conflict_is_one_row(tmp_path):
+    home, folder = Home(tmp_path / "home"), tmp_path / "packs"
+    tags = [f"{{address: {GENESIS}, label: {name}}}" for name in ("Shop", "SHOP", "Pit", "Shop")]
+    pack(folder, f"{HEADER}tags: [{', '.join(tags)}]\n")
+    own_seeds.update(home, settings(folder))
+    assert [row[1] for row in stored(home)] == ["Shop", "Pit"]
+    assert said(home) == [("conflict", "tagpack")] * 2
+
+
 def test_tags_that_contradict_each_other_are_left_out_and_own_rows_decide(tmp_path, caplog):
     home, folder, own = Home(tmp_path / "home"), tmp_path / "packs", tmp_path / "entities.csv"
     other = WITNESS.upper()
@@ -160,11 +173,17 @@ def test_tags_that_contradict_each_other_are_left_out_and_own_rows_decide(tmp_pa
     pack(folder, f"{HEADER}category: exchange\ntags: [{{address: {GENESIS}, label: SHOP}}, {{address: {other},"
          " label: Pit}]\n", "b.yaml")  # fmt: skip
     own_seeds.update(home, settings(folder))
-    assert stored(home) == [(GENESIS, "Shop", "exchange", "")]
+    assert stored(home) == [
+        (GENESIS, "Shop", "exchange", ""),
+        (WITNESS, "Shop", "unclassified", ""),
+        (WITNESS, "Pit", "exchange", ""),
+    ]
+    assert said(home) == [("in_use", "tagpack"), ("conflict", "tagpack"), ("conflict", "tagpack")]
     assert "0 tags that do not fit, and 1 addresses whose tags contradict each other, are left out" in caplog.text
     own.write_text(f"network,address,entity,kind\nmain,{WITNESS},shop,custodian\n")
     own_seeds.update(home, settings(folder, entities=own))
     assert stored(home) == [(WITNESS, "shop", "custodian", ""), (GENESIS, "shop", "exchange", "")]
+    assert said(home) == [("in_use", "own"), ("in_use", "tagpack")]
 
 
 def test_a_withdrawn_row_keeps_a_tag_out(tmp_path):

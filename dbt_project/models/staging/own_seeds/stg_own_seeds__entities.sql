@@ -3,5 +3,9 @@ select
     address,
     entity,
     kind,
-    label_verdict
+    nullif(source, '') as source,
+    since_date,
+    nullif(licence, '') as licence,
+    label_verdict,
+    origin
 from {{ raw('own_seeds', 'entities') }}
