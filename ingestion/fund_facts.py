@@ -22,11 +22,9 @@ class Fund(NamedTuple):
 
 
 class ForeignFund(NamedTuple):
-    """A fund that is listed outside the United States: where, the asset it holds, its first day of trading."""
+    """A fund that is listed outside the United States: where, and its first day of trading."""
 
     market: str
-    asset: str
-    issuer: str
     first_trade_date: date
 
 
@@ -51,9 +49,7 @@ def former_tickers() -> Mapping[tuple[str, str], str]:
 def foreign_funds() -> Mapping[str, ForeignFund]:
     """The funds listed outside the United States by their ticker, which is none of `funds`."""
     return {
-        row["ticker"]: ForeignFund(
-            row["market"], row["asset"], row["issuer"], date.fromisoformat(row["first_trade_date"])
-        )
+        row["ticker"]: ForeignFund(row["market"], date.fromisoformat(row["first_trade_date"]))
         for row in _rows(FOREIGN_FUNDS)
     }
 

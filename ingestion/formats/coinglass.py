@@ -13,7 +13,8 @@ from ingestion.formats.derivatives import Text, refused
 from ingestion.source import ApiKey, Fetcher
 
 KEY = ApiKey("coinglass", "CG-API-KEY")
-URL = "https://open-api-v4.coinglass.com/api/futures"
+HOST = "https://open-api-v4.coinglass.com/api"
+URL = f"{HOST}/futures"
 TERMS = "CoinGlass's terms allow internal use only; asked only with a key of your own."
 LIMIT = 1000
 FIRST_MONTH = date(2025, 1, 1)
@@ -45,9 +46,18 @@ def parse(content: bytes) -> list[Bar]:
         PageRefused: the answer is no such history, or says that something is wrong.
     """
     answer: Answer = derivatives.read_json(content, Answer)
-    if str(answer.code) != "0":
-        raise refused(f"the error {str(answer.code)[:20]!r} of CoinGlass ({answer.msg[:100]!r})")
+    check_code(str(answer.code), answer.msg)
     return answer.data or []
+
+
+def check_code(code: str, message: str) -> None:
+    """Refuse an answer whose code is not "0".
+
+    Raises:
+        PageRefused: it is not.
+    """
+    if code != "0":
+        raise refused(f"the error {code[:20]!r} of CoinGlass ({message[:100]!r})")
 
 
 def fetch(

@@ -3,6 +3,7 @@
 The funds are those of the seed `foreign_funds`. No model of US funds reads a table of this key.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from ingestion import fund_facts
-from ingestion.formats import bounds, daily_csv
+from ingestion.formats import bounds
 from ingestion.source import cell_schema
 
 TABLE = "fund_flows"
@@ -22,6 +23,9 @@ KEY: dict[str, pl.DataType] = {
     "metric": pl.String(),
 }
 METRICS = ("net_flow_native", "net_flow_usd")
+
+HONG_KONG = "hong_kong"
+NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 LEAST_FLOW_USD, MOST_FLOW_USD = 1_000, 5_000_000_000
 """Of a fund on a day, other than 0: funds create and redeem whole units of many shares, so that less is a number of
@@ -35,36 +39,43 @@ class Flow(NamedTuple):
     numbers: tuple[Decimal | None, Decimal | None]
 
 
-def check(market: str, ticker: str, day: date, flow: Flow) -> None:
-    """Refuse a flow that cannot be one of a fund of the market.
+def flow(market: str, ticker: str, day: date, native: str, usd: str) -> Flow:
+    """The net creations of a fund of the market on a day, by their texts; an empty one was not reported.
 
     Raises:
-        PageRefused: there is no such fund, the day is none of its trading, neither figure is there, one is out of
-            bounds, or one says creations and the other redemptions.
+        ValueError: there is no such fund, the day is none of its trading, a text is no number, neither is there, one is
+            out of bounds, or one says creations and the other redemptions; its message is a clause.
     """
     _check_fund(market, ticker, day)
-    native, usd = flow.numbers
-    if native is None and usd is None:
-        raise daily_csv.refused(f"{ticker} on {day} has neither net_flow_native nor net_flow_usd")
-    if usd and not LEAST_FLOW_USD <= abs(usd) <= MOST_FLOW_USD:
-        raise daily_csv.refused(
-            f"net_flow_usd of {ticker} on {day} is {flow.texts[1]}, expected 0 or {LEAST_FLOW_USD:,} to"
-            f" {MOST_FLOW_USD:,} dollars, not a number of millions"
+    coins, dollars = (
+        _number(text, f"{metric} of {ticker} on {day}") for metric, text in zip(METRICS, (native, usd), strict=True)
+    )
+    if coins is None and dollars is None:
+        raise ValueError(f"{ticker} on {day} has neither net_flow_native nor net_flow_usd")
+    if dollars and not LEAST_FLOW_USD <= abs(dollars) <= MOST_FLOW_USD:
+        raise ValueError(
+            f"net_flow_usd of {ticker} on {day} is {usd}, expected 0 or {LEAST_FLOW_USD:,} to {MOST_FLOW_USD:,}"
+            " dollars, not a number of millions"
         )
-    if native and usd and (native > 0) != (usd > 0):
-        raise daily_csv.refused(
-            f"{ticker} on {day} has coins ({flow.texts[0]}) and dollars ({flow.texts[1]}) of opposite signs"
-        )
+    if coins and dollars and (coins > 0) != (dollars > 0):
+        raise ValueError(f"{ticker} on {day} has coins ({native}) and dollars ({usd}) of opposite signs")
+    return Flow((native, usd), (coins, dollars))
 
 
 def _check_fund(market: str, ticker: str, day: date) -> None:
     listed = {name: fund for name, fund in fund_facts.foreign_funds().items() if fund.market == market}
     if (fund := listed.get(ticker)) is None:
-        raise daily_csv.refused(f"{bounds.shown(ticker)} on {day} is none of the tickers {', '.join(listed)}")
+        raise ValueError(f"{bounds.shown(ticker)} on {day} is none of the tickers {', '.join(listed)}")
     if day < fund.first_trade_date:
-        raise daily_csv.refused(f"{ticker} has a flow on {day}, but trades since {fund.first_trade_date}")
+        raise ValueError(f"{ticker} has a flow on {day}, but trades since {fund.first_trade_date}")
     if day.isoweekday() > 5:
-        raise daily_csv.refused(f"{ticker} has a flow on {day}, which is a {day:%A}")
+        raise ValueError(f"{ticker} has a flow on {day}, which is a {day:%A}")
+
+
+def _number(text: str, what: str) -> Decimal | None:
+    if text and not NUMBER.fullmatch(text):
+        raise ValueError(f"{what} is {bounds.shown(text)}, expected a number like -1234.5 or nothing")
+    return Decimal(text) if text else None
 
 
 def cells(source: str, flows: Mapping[tuple[str, date], Flow]) -> pl.DataFrame:

@@ -9,20 +9,16 @@ funds of the seed `foreign_funds` are read. These flows are in no sum of US fund
 Exercised: on made files.
 """
 
-import re
 from datetime import date
-from decimal import Decimal
 
 import polars as pl
 
-from ingestion.formats import bounds, daily_csv, foreign_flows
+from ingestion.formats import daily_csv, foreign_flows
 from ingestion.formats.daily_csv import Line
 from ingestion.formats.foreign_flows import Flow
 from ingestion.source import UploadSource
 
 COLUMNS = ("trade_date", "ticker", *foreign_flows.METRICS)
-MARKET = "hong_kong"
-NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def parse(content: bytes) -> list[Line]:
@@ -43,25 +39,14 @@ def frame(rows: list[Line], resource: str) -> pl.DataFrame:
     """
     flows: dict[tuple[str, date], Flow] = {}
     for line in rows:
-        day, ticker, flow = _flow(line)
+        day, (ticker, native, usd) = daily_csv.day_of(line.day), line.texts
+        try:
+            flow = foreign_flows.flow(foreign_flows.HONG_KONG, ticker, day, native, usd)
+        except ValueError as error:
+            raise daily_csv.refused(str(error)) from None
         if flows.setdefault((ticker, day), flow).numbers != flow.numbers:
             raise daily_csv.refused(f"it has {ticker} on {day} twice with different figures")
     return foreign_flows.cells(resource, flows)
-
-
-def _flow(line: Line) -> tuple[date, str, Flow]:
-    day = daily_csv.day_of(line.day)
-    ticker, native, usd = line.texts
-    where = f"of {ticker} on {day}"
-    flow = Flow((native, usd), (_number(native, f"net_flow_native {where}"), _number(usd, f"net_flow_usd {where}")))
-    foreign_flows.check(MARKET, ticker, day, flow)
-    return day, ticker, flow
-
-
-def _number(text: str, what: str) -> Decimal | None:
-    if text and not NUMBER.fullmatch(text):
-        raise daily_csv.refused(f"{what} is {bounds.shown(text)}, expected a number like -1234.5 or nothing")
-    return Decimal(text) if text else None
 
 
 SOURCE = UploadSource(
@@ -74,5 +59,5 @@ SOURCE = UploadSource(
     newest="same_day",
     parse=parse,
     frame=frame,
-    reserved_names=("coinglass",),  # a publisher's figures
+    reserved_names=("coinglass",),  # the source of coinglass_hk
 )

@@ -18,8 +18,8 @@ OF_THE_PAGE = ("trade_date", "source_url", "file", "origin")
 """What the list of pages says once for all values that are from one."""
 DERIVED = "derived"
 """The series that is made from a chain's own blocks."""
-FOREIGN_SOURCES = ("hong_kong",)
-"""Raw sources of funds listed outside the United States, whose resources are the names of their marts' `source`."""
+COINGLASS_HK = "coinglass"
+"""The source that the marts of foreign funds call so; any other is a user's file of that name."""
 
 
 @dataclass
@@ -191,7 +191,7 @@ def _is_foreign(row: Row) -> bool:
 
 
 def _of_foreign_funds(row: Row, origin: Origin) -> None:
-    """Flows of funds listed outside the United States: the user's files of the source's name."""
+    """Flows of funds listed outside the United States: CoinGlass's pages, or the user's files of the source's name."""
     if not _is_foreign(row):
         return
     if not row.get("ticker"):
@@ -201,7 +201,10 @@ def _of_foreign_funds(row: Row, origin: Origin) -> None:
             f" and source = '{row.get('source')}' order by ticker"
         )
         origin.made_of.append(("flows by fund", query))
-    _add_pages(row, origin, FOREIGN_SOURCES, row.get("source"))
+    if row.get("source") == COINGLASS_HK:
+        _add_pages(row, origin, ("coinglass_hk",), row.get("asset"))
+    else:
+        _add_pages(row, origin, ("hong_kong",), row.get("source"))
 
 
 def _of_holders(row: Row, origin: Origin) -> None:

@@ -435,6 +435,7 @@ REACHED = {
     "bybit_funding/funding": "derivatives_funding_* claim*",
     "bybit_open_interest/open_interest": "derivatives_open_interest_* claim*",
     "coinglass_funding/funding": "derivatives_funding_* claim*",
+    "coinglass_hk/fund_flows": "etf_foreign_*",
     "coinglass_liquidations/liquidations": "derivatives_liquidation* claim*",
     "coinglass_open_interest/open_interest": "derivatives_open_interest_* claim*",
     "evm/balances": "onchain_fund_wallets_*",
@@ -498,7 +499,7 @@ def test_a_raw_table_has_no_mart_built_again_but_these():
 
 def test_only_marts_of_their_own_read_funds_listed_outside_the_united_states():
     """What a user brings of Hong Kong's funds gets into no sum, claim or answer about US funds."""
-    foreign = {"foreign_funds", "stg_hong_kong__fund_flows"} | {
+    foreign = {"foreign_funds", "stg_hong_kong__fund_flows", "stg_coinglass_hk__fund_flows"} | {
         path.stem for path in MARTS if path.stem.startswith("etf_foreign_")
     }
     readers = {path.stem for path in FACTS + ANSWERS + SEMANTIC if refs(path) & foreign}

@@ -85,7 +85,7 @@ def test_another_header_is_refused():
 
 
 def test_funds_of_other_markets_are_no_funds_of_hong_kong(monkeypatch):
-    elsewhere = fund_facts.ForeignFund("elsewhere", "BTC", "X", date(2020, 1, 1))
+    elsewhere = fund_facts.ForeignFund("elsewhere", date(2020, 1, 1))
     monkeypatch.setattr(fund_facts, "foreign_funds", lambda: {"3042": elsewhere})
     with pytest.raises(PageRefused, match="'3042' on 2024-05-02 is none of the tickers"):
         cells("2024-05-02,3042,1,")

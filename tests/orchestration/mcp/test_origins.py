@@ -5,11 +5,12 @@ from datetime import date, datetime
 import duckdb
 import pytest
 
+from ingestion import registry
 from ingestion.archive import Served
 from ingestion.sources import hong_kong
 from orchestration import gather
 from orchestration.home import Home
-from orchestration.ingest_mode import UserUpload
+from orchestration.ingest_mode import Held, UserUpload
 from orchestration.mcp.catalogue import Mart
 from orchestration.mcp.origins import origin_of
 
@@ -48,3 +49,14 @@ def test_a_day_of_a_foreign_market_is_made_of_the_flows_of_its_funds_alone(home)
         " and trade_date = '2024-05-02' and source = 'mine' order by ticker"
     )
     assert [page["file"] for page in origin.pages] == ["archive/hong_kong/mine/20240503T000000Z.csv"]
+
+
+def test_a_flow_that_coinglass_states_leads_to_its_page(home):
+    content = (
+        b'{"code":"0","data":[{"timestamp":1714608000000,"etf_flows":[{"etf_ticker":"CHINAAMC","flow_usd":5000}]}]}'
+    )
+    url = "https://open-api-v4.coinglass.com/api/hk-etf/bitcoin/flow-history"
+    home.archive.put("coinglass_hk", "BTC", Served(url, content, datetime(2024, 5, 3)), "json")
+    gather.update(registry.source("coinglass_hk"), home, Held())
+    origin = cited(home, "etf_foreign_flows_daily", ROW | {"ticker": "3042", "source": "coinglass"})
+    assert [(page["source"], page["url"]) for page in origin.pages] == [("coinglass_hk", url)]

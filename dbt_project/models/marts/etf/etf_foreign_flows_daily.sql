@@ -1,5 +1,11 @@
-with cells as (
-    {{ newest_cells(ref('stg_hong_kong__fund_flows'), 'source, ticker, value_date, metric', none) }}
+with observations as (
+    select * from {{ ref('stg_hong_kong__fund_flows') }}
+    union all
+    select * from {{ ref('stg_coinglass_hk__fund_flows') }}
+),
+
+cells as (
+    {{ newest_cells('observations', 'source, ticker, value_date, metric', none) }}
 ),
 
 flows as (
@@ -27,3 +33,4 @@ select
     flows.last_changed_at
 from flows
 inner join {{ ref('foreign_funds') }} as funds on flows.ticker = funds.ticker
+where flows.net_flow_native is not null or flows.net_flow_usd is not null
