@@ -47,7 +47,7 @@ def test_a_figure_that_is_not_there_is_blank_and_zero_is_zero():
         (page(code="401", msg="API key missing."), r"the error '401' of CoinGlass \('API key missing.'\)"),
         (page(), "it has no figure"),
         (page(day(FIRST + 1, 5000)), "a time that begins no day"),
-        (page(day(10**17, 5000)), "a time that begins no day"),
+        (page(day(86_400_000 * 10**9, 5000)), "a time that begins no day"),
         (page(day(1_714_780_800_000, 5000)), "since 3042 has a flow on 2024-05-04, which is a Saturday"),
         (page(day(FIRST - 86_400_000, 5000)), "but trades since 2024-04-30"),
         (page(day(FIRST, 12.5)), "since net_flow_usd of 3042 on 2024-04-30 is 12.5, expected 0 or 1,000"),
