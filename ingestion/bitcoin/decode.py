@@ -26,7 +26,7 @@ from ingestion.bitcoin.signatures import (
     script_type,
     signature,
 )
-from ingestion.bitcoin.watching import NOBODY, key, may_be, mix, note, number_of, number_of_stored, stored_key
+from ingestion.bitcoin.watching import STORED_RAW, key, may_be, note, stored_key
 
 COINBASE, TRANSFER = 0, 1
 # Columns of a cell.
@@ -66,10 +66,10 @@ OP_1 = 0x51
 
 
 @njit(nogil=True, cache=True)
-def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, totals, watched=None, hits=None):
+def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, totals, bits=None, candidates=None):
     """Add the coins spent by the block at `height` to the cells of its day, and say what each transaction spent.
 
-    Where nothing is watched, `watched` and `hits` are None, and what is compiled has no look-up.
+    Where nothing is watched, `bits` and `candidates` are None, and what is compiled has no look-up.
 
     Args:
         undo: plain bytes; the block's record is undo[start:end], without checksum.
@@ -78,8 +78,7 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
         scripts: int64 [(LONG, SHORT), script type, (AMOUNT, COINS)], added to as the cells are.
         spent: int64 [transaction without the coinbase, SPENT], set.
         totals: int64 [3], set to transactions without the coinbase, coins, satoshi.
-        watched: the `Table` of scripts to look for.
-        hits: set to coins of them.
+        bits, candidates: the filter of `watching.Search`, and where the coins go that pass it.
 
     Returns:
         OK, or a key of STATUS; `cells` and `scripts` then have a part of the record.
@@ -87,8 +86,8 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
     spends = 0
     amount = 0
     last_long_day = day_of_height[height] - LONG_TERM_DAYS
-    if hits is not None:
-        hits.counts[:] = 0
+    if candidates is not None:
+        candidates[0, 0] = 0
     transactions, at = compact_size(undo, start, end)
     if at < 0:
         return RUNS_OUT
@@ -125,10 +124,8 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
             of_script[COINS] += 1
             spent_sats += sats
             spent_scripts |= 1 << script
-            if watched is not None and may_be(watched, mix(stored_key(undo, at - size, stored, size))):
-                number = number_of_stored(watched, undo, at - size, stored, size)
-                if number != NOBODY:
-                    note(hits, n + 1, number, sats)
+            if bits is not None and may_be(bits, stored_key(undo, at - size, stored, size)):
+                note(candidates, n + 1, sats, at - size, size, stored)
         spent[n, SPENT_COINS] = coins
         spent[n, SPENT_SATS] = spent_sats
         spent[n, SPENT_LTH_SATS] = long_sats
@@ -138,13 +135,11 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
     totals[0] = transactions
     totals[1] = spends
     totals[2] = amount
-    if hits is not None:
-        hits.counts[0] = hits.counts[1]
     return OK if at == end else LEFT_OVER
 
 
 @njit(nogil=True, cache=True)
-def read_block(block, spent, outputs, sums, large, watched=None, hits=None):
+def read_block(block, spent, outputs, sums, large, bits=None, candidates=None):
     """Add up the outputs of a serialised block (header first, with or without witnesses), and its signatures.
 
     Args:
@@ -154,7 +149,7 @@ def read_block(block, spent, outputs, sums, large, watched=None, hits=None):
             unspendable ones (OP_RETURN first, or a script above 10,000 bytes) are also among the outputs.
         sums: int64 [SIGNATURES, SUMS] of transactions that spend long-term coins, added to.
         large: int64 [MAX_LARGE, LARGE], set for the large ones among them.
-        watched, hits: as `fold_undo` takes them; coins that the outputs make are added to `hits`.
+        bits, candidates: as `fold_undo` takes them.
 
     Returns:
         (transactions, inputs without the coinbase's, large transactions); (-1, -1, 0) where the bytes are not a block.
@@ -162,6 +157,8 @@ def read_block(block, spent, outputs, sums, large, watched=None, hits=None):
     inputs = 0
     listed = 0
     end = len(block)
+    if candidates is not None:
+        candidates[0, 0] = 0
     totals = np.zeros(OUTPUT_COLUMNS, dtype=np.int64)
     transactions, at = compact_size(block, HEADER_BYTES, end)
     if at < 0 or transactions > len(spent):
@@ -170,7 +167,7 @@ def read_block(block, spent, outputs, sums, large, watched=None, hits=None):
         start = at
         totals[:] = 0
         is_signed = n > 0 and spent[n - 1, SPENT_LTH_SATS] > 0
-        count, after_outputs, at = _transaction(block, at, end, totals, is_signed, n, watched, hits)
+        count, after_outputs, at = _transaction(block, at, end, totals, is_signed, n, bits, candidates)
         if at < 0:
             return -1, -1, 0
         of_kind = outputs[min(n, TRANSFER)]
@@ -334,10 +331,10 @@ def _checked(data, at, stored, script):
 
 
 @njit(nogil=True, cache=True)
-def _transaction(block, at, end, totals, with_scripts, n, watched, hits):
+def _transaction(block, at, end, totals, with_scripts, n, bits, candidates):
     """(inputs, position after the outputs, position after the transaction), its outputs added to `totals`, int64 [5].
 
-    Those of watched scripts are noted as of transaction `n`.
+    Those whose scripts pass the filter are noted as of transaction `n`.
 
     Their script types are set only where they are asked for. Position -1 where it runs out; it may be up to four bytes
     past the end.
@@ -369,10 +366,8 @@ def _transaction(block, at, end, totals, with_scripts, n, watched, hits):
             totals[UNSPENDABLE_SATS] += sats
         elif with_scripts:
             scripts |= 1 << script_type(block, stop, script)
-        if watched is not None and may_be(watched, mix(key(block, stop, script))):
-            number = number_of(watched, block, stop, script)
-            if number != NOBODY:
-                note(hits, n, number, sats)
+        if bits is not None and may_be(bits, key(block, stop, script)):
+            note(candidates, n, sats, stop, script, STORED_RAW)
         at = stop + script
     totals[OUTPUTS] += outputs
     totals[OUTPUT_SATS] += output_sats

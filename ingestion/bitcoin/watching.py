@@ -1,8 +1,8 @@
 """Addresses that are watched: what blocks pay to the script of each, and what they spend of it.
 
-A key of 64 bits, found in the bytes of a script, is looked up in a small filter first; only what passes is looked up in
-the table, where the whole script is compared. Undo records shorten some scripts: they are told by the number that
-stands before them, and written out where the filter lets them pass.
+Loops over coins look a key of 64 bits, found in the bytes of a script, up in a small filter, and note what passes: one
+script of others in a hundred. Once a block is through, the whole script of each is compared. Undo records shorten some
+scripts, which are told by the number before them, and written out to be compared.
 """
 
 from typing import NamedTuple
@@ -21,23 +21,28 @@ WatchedRows = tuple[list[tuple[int | str, ...]], list[tuple[int | str, ...]]]
 """Rows (height, address, FLOWS) and (height, entity, NETS)."""
 MAX_COINS = 4_000_000 // 9
 """That one block may have: an output takes nine bytes and its script, and an input more."""
+NO_COINS = np.empty((0, 3), dtype=np.int64)
 
 NOBODY = -1
-MAX_BYTES = 42
-"""Of an address' script: a witness program of 40 bytes is the longest."""
+MIN_BYTES, MAX_BYTES = 4, 42
+"""Of an address' script: a witness program has 2 to 40 bytes."""
 KEY_AT, KEY_BYTES = 3, 8
-"""Where the key stands in a script: within the hash, whatever the type. Shorter scripts are a key as a whole."""
-SHORT_BYTES = KEY_AT + KEY_BYTES
+"""Where the key stands in a script: within the hash, whatever the type."""
 # Number before a shortened script, and where the key of the script that it stands for is among the bytes after it.
 STORED_P2PKH, STORED_P2SH, STORED_RAW = 0, 1, 6
 STORED_KEY_AT = np.array([0, 1, 0, 0, 0, 0, KEY_AT], dtype=np.int64)
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-FILTER_BITS, SLOTS = 32, 4
-"""For each script. With two bits of each in one word, 1 in 250 scripts of others passes."""
+FILTER_BITS, SLOTS = 16, 4
+"""For each script: bits of the filter, where it sets two of one word, and places of the table."""
+MIN_FILTER_BITS = 1 << 16
+"""8 KB, which costs no more to look up than fewer."""
+# Columns of a coin that passed the filter; its script is data[at : at + size] after the number `stored`. The first row
+# is no coin but begins with how many there are.
+CANDIDATE = ("transaction", "sats", "at", "size", "stored")
 
 
 class Table(NamedTuple):
-    """Scripts to look up, as compiled code takes them.
+    """Scripts to look up; compiled code takes them one by one, for a tuple of arrays costs more than the look-up.
 
     Attributes:
         filter: uint64, two bits of one word for each script; a power of two long.
@@ -49,18 +54,6 @@ class Table(NamedTuple):
     slots: np.ndarray
     scripts: np.ndarray
     sizes: np.ndarray
-
-
-class Hits(NamedTuple):
-    """Coins of watched scripts in one block: those spent, then those received, each in the order of transactions.
-
-    Attributes:
-        counts: int64 [2], how many were spent, and how many rows there are in all.
-        rows: int64 [coin, (transaction, script, satoshi)].
-    """
-
-    counts: np.ndarray
-    rows: np.ndarray
 
 
 class Watching:
@@ -108,10 +101,17 @@ class Sums:
         self._balances = np.zeros(entities, dtype=np.int64)
         self._rows: WatchedRows = [], []
 
-    def add(self, hits: Hits, height: int) -> None:
-        """Add the hits of a block; those of a coinbase that can never be spent are none."""
-        is_spendable = not self._watching.network.is_unspendable(height)
-        settle(hits, self._watching.owners, is_spendable, self._flows, self._nets, self._balances)
+    def add(self, spent: np.ndarray, received: np.ndarray, height: int) -> None:
+        """Add the coins of a block; a coinbase that can never be spent pays nobody.
+
+        Args:
+            spent, received: int64 [coin, (transaction, satoshi, address)], each in the order of transactions.
+            height: of the block.
+        """
+        if self._watching.network.is_unspendable(height):
+            received = received[received[:, 0] > 0]
+        if len(spent) or len(received):
+            settle(spent, received, self._watching.owners, self._flows, self._nets, self._balances)
 
     def drain(self, height: int) -> None:
         """Keep the sums as rows of this height, and begin anew."""
@@ -126,22 +126,34 @@ class Sums:
         return self._rows
 
 
-def room_for_hits() -> Hits:
-    """Room for the coins of a block; memory is touched only as far as it is used."""
-    return Hits(np.zeros(2, dtype=np.int64), np.empty((MAX_COINS, 3), dtype=np.int64))
+class Search:
+    """Coins of watched scripts in one block after the other, as compiled loops find them.
 
+    Attributes:
+        filter: of the scripts; None where nothing is watched.
+        candidates: int64 [1 + coin, CANDIDATE], set by the loop that is given them; memory is touched only as far as it
+            is used. None where nothing is watched.
+    """
 
-def hits_of(spent: np.ndarray, received: np.ndarray) -> Hits:
-    """Coins found otherwise, as rows of `Hits`."""
-    return Hits(np.array([len(spent), len(spent) + len(received)]), np.concatenate([spent, received]))
+    def __init__(self, watching: Watching):
+        self._table = watching.table
+        self.filter = watching.table and watching.table.filter
+        self.candidates = np.zeros((1 + MAX_COINS, len(CANDIDATE)), dtype=np.int64) if watching.table else None
+
+    def found(self, data: np.ndarray) -> np.ndarray:
+        """The coins of the candidates in `data` whose scripts are watched, as `Sums.add` takes them."""
+        if self._table is None or self.candidates is None or self.candidates[0, 0] == 0:
+            return NO_COINS
+        return resolve(data, self.candidates, self._table.slots, self._table.scripts, self._table.sizes)
 
 
 def _table(scripts: list[bytes]) -> Table:
     sizes = np.array([len(script) for script in scripts], dtype=np.int64)
     padded = b"".join(script.ljust(MAX_BYTES, b"\0") for script in scripts)
     data = np.frombuffer(padded, dtype=np.uint8).reshape(-1, MAX_BYTES)
-    words, places = (1 << (count * len(scripts) - 1).bit_length() for count in (FILTER_BITS, SLOTS))
-    bits, slots = np.zeros(max(words // 64, 1), dtype=np.uint64), np.full(places, NOBODY, dtype=np.int64)
+    filter_bits, places = (1 << (count * len(scripts) - 1).bit_length() for count in (FILTER_BITS, SLOTS))
+    bits = np.zeros(max(filter_bits, MIN_FILTER_BITS) // 64, dtype=np.uint64)
+    slots = np.full(places, NOBODY, dtype=np.int64)
     _fill(data, sizes, bits, slots)
     return Table(bits, slots, data, sizes)
 
@@ -149,9 +161,9 @@ def _table(scripts: list[bytes]) -> Table:
 @njit(nogil=True, cache=True)
 def _fill(scripts, sizes, bits, slots):
     for n in range(len(sizes)):
-        mixed = mix(key(scripts[n], 0, sizes[n]))
-        bits[_word(bits, mixed)] |= _pattern(mixed)
-        at = _slot(slots, mixed)
+        of_script = key(scripts[n], 0, sizes[n])
+        bits[np.uintp((of_script >> np.uint64(12)) & np.uint64(len(bits) - 1))] |= _pattern(of_script)
+        at = _slot(slots, of_script)
         while slots[at] != NOBODY:
             at = (at + 1) & (len(slots) - 1)
         slots[at] = n
@@ -160,22 +172,26 @@ def _fill(scripts, sizes, bits, slots):
 @njit(nogil=True, cache=True)
 def key(data, at, size):
     """The key of the script data[at : at + size]."""
-    if size < SHORT_BYTES:
-        return load(data, at, min(size, KEY_BYTES))
-    return load(data, at + KEY_AT, KEY_BYTES)
+    return load(data, at + KEY_AT, KEY_BYTES) if size >= KEY_AT + KEY_BYTES else short_key(data, at, size)
+
+
+@njit(nogil=True, cache=True)
+def short_key(data, at, size):
+    """The key of a script that has no bytes where other keys stand; no address has one of fewer than four."""
+    return load(data, at, MIN_BYTES) if size >= MIN_BYTES else np.uint64(0)
 
 
 @njit(nogil=True, cache=True)
 def stored_key(data, at, stored, size):
     """The key of the script that data[at : at + size] and the number before them stand for."""
-    if size < SHORT_BYTES:
-        return load(data, at, min(size, KEY_BYTES))
+    if size < KEY_AT + KEY_BYTES:
+        return short_key(data, at, size)
     return load(data, at + STORED_KEY_AT[np.uintp(min(stored, STORED_RAW))], KEY_BYTES)
 
 
 @njit(nogil=True, cache=True)
 def load(data, at, width):
-    """Up to eight bytes as a number."""
+    """Bytes as a number."""
     value = np.uint64(0)
     for n in range(width):
         value |= np.uint64(data[np.uintp(at + n)]) << np.uint64(8 * n)
@@ -183,125 +199,105 @@ def load(data, at, width):
 
 
 @njit(nogil=True, cache=True)
-def mix(key):
-    """A key with its bits spread."""
-    return key * MULTIPLIER
+def may_be(bits, key):
+    """Whether a script of this key may be among those of the table with this filter."""
+    pattern = _pattern(key)
+    return bits[np.uintp((key >> np.uint64(12)) & np.uint64(len(bits) - 1))] & pattern == pattern
 
 
 @njit(nogil=True, cache=True)
-def _word(bits, mixed):
-    return np.intp((mixed >> np.uint64(16)) & np.uint64(len(bits) - 1))
-
-
-@njit(nogil=True, cache=True)
-def _slot(slots, mixed):
-    return np.intp((mixed >> np.uint64(16)) & np.uint64(len(slots) - 1))
-
-
-@njit(nogil=True, cache=True)
-def _pattern(mixed):
+def _pattern(key):
     one = np.uint64(1)
-    return (one << (mixed >> np.uint64(58))) | (one << ((mixed >> np.uint64(52)) & np.uint64(63)))
+    return (one << (key & np.uint64(63))) | (one << ((key >> np.uint64(6)) & np.uint64(63)))
 
 
 @njit(nogil=True, cache=True)
-def may_be(table, mixed):
-    """Whether a script of this mixed key may be among those of the table."""
-    pattern = _pattern(mixed)
-    return table.filter[np.uintp(_word(table.filter, mixed))] & pattern == pattern
+def _slot(slots, key):
+    return np.intp(((key * MULTIPLIER) >> np.uint64(32)) & np.uint64(len(slots) - 1))
 
 
 @njit(nogil=True, cache=True)
-def number_of(table, data, at, size):
-    """The number of the script data[at : at + size], or NOBODY."""
-    if size > MAX_BYTES:
+def number_of(slots, scripts, sizes, data, at, size, stored):
+    """The number of the script that data[at : at + size] and the number before it stand for, or NOBODY.
+
+    Args:
+        slots, scripts, sizes: as `Table` has them; a script of an address that begins as P2PKH or P2SH is one.
+        data, at, size, stored: as a candidate has them.
+    """
+    before, after, first = 0, 0, -1
+    if stored == STORED_P2PKH:
+        before, after, first = 3, 2, 0x76
+    elif stored == STORED_P2SH:
+        before, after, first = 2, 1, 0xA9
+    elif stored < STORED_RAW or size > MAX_BYTES:
         return NOBODY
-    place = _slot(table.slots, mix(key(data, at, size)))
-    while table.slots[place] != NOBODY:
-        n = table.slots[place]
-        if table.sizes[n] == size and _is_same(table.scripts[n], data, at, size):
-            return n
-        place = (place + 1) & (len(table.slots) - 1)
+    place = _slot(slots, stored_key(data, at, stored, size))
+    while slots[place] != NOBODY:
+        n = slots[place]
+        if sizes[n] == before + size + after and (first < 0 or scripts[n, 0] == first):
+            differing = 0
+            for k in range(size):
+                differing |= scripts[np.uintp(n), np.uintp(before + k)] ^ data[np.uintp(at + k)]
+            if differing == 0:
+                return n
+        place = (place + 1) & (len(slots) - 1)
     return NOBODY
 
 
 @njit(nogil=True, cache=True)
-def _is_same(script, data, at, size):
-    same = True
-    for n in range(size):
-        same &= script[n] == data[at + n]
-    return same
+def note(candidates, transaction, sats, at, size, stored):
+    """Add a coin that passed the filter; no more than fit, for then the block or its undo record is damaged."""
+    count = candidates[0, 0] + 1
+    if count < len(candidates):
+        candidates[0, 0] = count
+        row = candidates[count]
+        row[0], row[1], row[2], row[3], row[4] = transaction, sats, at, size, stored
 
 
 @njit(nogil=True, cache=True)
-def number_of_stored(table, data, at, stored, size):
-    """The number of a script as undo records have it, or NOBODY.
+def resolve(data, candidates, slots, scripts, sizes):
+    """The candidates whose scripts are in the table: int64 [coin, (transaction, satoshi, number)]."""
+    coins = np.empty((candidates[0, 0], 3), dtype=np.int64)
+    count = 0
+    for n in range(1, candidates[0, 0] + 1):
+        number = number_of(slots, scripts, sizes, data, candidates[n, 2], candidates[n, 3], candidates[n, 4])
+        if number != NOBODY:
+            coins[count, 0], coins[count, 1], coins[count, 2] = candidates[n, 0], candidates[n, 1], number
+            count += 1
+    return coins[:count]
+
+
+@njit(nogil=True, cache=True)
+def settle(spent, received, owners, flows, nets, balances):
+    """Add the coins of a block to the sums.
 
     Args:
-        data: bytes of which data[at : at + size] come after the number before the script.
-        stored: that number.
-    """
-    if stored >= STORED_RAW:
-        return number_of(table, data, at, size)
-    if stored > STORED_P2SH:
-        return NOBODY
-    script = np.empty(25, dtype=np.uint8)
-    if stored == STORED_P2PKH:
-        script[0], script[1], script[2], script[23], script[24] = 0x76, 0xA9, 20, 0x88, 0xAC
-        script[3:23] = data[at : at + 20]
-        return number_of(table, script, 0, 25)
-    script[0], script[1], script[22] = 0xA9, 20, 0x87
-    script[2:22] = data[at : at + 20]
-    return number_of(table, script, 0, 23)
-
-
-@njit(nogil=True, cache=True)
-def note(hits, transaction, script, sats):
-    """Add a coin of a watched script."""
-    count = hits.counts[1]
-    if count == len(hits.rows):  # a damaged record, which the counts of its coins tell
-        return
-    row = hits.rows[count]
-    row[0], row[1], row[2] = transaction, script, sats
-    hits.counts[1] = count + 1
-
-
-@njit(nogil=True, cache=True)
-def settle(hits, owners, has_coinbase, flows, nets, balances):
-    """Add the hits of a block to the sums.
-
-    Args:
-        hits: of the block.
+        spent, received: as `Sums.add` takes them.
         owners: as `Watching` has them.
-        has_coinbase: whether the coinbase, transaction 0, counts.
         flows: int64 [script, FLOWS], added to.
         nets: int64 [entity, NETS], added to by what each transaction changes of an entity's coins: what it pays back to
             the same entity crosses no border.
         balances: int64 [entity], zeros, before and after.
     """
-    spent, count = hits.counts[0], hits.counts[1]
-    rows = hits.rows
-    i, j = 0, spent
-    while not has_coinbase and j < count and rows[j, 0] == 0:
-        j += 1
-    while i < spent or j < count:
-        is_spender = i < spent and (j == count or rows[i, 0] <= rows[j, 0])
-        transaction = rows[i, 0] if is_spender else rows[j, 0]
+    i, j = 0, 0
+    while i < len(spent) or j < len(received):
+        is_spender = i < len(spent) and (j == len(received) or spent[i, 0] <= received[j, 0])
+        transaction = spent[i, 0] if is_spender else received[j, 0]
         first_spent, first_received = i, j
-        while i < spent and rows[i, 0] == transaction:
-            flow = flows[rows[i, 1]]
-            flow[1] += rows[i, 2]
+        while i < len(spent) and spent[i, 0] == transaction:
+            flow = flows[spent[i, 2]]
+            flow[1] += spent[i, 1]
             flow[3] += 1
-            _change(balances, owners[rows[i, 1]], -rows[i, 2])
+            _change(balances, owners[spent[i, 2]], -spent[i, 1])
             i += 1
-        while j < count and rows[j, 0] == transaction:
-            flow = flows[rows[j, 1]]
-            flow[0] += rows[j, 2]
+        while j < len(received) and received[j, 0] == transaction:
+            flow = flows[received[j, 2]]
+            flow[0] += received[j, 1]
             flow[2] += 1
-            _change(balances, owners[rows[j, 1]], rows[j, 2])
+            _change(balances, owners[received[j, 2]], received[j, 1])
             j += 1
-        _close(rows, first_spent, i, owners, balances, nets)
-        _close(rows, first_received, j, owners, balances, nets)
+        _close(spent[first_spent:i], owners, balances, nets)
+        _close(received[first_received:j], owners, balances, nets)
 
 
 @njit(nogil=True, cache=True)
@@ -311,9 +307,9 @@ def _change(balances, entity, sats):
 
 
 @njit(nogil=True, cache=True)
-def _close(rows, start, end, owners, balances, nets):
-    for n in range(start, end):
-        entity = owners[rows[n, 1]]
+def _close(coins, owners, balances, nets):
+    for n in range(len(coins)):
+        entity = owners[coins[n, 2]]
         if entity != NOBODY:
             nets[entity, 0] += max(balances[entity], 0)
             nets[entity, 1] -= min(balances[entity], 0)

@@ -29,8 +29,8 @@ from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.files.undo_matching import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
 from ingestion.bitcoin.watched import NOTHING, Watched
+from ingestion.bitcoin.watching import NO_COINS, Search, Watching
 from ingestion.bitcoin.watching import Sums as WatchedSums
-from ingestion.bitcoin.watching import Watching, room_for_hits
 
 # Rows collected before a batch is yielded; half a million take about 150 MB while they are concatenated.
 BATCH_ROWS = 500_000
@@ -190,8 +190,8 @@ class _Sums:
         self.large = signatures.room_for_large()
         self.large_rows: list[tuple[int | str, ...]] = []
         self.watched = WatchedSums(watching)
-        self.table = watching.table
-        self.hits = room_for_hits() if watching.table else None
+        self.search = Search(watching)
+        self.watched_spent = NO_COINS
         self._heights: list[int] = []
         self._drained: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []
 
@@ -243,20 +243,21 @@ def _fold(
         sums.scripts,
         sums.spent,
         totals[1:4],
-        sums.table,
-        sums.hits,
+        sums.search.filter,
+        sums.search.candidates,
     )
     if status != decode.OK:
         raise DamagedFile(
             f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: {chain.repair}."
         )
+    sums.watched_spent = sums.search.found(undo)
 
 
 def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: np.ndarray) -> None:
     block = chain.block(height)
     outputs = totals[4:].reshape(len(KINDS), 4)
     transactions, inputs, listed = decode.read_block(
-        block, sums.spent, outputs, sums.signatures, sums.large, sums.table, sums.hits
+        block, sums.spent, outputs, sums.signatures, sums.large, sums.search.filter, sums.search.candidates
     )
     if transactions < 0:
         raise DamagedFile(
@@ -276,8 +277,7 @@ def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: 
             f" restore the file, or {chain.repair}."
         )
     sums.blocks += 1
-    if sums.hits:
-        sums.watched.add(sums.hits, height)
+    sums.watched.add(sums.watched_spent, sums.search.found(block), height)
     block_at = int.from_bytes(block[68:72], "little")
     for row in sums.large[:listed].tolist():
         *what, start, inputs_start, outputs_end, end = row

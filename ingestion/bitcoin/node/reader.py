@@ -35,7 +35,7 @@ from ingestion.bitcoin.signatures import (
     signature,
 )
 from ingestion.bitcoin.watched import NOTHING, Watched
-from ingestion.bitcoin.watching import NOBODY, Sums, WatchedRows, Watching, hits_of
+from ingestion.bitcoin.watching import NOBODY, Sums, WatchedRows, Watching
 from ingestion.threads import in_order
 
 # A batch is a day of blocks, about a minute of the node's time. One that takes longer than BATCH_SECONDS is cut there,
@@ -181,21 +181,22 @@ def _watched(block: Block, watching: Watching) -> WatchedRows:
     """What a block does to watched addresses, as `files.reader` finds it."""
     spent = [[each.prevout for each in spender.vin if each.prevout is not None] for spender in block.transactions]
     sums = Sums(watching)
-    sums.add(hits_of(_hits(spent, watching), _hits([each.vout for each in block.transactions], watching)), block.height)
+    made = [each.vout for each in block.transactions]
+    sums.add(_found(spent, watching), _found(made, watching), block.height)
     sums.drain(block.height)
     return sums.rows()
 
 
-def _hits(coins: Sequence[Sequence[Coin | Output]], watching: Watching) -> np.ndarray:
-    """Transaction, script and satoshi of the coins of watched scripts, given by transaction."""
+def _found(coins: Sequence[Sequence[Coin | Output]], watching: Watching) -> np.ndarray:
+    """The coins of watched scripts, given by transaction, as `Sums.add` takes them."""
     found = [
-        (n, number, each.value)
+        (n, each.value, number)
         for n, of_transaction in enumerate(coins)
         for each in of_transaction
         if (number := watching.number(each.script.hex)) != NOBODY
     ]
-    numbers = np.array([each[:2] for each in found], dtype=np.int64).reshape(-1, 2)
-    return np.column_stack([numbers, sats([value for *_, value in found])])
+    transactions, values, numbers = zip(*found, strict=True) if found else ((), (), ())
+    return np.column_stack([np.array(transactions, dtype=np.int64), sats([*values]), np.array(numbers, dtype=np.int64)])
 
 
 def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.ndarray) -> np.ndarray:
