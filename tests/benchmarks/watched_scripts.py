@@ -26,6 +26,10 @@ REGTEST = NETWORKS["regtest"]
 HEIGHT, TRANSACTIONS, BLOCKS, RUNS = 100_000, 2_500, 20, 40
 DAYS = np.arange(HEIGHT + 1, dtype=np.int32) // 144
 WATCHED = (0, 1_000, 100_000)
+FORMS = (
+    *(b"\x76\xa9\x14%s\x88\xac", b"\xa9\x14%s\x87", b"\x00\x14%s"),
+    *(b"\x00\x20%s" + b"w" * 12, b"\x51\x20%s" + b"t" * 12),
+)
 SHARE_WATCHED = 0.05
 
 
