@@ -23,6 +23,7 @@ from ingestion.bitcoin.rows import (
     Batch,
 )
 from ingestion.bitcoin.signatures import COHORTS, SCRIPTS, SIGNATURES, SUMS
+from ingestion.bitcoin.watching import Watching
 from ingestion.lake.tables import Schema
 
 _OUTPUTS = [
@@ -103,6 +104,20 @@ def signature_rows(heights: list[int], blocks: list[int], sums: list[np.ndarray]
     keys = [np.repeat(np.array(each, dtype=np.int64), len(SIGNATURES)) for each in (heights, blocks)]
     rows = np.column_stack([*keys, numbers, stacked])
     return pl.DataFrame(rows, schema=dict.fromkeys(SIGNATURE_SUMS, pl.Int64), orient="row")
+
+
+def watched_rows(watching: Watching, addresses: np.ndarray, entities: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`WatchedRows` as rows of ADDRESS_ROWS and of ENTITY_ROWS."""
+    return (
+        _named(addresses, watching.addresses, ADDRESS_ROWS),
+        _named(entities, watching.entities, ENTITY_ROWS),
+    )
+
+
+def _named(rows: np.ndarray, names: list[str], schema: Schema) -> pl.DataFrame:
+    numbers = pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.Int64), orient="row")
+    name = [*schema][1]
+    return numbers.with_columns(pl.Series(name, [names[n] for n in rows[:, 1]], dtype=pl.String))
 
 
 def batch_of_blocks(

@@ -1,8 +1,8 @@
 """Addresses that are watched: what blocks pay to the script of each, and what they spend of it.
 
-Loops over coins look a key of 64 bits, found in the bytes of a script, up in a small filter, and note what passes: one
-script of others in a hundred. Once a block is through, the whole script of each is compared. Undo records shorten some
-scripts, which are told by the number before them, and written out to be compared.
+Loops over coins write down a key of 64 bits for each, found in the bytes of its script. Once a block is through, all
+keys are looked up in a small filter, many at a time, and the whole scripts of those are compared that pass: one script
+of others in a hundred. Undo records shorten some scripts, which are told by the number before them.
 """
 
 from typing import NamedTuple
@@ -17,8 +17,8 @@ from ingestion.bitcoin.watched import Watched
 # Columns of what is summed of an address, and of an entity.
 FLOWS = ("received_sats", "sent_sats", "received_coins", "sent_coins")
 NETS = ("in_sats", "out_sats")
-WatchedRows = tuple[list[tuple[int | str, ...]], list[tuple[int | str, ...]]]
-"""Rows (height, address, FLOWS) and (height, entity, NETS)."""
+WatchedRows = tuple[np.ndarray, np.ndarray]
+"""Rows of (height, address, FLOWS) and of (height, entity, NETS), int64, addresses and entities by number."""
 MAX_COINS = 4_000_000 // 9
 """That one block may have: an output takes nine bytes and its script, and an input more."""
 NO_COINS = np.empty((0, 3), dtype=np.int64)
@@ -36,13 +36,15 @@ FILTER_BITS, SLOTS = 16, 4
 """For each script: bits of the filter, where it sets two of one word, and places of the table."""
 MIN_FILTER_BITS = 1 << 16
 """8 KB, which costs no more to look up than fewer."""
-# Columns of a coin that passed the filter; its script is data[at : at + size] after the number `stored`. The first row
-# is no coin but begins with how many there are.
-CANDIDATE = ("transaction", "sats", "at", "size", "stored")
+# Columns of a coin with its key; `place` packs where its script is: data[at : at + size] after the number `stored`, of
+# a transaction. The first row is no coin but begins with how many there are.
+KEYED = ("key", "sats", "place")
+AT_BITS, SIZE_BITS, STORED_BITS = 31, 6, 3
+TRANSACTION_SHIFT, AT_SHIFT = AT_BITS + SIZE_BITS + STORED_BITS, SIZE_BITS + STORED_BITS
 
 
 class Table(NamedTuple):
-    """Scripts to look up; compiled code takes them one by one, for a tuple of arrays costs more than the look-up.
+    """Scripts to look up; compiled code takes the arrays one by one.
 
     Attributes:
         filter: uint64, two bits of one word for each script; a power of two long.
@@ -99,7 +101,7 @@ class Sums:
         self._flows = np.zeros((len(watching.addresses), len(FLOWS)), dtype=np.int64)
         self._nets = np.zeros((entities, len(NETS)), dtype=np.int64)
         self._balances = np.zeros(entities, dtype=np.int64)
-        self._rows: WatchedRows = [], []
+        self._rows = [_no_rows(FLOWS)], [_no_rows(NETS)]
 
     def add(self, spent: np.ndarray, received: np.ndarray, height: int) -> None:
         """Add the coins of a block; a coinbase that can never be spent pays nobody.
@@ -115,36 +117,38 @@ class Sums:
 
     def drain(self, height: int) -> None:
         """Keep the sums as rows of this height, and begin anew."""
-        names = self._watching.addresses, self._watching.entities
-        for rows, name, sums in zip(self._rows, names, (self._flows, self._nets), strict=True):
+        for rows, sums in zip(self._rows, (self._flows, self._nets), strict=True):
             numbers = np.flatnonzero(sums.any(axis=1))
-            rows += [(height, name[n], *sums[n].tolist()) for n in numbers]
+            rows.append(np.column_stack([np.full(len(numbers), height), numbers, sums[numbers]]))
             sums[numbers] = 0
 
     def rows(self) -> WatchedRows:
-        """Rows of ADDRESS_ROWS and of ENTITY_ROWS."""
-        return self._rows
+        """All rows."""
+        addresses, entities = map(np.concatenate, self._rows)
+        return addresses, entities
+
+
+def _no_rows(columns: tuple[str, ...]) -> np.ndarray:
+    return np.empty((0, 2 + len(columns)), dtype=np.int64)
 
 
 class Search:
     """Coins of watched scripts in one block after the other, as compiled loops find them.
 
     Attributes:
-        filter: of the scripts; None where nothing is watched.
-        candidates: int64 [1 + coin, CANDIDATE], set by the loop that is given them; memory is touched only as far as it
-            is used. None where nothing is watched.
+        keyed: int64 [1 + coin, KEYED], set by the loop that is given it; memory is touched only as far as it is used.
+            None where nothing is watched.
     """
 
     def __init__(self, watching: Watching):
         self._table = watching.table
-        self.filter = watching.table and watching.table.filter
-        self.candidates = np.zeros((1 + MAX_COINS, len(CANDIDATE)), dtype=np.int64) if watching.table else None
+        self.keyed = np.zeros((1 + MAX_COINS, len(KEYED)), dtype=np.int64) if watching.table else None
 
     def found(self, data: np.ndarray) -> np.ndarray:
-        """The coins of the candidates in `data` whose scripts are watched, as `Sums.add` takes them."""
-        if self._table is None or self.candidates is None or self.candidates[0, 0] == 0:
+        """The coins in `data` whose scripts are watched, as `Sums.add` takes them; the loop has been through it."""
+        if self._table is None or self.keyed is None or self.keyed[0, 0] == 0:
             return NO_COINS
-        return resolve(data, self.candidates, self._table.slots, self._table.scripts, self._table.sizes)
+        return resolve(data, self.keyed, *self._table)
 
 
 def _table(scripts: list[bytes]) -> Table:
@@ -162,7 +166,7 @@ def _table(scripts: list[bytes]) -> Table:
 def _fill(scripts, sizes, bits, slots):
     for n in range(len(sizes)):
         of_script = key(scripts[n], 0, sizes[n])
-        bits[np.uintp((of_script >> np.uint64(12)) & np.uint64(len(bits) - 1))] |= _pattern(of_script)
+        bits[_word(bits, of_script)] |= _pattern(of_script)
         at = _slot(slots, of_script)
         while slots[at] != NOBODY:
             at = (at + 1) & (len(slots) - 1)
@@ -199,10 +203,8 @@ def load(data, at, width):
 
 
 @njit(nogil=True, cache=True)
-def may_be(bits, key):
-    """Whether a script of this key may be among those of the table with this filter."""
-    pattern = _pattern(key)
-    return bits[np.uintp((key >> np.uint64(12)) & np.uint64(len(bits) - 1))] & pattern == pattern
+def _word(bits, key):
+    return np.uintp((key >> np.uint64(12)) & np.uint64(len(bits) - 1))
 
 
 @njit(nogil=True, cache=True)
@@ -222,7 +224,7 @@ def number_of(slots, scripts, sizes, data, at, size, stored):
 
     Args:
         slots, scripts, sizes: as `Table` has them; a script of an address that begins as P2PKH or P2SH is one.
-        data, at, size, stored: as a candidate has them.
+        data, at, size, stored: as a coin's place has them.
     """
     before, after, first = 0, 0, -1
     if stored == STORED_P2PKH:
@@ -245,24 +247,43 @@ def number_of(slots, scripts, sizes, data, at, size, stored):
 
 
 @njit(nogil=True, cache=True)
-def note(candidates, transaction, sats, at, size, stored):
-    """Add a coin that passed the filter; no more than fit, for then the block or its undo record is damaged."""
-    count = candidates[0, 0] + 1
-    if count < len(candidates):
-        candidates[0, 0] = count
-        row = candidates[count]
-        row[0], row[1], row[2], row[3], row[4] = transaction, sats, at, size, stored
+def note(keyed, count, key, transaction, sats, at, size, stored):
+    """Write a coin down after `count` others; how many there are then.
+
+    No more are than fit, for else the block or its undo record is damaged.
+    """
+    if count + 1 == len(keyed):
+        return count
+    row = keyed[np.uintp(count + 1)]
+    row[0], row[1] = np.int64(key), sats
+    row[2] = transaction << TRANSACTION_SHIFT | at << AT_SHIFT | min(size, 63) << STORED_BITS | min(stored, STORED_RAW)
+    return count + 1
 
 
 @njit(nogil=True, cache=True)
-def resolve(data, candidates, slots, scripts, sizes):
-    """The candidates whose scripts are in the table: int64 [coin, (transaction, satoshi, number)]."""
-    coins = np.empty((candidates[0, 0], 3), dtype=np.int64)
+def resolve(data, keyed, bits, slots, scripts, sizes):
+    """The coins whose scripts are in the table: int64 [coin, (transaction, satoshi, number)].
+
+    Args:
+        data: the bytes that the coins are in.
+        keyed: the coins; set to those that pass the filter.
+        bits, slots, scripts, sizes: as `Table` has them.
+    """
+    passed = 0
+    for n in range(1, keyed[0, 0] + 1):
+        key = np.uint64(keyed[n, 0])
+        pattern = _pattern(key)
+        # no branch, so that many words are on their way at once
+        keyed[passed + 1, 1], keyed[passed + 1, 2] = keyed[n, 1], keyed[n, 2]
+        passed += np.int64(bits[_word(bits, key)] & pattern == pattern)
+    coins = np.empty((passed, len(KEYED)), dtype=np.int64)
     count = 0
-    for n in range(1, candidates[0, 0] + 1):
-        number = number_of(slots, scripts, sizes, data, candidates[n, 2], candidates[n, 3], candidates[n, 4])
+    for n in range(1, passed + 1):
+        place = keyed[n, 2]
+        at, size = place >> AT_SHIFT & (1 << AT_BITS) - 1, place >> STORED_BITS & (1 << SIZE_BITS) - 1
+        number = number_of(slots, scripts, sizes, data, at, size, place & (1 << STORED_BITS) - 1)
         if number != NOBODY:
-            coins[count, 0], coins[count, 1], coins[count, 2] = candidates[n, 0], candidates[n, 1], number
+            coins[count, 0], coins[count, 1], coins[count, 2] = place >> TRANSACTION_SHIFT, keyed[n, 1], number
             count += 1
     return coins[:count]
 

@@ -13,15 +13,14 @@ import polars as pl
 
 from ingestion.bitcoin import decode, signatures
 from ingestion.bitcoin.batches import (
-    ADDRESS_ROWS,
     CELLS,
-    ENTITY_ROWS,
     LARGE_ROWS,
     TOTALS,
     BlockRows,
     batch_of_blocks,
     script_rows,
     signature_rows,
+    watched_rows,
 )
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
 from ingestion.bitcoin.files.block_files import MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES, is_genuine, txid
@@ -189,6 +188,7 @@ class _Sums:
         self.spent = signatures.room_for_spent(MAX_BLOCK_BYTES // MIN_TRANSACTION_BYTES)
         self.large = signatures.room_for_large()
         self.large_rows: list[tuple[int | str, ...]] = []
+        self._watching = watching
         self.watched = WatchedSums(watching)
         self.search = Search(watching)
         self.watched_spent = NO_COINS
@@ -208,15 +208,13 @@ class _Sums:
     def rows(self, totals: pl.DataFrame) -> BlockRows:
         """All rows, with the totals of the blocks."""
         cells, scripts, sums, blocks = map(list, zip(*self._drained, strict=True))
-        addresses, entities = self.watched.rows()
         return BlockRows(
             pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row"),
             totals,
             script_rows(self._heights, scripts),
             signature_rows(self._heights, blocks, sums).filter(pl.col("blocks") > 0),
             pl.DataFrame(self.large_rows, schema=LARGE_ROWS, orient="row"),
-            pl.DataFrame(addresses, schema=ADDRESS_ROWS, orient="row"),
-            pl.DataFrame(entities, schema=ENTITY_ROWS, orient="row"),
+            *watched_rows(self._watching, *self.watched.rows()),
         )
 
 
@@ -243,8 +241,7 @@ def _fold(
         sums.scripts,
         sums.spent,
         totals[1:4],
-        sums.search.filter,
-        sums.search.candidates,
+        sums.search.keyed,
     )
     if status != decode.OK:
         raise DamagedFile(
@@ -257,7 +254,7 @@ def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: 
     block = chain.block(height)
     outputs = totals[4:].reshape(len(KINDS), 4)
     transactions, inputs, listed = decode.read_block(
-        block, sums.spent, outputs, sums.signatures, sums.large, sums.search.filter, sums.search.candidates
+        block, sums.spent, outputs, sums.signatures, sums.large, sums.search.keyed
     )
     if transactions < 0:
         raise DamagedFile(

@@ -9,15 +9,14 @@ import numpy as np
 import polars as pl
 
 from ingestion.bitcoin.batches import (
-    ADDRESS_ROWS,
     CELLS,
-    ENTITY_ROWS,
     LARGE_ROWS,
     TOTALS,
     BlockRows,
     batch_of_blocks,
     script_rows,
     signature_rows,
+    watched_rows,
 )
 from ingestion.bitcoin.decode import COINBASE, MAX_SCRIPT_BYTES, TRANSFER
 from ingestion.bitcoin.node.chain import MAX_REORGS, NodeChain, chain_left, chain_unsettled
@@ -53,7 +52,7 @@ class ReadBlock(NamedTuple):
         totals: in the columns of TOTALS.
         scripts, sums: as `signatures` shapes them.
         large: its large transactions, in the columns of LARGE_ROWS.
-        watched: in the columns of ADDRESS_ROWS and of ENTITY_ROWS.
+        watched: what it does to watched addresses.
     """
 
     cells: np.ndarray
@@ -110,11 +109,11 @@ def read(
                 progress(height + 1 - start, chain.tip_height + 1 - start, spends)
             is_late = time.monotonic() - begun >= BATCH_SECONDS and height < last and height <= uncut
             if is_late and node.hash_at(height) == chain.block_hash(height):
-                yield _batch_of(chain, first, height, height <= finalize_until, rows)
+                yield _batch_of(chain, watching, first, height, height <= finalize_until, rows)
                 rows.clear()
                 first, begun = height + 1, time.monotonic()
         if node.hash_at(last) == chain.block_hash(last):
-            yield _batch_of(chain, first, last, last <= finalize_until, rows)
+            yield _batch_of(chain, watching, first, last, last <= finalize_until, rows)
             rows.clear()
             first = last + 1
             continue
@@ -148,13 +147,13 @@ def _read_blocks(node: Node, chain: NodeChain, heights: list[int], watching: Wat
     )
 
 
-def block_rows(block: Block, day_of_height: np.ndarray, watching: Watching | None = None) -> ReadBlock:
+def block_rows(block: Block, day_of_height: np.ndarray, watching: Watching) -> ReadBlock:
     """What is kept of a block.
 
     Args:
         block: with the coins it spent.
         day_of_height: number of the UTC day by height.
-        watching: the addresses that are watched, if any.
+        watching: the addresses that are watched.
     """
     coins = block.spent_coins()
     amounts = sats([coin.value for coin in coins])
@@ -173,14 +172,16 @@ def block_rows(block: Block, day_of_height: np.ndarray, watching: Watching | Non
         scripts,
         sums,
         large,
-        _watched(block, watching) if watching and watching.table else ([], []),
+        _watched(block, watching),
     )
 
 
 def _watched(block: Block, watching: Watching) -> WatchedRows:
     """What a block does to watched addresses, as `files.reader` finds it."""
-    spent = [[each.prevout for each in spender.vin if each.prevout is not None] for spender in block.transactions]
     sums = Sums(watching)
+    if watching.table is None:
+        return sums.rows()
+    spent = [[each.prevout for each in spender.vin if each.prevout is not None] for spender in block.transactions]
     made = [each.vout for each in block.transactions]
     sums.add(_found(spent, watching), _found(made, watching), block.height)
     sums.drain(block.height)
@@ -252,17 +253,17 @@ def _is_unspendable(script: str) -> bool:
     return script.startswith("6a") or len(script) > 2 * MAX_SCRIPT_BYTES
 
 
-def _batch_of(chain: NodeChain, first: int, last: int, is_finalized: bool, rows: dict[int, ReadBlock]) -> Batch:
+def _batch_of(
+    chain: NodeChain, watching: Watching, first: int, last: int, is_finalized: bool, rows: dict[int, ReadBlock]
+) -> Batch:
     heights = list(range(first, last + 1))
     cells, totals, scripts, sums, large, watched = map(list, zip(*(rows[height] for height in heights), strict=True))
-    addresses, entities = zip(*watched, strict=True)
     read_rows = BlockRows(
         pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row"),
         pl.DataFrame(np.array(totals), schema=TOTALS, orient="row"),
         script_rows(heights, scripts),
         signature_rows(heights, [1] * len(heights), sums),
         pl.DataFrame([*chained.from_iterable(large)], schema=LARGE_ROWS, orient="row"),
-        pl.DataFrame([*chained.from_iterable(addresses)], schema=ADDRESS_ROWS, orient="row"),
-        pl.DataFrame([*chained.from_iterable(entities)], schema=ENTITY_ROWS, orient="row"),
+        *watched_rows(watching, *(np.concatenate(parts) for parts in zip(*watched, strict=True))),
     )
     return batch_of_blocks(chain, first, last, is_finalized, True, read_rows)

@@ -190,11 +190,12 @@ def test_a_table_of_many_scripts_finds_each_and_no_other():
 
 def _number(table, script: bytes) -> int:
     data = np.frombuffer(b"\xff" + script + b"\xff", dtype=np.uint8)
-    if not watching.may_be(table.filter, np.uint64(watching.key(data, 1, len(script)))):
-        return NOBODY
-    candidates = np.array([[1, 0, 0, 0, 0], [0, 0, 1, len(script), watching.STORED_RAW]])
-    coins = watching.resolve(data, candidates, table.slots, table.scripts, table.sizes)
-    return coins[0, 2] if len(coins) else NOBODY
+    keyed = np.zeros((2, len(watching.KEYED)), dtype=np.int64)
+    of_script = np.uint64(watching.key(data, 1, len(script)))
+    keyed[0, 0] = watching.note(keyed, 0, of_script, 9, 5, 1, len(script), watching.STORED_RAW)
+    coins = watching.resolve(data, keyed, *table).tolist()
+    assert [each[:2] for each in coins] in ([], [[9, 5]])
+    return coins[0][2] if coins else NOBODY
 
 
 def test_the_addresses_of_the_oracle_stand_for_their_scripts():
