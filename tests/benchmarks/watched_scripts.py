@@ -24,7 +24,7 @@ from ingestion.sample.node_files import write_files
 from ingestion.sample.regtest import Block, Coin, Input, Output, Transaction, genesis, solve
 
 REGTEST = NETWORKS["regtest"]
-TRANSACTIONS, BLOCKS, RUNS = 2_500, 60, 12
+TRANSACTIONS, BLOCKS, RUNS = 2_500, 60, 25
 START = 1_600_000_000
 FORMS = (
     *(b"\x76\xa9\x14%s\x88\xac", b"\xa9\x14%s\x87", b"\x00\x14%s"),
@@ -50,7 +50,7 @@ def made_block(parent: Block, chance: random.Random, watched: list[bytes]) -> Bl
         inputs = tuple(Input((height << 32 | n).to_bytes(32, "big"), m, b"s" * 70) for m in range(2))
         paid.append(Transaction(inputs, tuple(Output(coin.amount - 1, script()) for coin in coins)))
         spent.append(coins)
-    return solve(height, parent.hash, START + 3_600 * height, tuple(paid), tuple(spent))
+    return solve(height, parent.hash, START + 600 * height, tuple(paid), tuple(spent))
 
 
 def cpu_seconds(node: FileChain, prepared: Watching) -> float:
