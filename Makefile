@@ -7,7 +7,7 @@ FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/tes
         tests/orchestration/publishing/test_retention.py tests/orchestration/test_inputs.py tests/orchestration/test_bi.py tests/test_changelog.py \
         tests/test_walls.py
 ON_DUCKDB := tests/dbt_project tests/orchestration/answers tests/orchestration/test_inputs.py \
-        tests/orchestration/test_partial.py tests/orchestration/test_readme.py tests/orchestration/test_chain.py \
+        tests/orchestration/test_readme.py tests/orchestration/test_chain.py \
         tests/orchestration/test_tokens.py $(addprefix tests/orchestration/cli/test_,claims.py show.py sql.py) \
         $(addprefix tests/orchestration/publishing/test_,publish.py published.py retention.py reuse.py sql_engine.py sql_page.py)
 

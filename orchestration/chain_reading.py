@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.errors import IngestionError
+from ingestion.errors import IngestionError, UsageError
 from ingestion.evm import ledger as events
 from ingestion.evm.block_range import BlockRange
 from ingestion.evm.errors import WrongChain
@@ -24,6 +24,7 @@ from orchestration.leave_sample import leave_sample
 if TYPE_CHECKING:
     from ingestion.bitcoin.files.chain import FileChain
     from ingestion.bitcoin.node.client import Node
+    from ingestion.bitcoin.watched import Watched
     from orchestration.node_config import NodeFiles
     from orchestration.settings import BitcoinNode, EvmProvider, Settings
 
@@ -153,14 +154,14 @@ def _read_bitcoin(home: Home, settings: Settings, chain: BitcoinChain, tally: Ta
         folder, height = _folder(home, chain, files), _held_height(home, chain)
         # files of a node that is down may be older than what it last said, which is no fault of theirs
         if not tally.failures or height is None or folder.tip_height > height:
-            _read_files(home, chain, folder, tally, progress)
+            _read_files(home, settings, chain, folder, tally, progress)
         return
     with closing(node):
         if files is not None and _misses_many(home, chain, node):
             is_empty = _held_height(home, chain) is None
-            _read_files_first(home, chain, files, node, tally, progress)
+            _read_files_first(home, settings, chain, files, node, tally, progress)
             chain = replace(chain, must_begin=chain.must_begin and not is_empty)
-        _read_node(home, chain, node, tally, progress)
+        _read_node(home, settings, chain, node, tally, progress)
 
 
 def _held_height(home: Home, chain: BitcoinChain) -> int | None:
@@ -173,7 +174,13 @@ def _misses_many(home: Home, chain: BitcoinChain, node: Node) -> bool:
 
 
 def _read_files_first(
-    home: Home, chain: BitcoinChain, files: NodeFiles, node: Node, tally: Tally, progress: Progress | None
+    home: Home,
+    settings: Settings,
+    chain: BitcoinChain,
+    files: NodeFiles,
+    node: Node,
+    tally: Tally,
+    progress: Progress | None,
 ) -> None:
     """Read a node's files before the node is asked, which has the rest where they cannot be read or are old.
 
@@ -186,7 +193,7 @@ def _read_files_first(
     try:
         folder = _folder(home, chain, files, node)
         if height is None or folder.tip_height > height:
-            _read_files(home, chain, folder, tally, progress)
+            _read_files(home, settings, chain, folder, tally, progress)
     except (IngestionError, OSError) as error:
         if _held_height(home, chain) is None:
             raise
@@ -197,26 +204,43 @@ def _folder(home: Home, chain: BitcoinChain, files: NodeFiles, running: Node | N
     return node_config.folder(files, home.block_headers(chain.source, chain.network), running)
 
 
-def _read_files(home: Home, chain: BitcoinChain, folder: FileChain, tally: Tally, progress: Progress | None) -> None:
+def _read_files(
+    home: Home, settings: Settings, chain: BitcoinChain, folder: FileChain, tally: Tally, progress: Progress | None
+) -> None:
     from ingestion.bitcoin import ingest as utxo
 
     _open_lake(home, chain)
+    watched = _watched(home, settings, chain)
     if snapshot := _snapshot(home, chain):
         utxo.from_snapshot(home.lake, snapshot, folder)
     with _counted(home, chain, tally):
-        tally.counted += utxo.from_files(home.lake, folder, chain.node.confirmations, progress).coins
+        tally.counted += utxo.from_files(home.lake, folder, chain.node.confirmations, progress, watched).coins
     for remark in folder.remarks:
         LOG.warning("%s: %s", chain.name, remark)
 
 
-def _read_node(home: Home, chain: BitcoinChain, node: Node, tally: Tally, progress: Progress | None) -> None:
+def _read_node(
+    home: Home, settings: Settings, chain: BitcoinChain, node: Node, tally: Tally, progress: Progress | None
+) -> None:
     from ingestion.bitcoin import ingest as utxo
 
     _open_lake(home, chain)
+    watched = _watched(home, settings, chain)
     if snapshot := _snapshot(home, chain):
         utxo.from_snapshot(home.lake, snapshot, node_config.headers(node))
     with _counted(home, chain, tally):
-        tally.counted += utxo.from_node(home.lake, node, chain.node.confirmations, progress).coins
+        tally.counted += utxo.from_node(home.lake, node, chain.node.confirmations, progress, watched).coins
+
+
+def _watched(home: Home, settings: Settings, chain: BitcoinChain) -> Watched:
+    """The addresses that entities and funds are said to have on the chain, as a build will read them."""
+    with home.lock():
+        own_seeds.create_tables(home.lake)
+        try:
+            own_seeds.update(home, settings)
+        except UsageError as error:
+            LOG.warning("%s The addresses that were watched before still are.", error)
+        return seeds.watched(chain.network, own_seeds.labels(home.lake))
 
 
 def _snapshot(home: Home, chain: BitcoinChain) -> Path | None:

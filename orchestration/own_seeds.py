@@ -174,6 +174,11 @@ def update(home: Home, settings: Settings) -> tuple[str, ...]:
     return reading.failures
 
 
+def labels(lake: Lake) -> Rows:
+    """The user's labels that the tables hold, tags among them, as a build reads them."""
+    return {table: lake.read(SOURCE, table, schemas()[table]).to_dicts() for table in LABELS}
+
+
 def _write(lake: Lake, rows: Rows) -> None:
     """Replace the tables whose rows are others by now."""
     import polars as pl

@@ -81,6 +81,22 @@ def load_watch_list(
     return _restricted(found, only) if only else found
 
 
+def watched(network: str, own: Rows = NONE) -> dict[str, str | None]:
+    """The addresses to watch on a UTXO chain, each with its entity, None where it is known of a fund alone.
+
+    Args:
+        network: the chain's network.
+        own: the user's rows, checked, beside those of the project.
+    """
+    funds, entities = (
+        [row for row in (*read(table), *own.get(table, ())) if row["network"] == network]
+        for table in ("fund_addresses", "entities")
+    )
+    return {row["address"]: None for row in funds} | {
+        row["address"]: row["entity"] for row in entities if row["label_verdict"] == "in_use"
+    }
+
+
 def _restricted(watch_list: "WatchList", only: Collection[str]) -> "WatchList":
     names = {watch_list.name(address) for address in watch_list.emitters}
     if unknown := set(only) - names:

@@ -13,13 +13,17 @@ from ingestion.bitcoin.rows import (
     BLOCKS_DAILY,
     COIN_CREATED,
     COIN_FLOW,
+    ENTITY_FLOW,
     KINDS,
     LARGE_TRANSFERS,
+    NETWORK,
     SCRIPT_FLOW,
     TRANSFER_SIGNATURES,
+    WATCHED_FLOW,
     Batch,
 )
 from ingestion.bitcoin.signatures import COHORTS, SCRIPTS, SIGNATURES, SUMS
+from ingestion.bitcoin.watching import Watching
 from ingestion.lake.tables import Schema
 
 _OUTPUTS = [
@@ -41,6 +45,10 @@ LARGE_ROWS = {
     "input_scripts": pl.Int64,
     "output_scripts": pl.Int64,
 }
+ADDRESS_ROWS, ENTITY_ROWS = (
+    {"height": pl.Int64} | {name: kind for name, kind in table.items() if name not in (*NETWORK, "value_date")}
+    for table in (WATCHED_FLOW, ENTITY_FLOW)
+)
 _SUMMED = [name for name in BLOCKS_DAILY if name.endswith("_sats") or name in ("transactions", "spends", "outputs")]
 
 
@@ -54,6 +62,7 @@ class BlockRows:
         scripts: columns SCRIPT_CELLS: coins spent by cohort and type of their script.
         signatures: columns SIGNATURE_SUMS, a row per signature.
         large: columns LARGE_ROWS, a row per large transaction; `block_at` in seconds, scripts are bits.
+        addresses, entities: columns ADDRESS_ROWS and ENTITY_ROWS, of what is watched.
     """
 
     flow: pl.DataFrame
@@ -61,17 +70,23 @@ class BlockRows:
     scripts: pl.DataFrame
     signatures: pl.DataFrame
     large: pl.DataFrame
+    addresses: pl.DataFrame
+    entities: pl.DataFrame
+
+    @property
+    def frames(self) -> list[pl.DataFrame]:
+        """The frames in the order of the attributes."""
+        return [getattr(self, each.name) for each in fields(self)]
 
     @classmethod
     def concat(cls, parts: Iterable[Self]) -> Self:
         """The rows of all parts, in their order."""
-        parts = list(parts)
-        return cls(*(pl.concat([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+        return cls(*(pl.concat(frames) for frames in zip(*(part.frames for part in parts), strict=True)))
 
     def of_heights(self, first: int, last: int) -> Self:
         """The rows of the blocks from `first` to `last`."""
         is_within = pl.col("height").is_between(first, last)
-        return type(self)(*(getattr(self, each.name).filter(is_within) for each in fields(self)))
+        return type(self)(*(frame.filter(is_within) for frame in self.frames))
 
 
 def script_rows(heights: list[int], cells: list[np.ndarray]) -> pl.DataFrame:
@@ -91,6 +106,20 @@ def signature_rows(heights: list[int], blocks: list[int], sums: list[np.ndarray]
     return pl.DataFrame(rows, schema=dict.fromkeys(SIGNATURE_SUMS, pl.Int64), orient="row")
 
 
+def watched_rows(watching: Watching, addresses: np.ndarray, entities: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`WatchedRows` as rows of ADDRESS_ROWS and of ENTITY_ROWS."""
+    return (
+        _named(addresses, watching.addresses, ADDRESS_ROWS),
+        _named(entities, watching.entities, ENTITY_ROWS),
+    )
+
+
+def _named(rows: np.ndarray, names: list[str], schema: Schema) -> pl.DataFrame:
+    numbers = pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.Int64), orient="row")
+    name = [*schema][1]
+    return numbers.with_columns(pl.Series(name, [names[n] for n in rows[:, 1]], dtype=pl.String))
+
+
 def batch_of_blocks(
     chain: ChainView, first: int, last: int, is_finalized: bool, bodies: bool, read: BlockRows
 ) -> Batch:
@@ -108,10 +137,10 @@ def batch_of_blocks(
         {"height": range(first, last + 1), "day": chain.day_of_height[first : last + 1]},
         schema={"height": pl.Int64, "day": pl.Int64},
     )
-    flow, scripts, signatures, large = (
-        rows.join(days, on="height") for rows in (read.flow, read.scripts, read.signatures, read.large)
+    flow, blocks, scripts, signatures, large, addresses, entities = (
+        rows.join(days, on="height") for rows in read.frames
     )
-    blocks = _with_subsidy(chain, read.blocks, bodies).join(days, on="height")
+    blocks = _with_subsidy(chain, blocks, bodies)
     by_block = {} if is_finalized else BLOCK
     frames = [
         to_schema(chain, _coin_flow(flow, keys), COIN_FLOW | by_block),
@@ -120,6 +149,8 @@ def batch_of_blocks(
         to_schema(chain, _script_flow(scripts, keys), SCRIPT_FLOW | by_block),
         to_schema(chain, _transfer_signatures(signatures, keys), TRANSFER_SIGNATURES | by_block),
         to_schema(chain, _large_transfers(large), LARGE_TRANSFERS | by_block),
+        to_schema(chain, _watched(addresses, "address", keys), WATCHED_FLOW | by_block),
+        to_schema(chain, _watched(entities, "entity", keys), ENTITY_FLOW | by_block),
     ]
     return Batch(first, last, chain.block_hash(last), is_finalized, *frames)
 
@@ -224,6 +255,11 @@ def _large_transfers(large: pl.DataFrame) -> pl.DataFrame:
         block_height="height",
         block_at=pl.from_epoch("block_at", time_unit="s"),
     ).sort("block_height", "txid")
+
+
+def _watched(rows: pl.DataFrame, name: str, keys: list[str]) -> pl.DataFrame:
+    key = [*keys, "value_date", name]
+    return rows.rename({"day": "value_date"}).group_by(key).agg(pl.sum("^.*_(sats|coins)$")).sort(key)
 
 
 def _name(column: str, names: tuple[str, ...]) -> pl.Expr:

@@ -26,6 +26,7 @@ from ingestion.bitcoin.signatures import (
     script_type,
     signature,
 )
+from ingestion.bitcoin.watching import STORED_RAW, key, note, stored_key
 
 COINBASE, TRANSFER = 0, 1
 # Columns of a cell.
@@ -65,8 +66,10 @@ OP_1 = 0x51
 
 
 @njit(nogil=True, cache=True)
-def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, totals):
+def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, totals, keyed=None):
     """Add the coins spent by the block at `height` to the cells of its day, and say what each transaction spent.
+
+    Where nothing is watched, `keyed` is None, and what is compiled writes no keys.
 
     Args:
         undo: plain bytes; the block's record is undo[start:end], without checksum.
@@ -75,6 +78,7 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
         scripts: int64 [(LONG, SHORT), script type, (AMOUNT, COINS)], added to as the cells are.
         spent: int64 [transaction without the coinbase, SPENT], set.
         totals: int64 [3], set to transactions without the coinbase, coins, satoshi.
+        keyed: as `watching.Search` has it, set to the coins spent.
 
     Returns:
         OK, or a key of STATUS; `cells` and `scripts` then have a part of the record.
@@ -82,6 +86,7 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
     spends = 0
     amount = 0
     last_long_day = day_of_height[height] - LONG_TERM_DAYS
+    noted = 0
     transactions, at = compact_size(undo, start, end)
     if at < 0:
         return RUNS_OUT
@@ -95,7 +100,7 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
         long_sats = 0
         spent_scripts = 0
         for _ in range(coins):
-            code, sats, script, at = coin(undo, at, end, True)
+            code, sats, script, at, stored, size = coin(undo, at, end, True)
             if at < 0:
                 return RUNS_OUT
             birth = code >> 1
@@ -118,6 +123,9 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
             of_script[COINS] += 1
             spent_sats += sats
             spent_scripts |= 1 << script
+            if keyed is not None:
+                of_script = stored_key(undo, at - size, stored, size)
+                noted = note(keyed, noted, of_script, n + 1, sats, at - size, size, stored)
         spent[n, SPENT_COINS] = coins
         spent[n, SPENT_SATS] = spent_sats
         spent[n, SPENT_LTH_SATS] = long_sats
@@ -127,11 +135,13 @@ def fold_undo(undo, start, end, height, day_of_height, cells, scripts, spent, to
     totals[0] = transactions
     totals[1] = spends
     totals[2] = amount
+    if keyed is not None:
+        keyed[0, 0] = noted
     return OK if at == end else LEFT_OVER
 
 
 @njit(nogil=True, cache=True)
-def read_block(block, spent, outputs, sums, large):
+def read_block(block, spent, outputs, sums, large, keyed=None):
     """Add up the outputs of a serialised block (header first, with or without witnesses), and its signatures.
 
     Args:
@@ -141,6 +151,7 @@ def read_block(block, spent, outputs, sums, large):
             unspendable ones (OP_RETURN first, or a script above 10,000 bytes) are also among the outputs.
         sums: int64 [SIGNATURES, SUMS] of transactions that spend long-term coins, added to.
         large: int64 [MAX_LARGE, LARGE], set for the large ones among them.
+        keyed: as `fold_undo` takes it, set to the coins made.
 
     Returns:
         (transactions, inputs without the coinbase's, large transactions); (-1, -1, 0) where the bytes are not a block.
@@ -148,6 +159,8 @@ def read_block(block, spent, outputs, sums, large):
     inputs = 0
     listed = 0
     end = len(block)
+    if keyed is not None:
+        keyed[0, 0] = 0
     totals = np.zeros(OUTPUT_COLUMNS, dtype=np.int64)
     transactions, at = compact_size(block, HEADER_BYTES, end)
     if at < 0 or transactions > len(spent):
@@ -156,7 +169,7 @@ def read_block(block, spent, outputs, sums, large):
         start = at
         totals[:] = 0
         is_signed = n > 0 and spent[n - 1, SPENT_LTH_SATS] > 0
-        count, after_outputs, at = _transaction(block, at, end, totals, is_signed)
+        count, after_outputs, at = _transaction(block, at, end, totals, is_signed, n, keyed)
         if at < 0:
             return -1, -1, 0
         of_kind = outputs[min(n, TRANSFER)]
@@ -199,7 +212,7 @@ def transactions(block, spans):
         return -1
     for n in range(count):
         start = at
-        _, after_outputs, at = _transaction(block, at, end, totals, False)
+        _, after_outputs, at = _transaction(block, at, end, totals, False, 0, None)
         if at < 0:
             return -1
         if n < len(spans):
@@ -227,19 +240,19 @@ def belongs(block, undo, start, end, subsidy):
     records, place = compact_size(undo, start, end)
     if at < 0:
         return False
-    _, _, at = _transaction(block, at, stop, totals, False)
+    _, _, at = _transaction(block, at, stop, totals, False, 0, None)
     allowed = subsidy - totals[OUTPUT_SATS]
     for _ in range(records):
         if at < 0:
             return False
         totals[OUTPUT_SATS] = 0
-        inputs, _, at = _transaction(block, at, stop, totals, False)
+        inputs, _, at = _transaction(block, at, stop, totals, False, 0, None)
         coins, place = compact_size(undo, place, end)
         if at < 0 or place < 0 or coins != inputs:
             return False
         fee = -totals[OUTPUT_SATS]
         for _ in range(coins):
-            _, sats, _, place = coin(undo, place, end, True)
+            _, sats, _, place, _, _ = coin(undo, place, end, True)
             if place < 0:
                 return False
             fee += sats
@@ -279,32 +292,34 @@ def varint(data, at, end):
 
 @njit(nogil=True, cache=True)
 def coin(data, at, end, has_version):
-    """(height * 2 + is coinbase, satoshi, script type, position after the coin); position -1 where it runs out.
+    """(height * 2 + is coinbase, satoshi, script type, position after the coin, number before its script, its bytes).
+
+    The position is -1 where it runs out.
 
     Undo records have a byte for a version that is no longer written; the set of unspent coins has none.
     """
     code, at = varint(data, at, end)
     if at < 0:
-        return 0, 0, 0, -1
+        return 0, 0, 0, -1, 0, 0
     if has_version and code > 1:
         _, at = varint(data, at, end)
         if at < 0:
-            return 0, 0, 0, -1
+            return 0, 0, 0, -1, 0, 0
     amount, at = varint(data, at, end)
     if at < 0:
-        return 0, 0, 0, -1
+        return 0, 0, 0, -1, 0, 0
     stored, at = varint(data, at, end)
     if at < 0:
-        return 0, 0, 0, -1
+        return 0, 0, 0, -1, 0, 0
     size = stored - 6
     script = -1
     if stored < len(STORED_BYTES):
         size = STORED_BYTES[np.uintp(stored)]
         script = STORED_TYPES[np.uintp(stored)]
     if size > end - at:
-        return 0, 0, 0, -1
+        return 0, 0, 0, -1, 0, 0
     script = script_type(data, at, size) if script < 0 else _checked(data, at, stored, script)
-    return code, decompress(amount), script, at + size
+    return code, decompress(amount), script, at + size, stored, size
 
 
 @njit(nogil=True, cache=True)
@@ -318,8 +333,10 @@ def _checked(data, at, stored, script):
 
 
 @njit(nogil=True, cache=True)
-def _transaction(block, at, end, totals, with_scripts):
+def _transaction(block, at, end, totals, with_scripts, n, keyed):
     """(inputs, position after the outputs, position after the transaction), its outputs added to `totals`, int64 [5].
+
+    They are written down as of transaction `n` where that is wanted.
 
     Their script types are set only where they are asked for. Position -1 where it runs out; it may be up to four bytes
     past the end.
@@ -340,6 +357,9 @@ def _transaction(block, at, end, totals, with_scripts):
         return 0, -1, -1
     output_sats = 0
     scripts = 0
+    made = 0
+    if keyed is not None:
+        made = keyed[0, 0]
     for _ in range(outputs):
         script, stop = compact_size(block, at + 8, end)
         if stop < 0 or script > end - stop:
@@ -351,7 +371,11 @@ def _transaction(block, at, end, totals, with_scripts):
             totals[UNSPENDABLE_SATS] += sats
         elif with_scripts:
             scripts |= 1 << script_type(block, stop, script)
+        if keyed is not None:
+            made = note(keyed, made, key(block, stop, script), n, sats, stop, script, STORED_RAW)
         at = stop + script
+    if keyed is not None:
+        keyed[0, 0] = made
     totals[OUTPUTS] += outputs
     totals[OUTPUT_SATS] += output_sats
     totals[OUTPUT_SCRIPTS] |= scripts

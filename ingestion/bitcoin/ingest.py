@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.ledger import CoinLedger, blocks_daily
+from ingestion.bitcoin.watched import NOTHING, Watched
 from ingestion.errors import UsageError
 from ingestion.lake.tables import Lake
 
@@ -37,13 +38,16 @@ class IngestResult:
     tip_height: int | None
 
 
-def from_files(lake: Lake, chain: FileChain, confirmations: int, progress: Progress | None = None) -> IngestResult:
+def from_files(
+    lake: Lake, chain: FileChain, confirmations: int, progress: Progress | None = None, watched: Watched = NOTHING
+) -> IngestResult:
     """Read what is new in the files of a node, which may be running.
 
     Args:
         chain: the chain in its files.
         confirmations: blocks on top of a block before it is final; above, a reorg may replace it.
         progress: called with (bytes of blocks done, bytes in all, coins spent in them).
+        watched: addresses whose flows are wanted; flows of others end here.
 
     Raises:
         ChainMismatch: the node's chain leaves the lake's below what is final.
@@ -57,19 +61,22 @@ def from_files(lake: Lake, chain: FileChain, confirmations: int, progress: Progr
     chain.end_at_gap(0 if after is None else after + 1)
     _check_not_behind(ledger, chain.network.name, after, chain.tip_height)
     finalize_until = chain.tip_height - confirmations
-    batches = reader.read(chain, after, finalize_until, progress=progress)
-    coins = ledger.append(batches, after, finalize_until)
+    batches = reader.read(chain, after, finalize_until, progress=progress, watched=watched)
+    coins = ledger.append(batches, after, finalize_until, watched=watched)
     blocks = chain.tip_height - (-1 if after is None else after)
     return IngestResult(chain.network.name, blocks, coins, ledger.record.tip_height)
 
 
-def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | None = None) -> IngestResult:
+def from_node(
+    lake: Lake, node: Node, confirmations: int, progress: Progress | None = None, watched: Watched = NOTHING
+) -> IngestResult:
     """Read what is new from a running node, RPC or REST.
 
     Args:
         node: the running node.
         confirmations: as in `from_files`.
         progress: called with (blocks done, blocks in all, coins spent in them).
+        watched: as in `from_files`.
 
     Raises:
         ChainMismatch, NodeBehind, IngestionError: as in `from_files`.
@@ -83,9 +90,9 @@ def from_node(lake: Lake, node: Node, confirmations: int, progress: Progress | N
     _check_not_behind(ledger, network, after, tip_height)
     finalize_until = tip_height - confirmations
     batches = reader.read(
-        node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress
+        node, after, finalize_until, blocks_daily(lake, ledger.record), ledger.hash_at(after), progress, watched
     )
-    coins = ledger.append(batches, after, finalize_until, node.transport)
+    coins = ledger.append(batches, after, finalize_until, node.transport, watched)
     blocks = (ledger.record.tip_height or 0) - (-1 if after is None else after)
     return IngestResult(network, blocks, coins, ledger.record.tip_height)
 

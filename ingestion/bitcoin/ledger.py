@@ -1,14 +1,16 @@
 """What the lake holds of a UTXO chain: finalized days, and the newest blocks one by one, which a reorg may replace.
 
-    <lake>/bitcoin/coin_flow/<asset>-<network>-<month>.<generation>.parquet            finalized, by month of the spend
+    <lake>/bitcoin/coin_flow/<asset>-<network>-<month>.<generation>.parquet            finalized, by month
+    <lake>/bitcoin/{watched,entity}_flow/<asset>-<network>-<month>.<generation>.parquet
     <lake>/bitcoin/<another table>/<asset>-<network>.<generation>.parquet              finalized
     <lake>/bitcoin/<table>/<asset>-<network>-unfolded.<generation>.parquet             sums of the pending blocks
     <lake>/bitcoin/unfolded_<table>/<asset>-<network>.<generation>.parquet             the same by block
+    <lake>/bitcoin/watched_since/<asset>-<network>.<generation>.parquet                whose flows those are
     <lake>/bitcoin/<asset>-<network>.json                                              which of these files count
 
-The warehouse reads the first three, the next reorg the fourth. Homes from before assets were named keep the names of
-their parts, `<network>-<month>...`; their record is renamed. A home that read blocks before there were signatures of
-transfers goes on without those of the days it holds.
+The warehouse reads all but `unfolded_<table>`, which the next reorg reads. Homes from before assets were named keep the
+names of their parts, `<network>-<month>...`; their record is renamed. A home that read blocks before there were
+signatures of transfers, or before an address was watched, goes on without those of the days it holds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +22,8 @@ import polars as pl
 
 from ingestion.bitcoin.errors import NodeBehind
 from ingestion.bitcoin.networks import Network
-from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, TABLES, Batch
+from ingestion.bitcoin.rows import BATCH_TABLES, BLOCK, BLOCKS_DAILY, TABLES, Batch
+from ingestion.bitcoin.watched import NOTHING, Watched, watched_since
 from ingestion.errors import ChainMismatch
 from ingestion.lake import parts
 from ingestion.lake.tables import Lake
@@ -36,9 +39,15 @@ KEYS = {
         *("asset", "network", "spend_date", "block_height", "block_at", "txid"),
         *("signature", "input_scripts", "output_scripts", "has_only_new_scripts"),
     ],
+    "watched_flow": ["asset", "network", "value_date", "address"],
+    "entity_flow": ["asset", "network", "value_date", "entity"],
+    "watched_since": ["asset", "network", "address", "entity"],
 }
+_SINCE = "watched_since"
+_LARGE = {"coin_flow": "spend_date", "watched_flow": "value_date", "entity_flow": "value_date"}
+"""Tables in a part a month, each with the column that says which."""
 PENDING = "-unfolded"
-_BY_BLOCK = {table: f"unfolded_{table}" for table in TABLES}
+_BY_BLOCK = {table: f"unfolded_{table}" for table in BATCH_TABLES}
 _SCHEMAS = TABLES | {by_block: TABLES[table] | BLOCK for table, by_block in _BY_BLOCK.items()}
 # Homes from before assets were named have only networks of this one, and call three fields otherwise.
 _FORMER_ASSET, _FORMER_NETWORKS = "BTC", ("main", "signet", "testnet4", "regtest")
@@ -145,10 +154,18 @@ class CoinLedger(parts.Ledger[CoinRecord]):
         blocks = self._pending("blocks_daily").filter(pl.col("height") == height)
         return blocks["block_hash"].item() if blocks.height else None
 
-    def append(self, batches: Iterable[Batch], after: int | None, finalize_until: int, transport: str = "files") -> int:
+    def append(
+        self,
+        batches: Iterable[Batch],
+        after: int | None,
+        finalize_until: int,
+        transport: str = "files",
+        watched: Watched = NOTHING,
+    ) -> int:
         """Add the blocks above `after`, in place of those the lake has there, and finalize up to `finalize_until`.
 
-        Each batch is committed as it comes, so that an interrupted run resumes behind it.
+        Each batch is committed as it comes, so that an interrupted run resumes behind it. With the first it counts
+        which addresses were watched: while no block is read, nobody misses one.
 
         Returns:
             how many coins the batches spent.
@@ -158,7 +175,8 @@ class CoinLedger(parts.Ledger[CoinRecord]):
         """
         self.record.transport = transport
         kept = {
-            table: self._pending(table).filter(pl.col("height") <= (-1 if after is None else after)) for table in TABLES
+            table: self._pending(table).filter(pl.col("height") <= (-1 if after is None else after))
+            for table in BATCH_TABLES
         }
         to_finalize = {table: rows.filter(pl.col("height") <= finalize_until) for table, rows in kept.items()}
         pending = {table: rows.filter(pl.col("height") > finalize_until) for table, rows in kept.items()}
@@ -168,15 +186,23 @@ class CoinLedger(parts.Ledger[CoinRecord]):
             self._finalize(sums, last["height"], last["block_hash"])
         self._commit_with(pending)
         spends = 0
-        for batch in batches:
+        for number, batch in enumerate(batches):
+            if number == 0:
+                self._watch(watched, 0 if after is None else after + 1)
             spends += sum(batch.blocks_daily["spends"])
-            frames = {table: getattr(batch, table) for table in TABLES}
+            frames = {table: getattr(batch, table) for table in BATCH_TABLES}
             if batch.is_finalized:
                 self._finalize(frames, batch.last_height, batch.last_hash)
             else:
                 pending = {table: pl.concat([pending[table], rows]) for table, rows in frames.items()}
             self._commit_with(pending)
         return spends
+
+    def _watch(self, watched: Watched, first_height: int) -> None:
+        before = self.read(_SINCE)
+        since = watched_since(watched, self._network, first_height, before)
+        if not (since.equals(before) and self.names(_SINCE)):
+            self.replace(_SINCE, "", since)
 
     def _finalize(self, frames: dict[str, pl.DataFrame], last_height: int, last_hash: str) -> None:
         """Add sums by day to the parts they belong to."""
@@ -211,9 +237,9 @@ def _former_key(network: Network) -> str | None:
 
 
 def _by_part(table: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Rows by the suffix of their part: coin flow by the month of the spend, the small tables in one."""
-    if table == "coin_flow":
-        for (month,), part in rows.group_by(pl.col("spend_date").dt.strftime("%Y-%m"), maintain_order=True):
+    """Rows by the suffix of their part: the large tables by month, the small ones in one."""
+    if day := _LARGE.get(table):
+        for (month,), part in rows.group_by(pl.col(day).dt.strftime("%Y-%m"), maintain_order=True):
             yield f"-{month}", part
     elif rows.height:
         yield "", rows

@@ -66,15 +66,36 @@ LARGE_TRANSFERS = {
     "lth_sats": pl.Int64,
     "spent_sats": pl.Int64,
 }
-TABLES = {
+WATCHED_FLOW = {
+    **NETWORK,
+    "value_date": pl.Date,
+    "address": pl.String,
+    "received_sats": pl.Int64,
+    "sent_sats": pl.Int64,
+    "received_coins": pl.Int64,
+    "sent_coins": pl.Int64,
+}
+ENTITY_FLOW = {**NETWORK, "value_date": pl.Date, "entity": pl.String, "in_sats": pl.Int64, "out_sats": pl.Int64}
+WATCHED_SINCE = {
+    **NETWORK,
+    "address": pl.String,
+    "entity": pl.String,
+    "address_height": pl.Int64,
+    "entity_height": pl.Int64,
+}
+BATCH_TABLES = {
     "coin_flow": COIN_FLOW,
     "coin_created": COIN_CREATED,
     "blocks_daily": BLOCKS_DAILY,
     "script_flow": SCRIPT_FLOW,
     "transfer_signatures": TRANSFER_SIGNATURES,
     "large_transfers": LARGE_TRANSFERS,
+    "watched_flow": WATCHED_FLOW,
+    "entity_flow": ENTITY_FLOW,
 }
-"""Columns of a chain's tables by name; a batch has a frame of each."""
+"""Columns of the tables that a batch has a frame of, by name."""
+TABLES = BATCH_TABLES | {"watched_since": WATCHED_SINCE}
+"""Columns of a chain's tables by name."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,8 @@ class Batch:
         script_flow, transfer_signatures, large_transfers: frames of SCRIPT_FLOW, TRANSFER_SIGNATURES, LARGE_TRANSFERS.
             Without block bodies the last two have no row; with them each signature has one, if only of zeros, so that
             `blocks` tells on which days they are known.
+        watched_flow, entity_flow: frames of WATCHED_FLOW and ENTITY_FLOW: what blocks paid to and spent of watched
+            addresses, and what each transaction changed of an entity's coins. Without block bodies they have no row.
     """
 
     first_height: int
@@ -103,3 +126,5 @@ class Batch:
     script_flow: pl.DataFrame
     transfer_signatures: pl.DataFrame
     large_transfers: pl.DataFrame
+    watched_flow: pl.DataFrame
+    entity_flow: pl.DataFrame

@@ -20,7 +20,7 @@ from ingestion.bitcoin.chain_view import ChainView
 from ingestion.bitcoin.decode import AMOUNT, COINS, OK, TRANSFER, coin, compact_size
 from ingestion.bitcoin.errors import WrongNetwork
 from ingestion.bitcoin.networks import NETWORKS, Network
-from ingestion.bitcoin.rows import BLOCKS_DAILY, COIN_CREATED, KINDS, NETWORK, TABLES, Batch
+from ingestion.bitcoin.rows import BATCH_TABLES, BLOCKS_DAILY, COIN_CREATED, KINDS, NETWORK, Batch
 from ingestion.errors import IngestionError
 
 MAGIC = b"utxo\xff"
@@ -127,7 +127,7 @@ def read(path: Path, chain: ChainView, progress: Callable[[int, int], None] | No
     nothing = dict.fromkeys(("blocks", "transactions", "spends", "subsidy_sats", "unfolded_blocks"), 0)
     block = pl.DataFrame({"value_date": [int(days[height])], **nothing, "first_height": height, "last_height": height})
     unknown = {name: pl.lit(None) for name in BLOCKS_DAILY if name not in [*block.columns, *NETWORK]}
-    frames = {table: pl.DataFrame(schema=schema) for table, schema in TABLES.items()} | {
+    frames = {table: pl.DataFrame(schema=schema) for table, schema in BATCH_TABLES.items()} | {
         "coin_created": to_schema(chain, created, COIN_CREATED),
         "blocks_daily": to_schema(chain, block.with_columns(**unknown), BLOCKS_DAILY),
     }
@@ -200,7 +200,7 @@ def fold_coins(data, coins, left, height, day_of_height, cells):
         _, place = compact_size(data, at, end)
         if place < 0:
             break
-        code, sats, _, place = coin(data, place, end, False)
+        code, sats, _, place, _, _ = coin(data, place, end, False)
         if place < 0:
             break
         birth = code >> 1

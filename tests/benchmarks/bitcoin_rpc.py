@@ -17,13 +17,16 @@ import numpy as np
 import orjson
 
 from ingestion.bitcoin.decode import COINBASE
-from ingestion.bitcoin.networks import COIN
+from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node import reader
 from ingestion.bitcoin.node.messages import RPC_BLOCK
+from ingestion.bitcoin.watched import NOTHING
+from ingestion.bitcoin.watching import Watching
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "bitcoin" / "277647.v3.json.gz"
 RUNS = 15
 HEIGHT, TRANSACTIONS = 900_000, 4_000
+UNWATCHED = Watching(NOTHING, NETWORKS["main"])
 DAYS = np.arange(HEIGHT + 1)
 MEGABYTE = 1_000_000
 
@@ -32,7 +35,7 @@ Sums = tuple[dict[tuple[int, bool], tuple[int, int]], list[int]]
 
 def typed(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """As `reader.read` does, one birth day per height."""
-    read = reader.block_rows(RPC_BLOCK.decode(content).result, DAYS)
+    read = reader.block_rows(RPC_BLOCK.decode(content).result, DAYS, UNWATCHED)
     return read.cells, read.totals
 
 

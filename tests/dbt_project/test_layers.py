@@ -142,6 +142,10 @@ CONTRACT = {
     "onchain_token_supply_daily": ("asset network value_date", "minted_native burned_native supply_native holders"),
     "onchain_token_flows_daily": ("asset network value_date from_kind to_kind", "transfers amount_native"),
     "onchain_labels": ("network address label kind", "licence source since_date label_verdict origin"),
+    "onchain_entity_flows_daily": (
+        "asset network entity value_date",
+        "kind inflow_native outflow_native net_flow_native addresses_count watched_from_date",
+    ),
     "onchain_fund_wallets_daily": ("ticker asset network address value_date", "balance_native provenance"),
     "onchain_defi_liquidations_daily": (
         "network protocol collateral_asset debt_asset value_date",
@@ -425,9 +429,12 @@ REACHED = {
     "bitcoin/blocks_daily": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_created": f"onchain_* demand_* claim* {DESK}",
     "bitcoin/coin_flow": f"onchain_* demand_* claim* {DESK}",
+    "bitcoin/entity_flow": "onchain_entity_flows_daily",
     "bitcoin/large_transfers": "onchain_large_transfers",
     "bitcoin/script_flow": "onchain_script_flow_daily",
     "bitcoin/transfer_signatures": "onchain_transfer_signatures_daily",
+    "bitcoin/watched_flow": "onchain_fund_wallets_*",
+    "bitcoin/watched_since": "onchain_entity_flows_daily onchain_fund_wallets_*",
     "bitfinex_liquidations/liquidations": "derivatives_liquidation* claim*",
     "bitview/supply": "market_* onchain_* etf_* demand_* claim*",
     "coin_metrics/closes": "market_* onchain_* etf_* demand_* claim*",

@@ -13,11 +13,12 @@ import anvil
 import polars as pl
 import pytest
 from flow_pages import FIRST, FUNDS, flows, put_page
-from holders import grow
+from holders import KEY_HASH, SCRIPT_HASH, grow
 from pydantic import SecretStr
 from simulated import KEY, ServedNode
 from stand_in import PASSWORD, REGTEST, USER, Core, know
 from test_snapshot import written
+from watched_chain import address_of
 
 from ingestion.bitcoin import ledger as coins
 from ingestion.errors import IngestionError, UsageError
@@ -35,7 +36,7 @@ from orchestration import chain_reading, chains, gather
 from orchestration.errors import HomeBusy
 from orchestration.home import Home
 from orchestration.ingest_mode import Held, Sample
-from orchestration.settings import BitcoinNode, EvmProvider, Settings
+from orchestration.settings import BitcoinNode, EvmProvider, OwnSeeds, Settings
 
 START = 1_600_000_000
 TIP = 60
@@ -118,6 +119,26 @@ def test_blocks_mined_after_the_first_reading_come_with_the_next(home, grown, co
     again = read(home, settings)
     assert (again.captures, again.added, height(home)) == (9, spends(core.chain, TIP + 1), TIP + 9)
     assert read(home, settings).captures == 0
+
+
+def test_addresses_with_a_label_are_watched(home, grown, core, tmp_path):
+    labels = tmp_path / "labels.csv"
+    exchange, custodian = (address_of(script) for script in (KEY_HASH, SCRIPT_HASH))
+    rest = "https://example.org,2024-01-01,MIT"
+    labels.write_text(
+        "network,address,entity,kind,source,since_date,licence,label_verdict\n"
+        f"regtest,{exchange},Exchange,exchange,{rest},in_use\n"
+        f"regtest,{custodian},Custodian,custodian,{rest},withdrawn\n"
+    )
+    settings = by_rpc(core).model_copy(update={"seeds": OwnSeeds(entities=labels)})
+    read(home, settings)
+    held = rows(home, table="watched_since")
+    assert held.rows() == [("BTC", "regtest", exchange, "Exchange", 0, 0)]
+    assert set(rows(home, table="watched_flow")["address"]) == {exchange}
+    labels.write_text("nothing of this kind")
+    core.chain = upto(grown, TIP + 9)
+    assert read(home, settings).captures == 9
+    assert rows(home, table="watched_since").equals(held)
 
 
 def test_how_a_reading_went_is_recorded_beside_the_ledger_and_is_no_record_of_it(home, core):

@@ -113,7 +113,7 @@ def content(folder: Path) -> dict[str, tuple[int, int]]:
         tables |= {f"{name}.parquet": f"'{folder}/parquet/{name}.parquet'" for name in tables}
         numbered = "select rows, row_number() over () as number from {} as rows"
         digest = "select count(*), bit_xor(hash(number, rows)) from ({})"
-        return {name: con.sql(digest.format(numbered.format(rows))).fetchone() for name, rows in tables.items()}
+        return {name: con.execute(digest.format(numbered.format(rows))).fetchone() for name, rows in tables.items()}
 
 
 def manifest(folder: Path) -> dict:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -19,12 +20,16 @@ from ingestion.bitcoin.batches import (
     batch_of_blocks,
     script_rows,
     signature_rows,
+    watched_rows,
 )
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
 from ingestion.bitcoin.files.block_files import MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES, is_genuine, txid
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.files.undo_matching import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
+from ingestion.bitcoin.watched import NOTHING, Watched
+from ingestion.bitcoin.watching import NO_COINS, Search, Watching
+from ingestion.bitcoin.watching import Sums as WatchedSums
 
 # Rows collected before a batch is yielded; half a million take about 150 MB while they are concatenated.
 BATCH_ROWS = 500_000
@@ -42,6 +47,7 @@ def read(
     bodies: bool = True,
     progress: Callable[[int, int, int], None] | None = None,
     workers: int | None = None,
+    watched: Watched = NOTHING,
 ) -> Iterator[Batch]:
     """Every block of the chain above `after`, as batches in order of height.
 
@@ -56,6 +62,7 @@ def read(
         bodies: whether to read the blocks, for created coins and fees, or the undo records alone.
         progress: called with (bytes of blocks done, bytes in all, coins spent in them) after each file.
         workers: threads; the machine's cores by default.
+        watched: addresses whose flows are wanted, which only the blocks tell.
 
     Raises:
         MissingUndo: a block has no undo record.
@@ -71,7 +78,8 @@ def read(
     done = spends = 0
     begun = time.monotonic()
     workers = workers or os.cpu_count() or 1
-    for heights, rows in _in_threads(chain, files, finalize_until, bodies, check, workers):
+    reading = _Reading(chain, finalize_until, bodies, check, Watching(watched if bodies else NOTHING, chain.network))
+    for heights, rows in _in_threads(reading, files, workers):
         is_done[np.array(heights) - first] = True
         read_files.append(rows)
         if progress:
@@ -93,17 +101,28 @@ def read(
             begun = time.monotonic()
 
 
-def _in_threads(
-    chain: FileChain, files: dict[int, list[int]], finalize_until: int, bodies: bool, check: bool, workers: int
-) -> Iterator[tuple[list[int], BlockRows]]:
+@dataclass(frozen=True)
+class _Reading:
+    """What is read of every file, and how; the attributes are arguments of `read`, but for `check`.
+
+    Attributes:
+        check: whether blocks are checked against their headers.
+    """
+
+    chain: FileChain
+    finalize_until: int
+    bodies: bool
+    check: bool
+    watching: Watching
+
+
+def _in_threads(reading: _Reading, files: dict[int, list[int]], workers: int) -> Iterator[tuple[list[int], BlockRows]]:
     """Heights and rows of each file, in the order of `files`, a few files ahead of the reader."""
     waiting: deque[tuple[list[int], Future[BlockRows]]] = deque()
     pool, stop = ThreadPoolExecutor(workers), threading.Event()
     try:
         for number, heights in files.items():
-            waiting.append(
-                (heights, pool.submit(_read_file, chain, number, heights, finalize_until, bodies, check, stop))
-            )
+            waiting.append((heights, pool.submit(_read_file, reading, number, heights, stop)))
             if len(waiting) > workers:
                 heights, future = waiting.popleft()
                 yield heights, future.result()
@@ -129,16 +148,8 @@ def _day_goes_on(chain: FileChain, height: int) -> bool:
     return chain.day_of_height[height + 1] == chain.day_of_height[height]
 
 
-def _read_file(
-    chain: FileChain,
-    number: int,
-    heights: list[int],
-    finalize_until: int,
-    bodies: bool,
-    check: bool,
-    stop: threading.Event,
-) -> BlockRows:
-    """Rows of coin flow, scripts and signatures by day or, above `finalize_until`, by block; and totals by block.
+def _read_file(reading: _Reading, number: int, heights: list[int], stop: threading.Event) -> BlockRows:
+    """Rows by day or, above `finalize_until`, by block; and totals by block.
 
     The height of a day's rows is that of its last block in this file. Whoever sets `stop` no longer wants the file:
     a thread that goes on to its end would hold up an interrupted process.
@@ -146,9 +157,10 @@ def _read_file(
     Raises:
         CancelledError: `stop` was set.
     """
+    chain = reading.chain
     undo, records = chain.undo(number)
     days = chain.day_of_height
-    sums = _Sums(int(days[heights[-1]]) + 1)
+    sums = _Sums(int(days[heights[-1]]) + 1, reading.watching)
     totals = np.zeros((len(heights), len(TOTALS)), dtype=np.int64)
     for n, height in enumerate(heights):
         if stop.is_set():
@@ -157,10 +169,10 @@ def _read_file(
         if height > 0:
             _fold(chain, number, height, undo, records, sums, totals[n])
         totals[n, 1] += 1  # the coinbase
-        if bodies:
-            _read_body(chain, height, check, sums, totals[n])
+        if reading.bodies:
+            _read_body(chain, height, reading.check, sums, totals[n])
         is_last = n + 1 == len(heights)
-        if is_last or height >= finalize_until or days[heights[n + 1]] != days[height]:
+        if is_last or height >= reading.finalize_until or days[heights[n + 1]] != days[height]:
             sums.drain(days[height], height)
     return sums.rows(pl.DataFrame(totals, schema=TOTALS, orient="row"))
 
@@ -168,7 +180,7 @@ def _read_file(
 class _Sums:
     """Sums over the blocks of a day, or of one block, and the rows that earlier ones came to."""
 
-    def __init__(self, days: int):
+    def __init__(self, days: int, watching: Watching):
         self.cells = np.zeros((days, len(KINDS), 2), dtype=np.int64)
         self.scripts = signatures.empty_scripts()
         self.signatures = signatures.empty_sums()
@@ -176,6 +188,10 @@ class _Sums:
         self.spent = signatures.room_for_spent(MAX_BLOCK_BYTES // MIN_TRANSACTION_BYTES)
         self.large = signatures.room_for_large()
         self.large_rows: list[tuple[int | str, ...]] = []
+        self._watching = watching
+        self.watched = WatchedSums(watching)
+        self.search = Search(watching)
+        self.watched_spent = NO_COINS
         self._heights: list[int] = []
         self._drained: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []
 
@@ -187,6 +203,7 @@ class _Sums:
         self.scripts[:] = 0
         self.signatures[:] = 0
         self.blocks = 0
+        self.watched.drain(height)
 
     def rows(self, totals: pl.DataFrame) -> BlockRows:
         """All rows, with the totals of the blocks."""
@@ -197,6 +214,7 @@ class _Sums:
             script_rows(self._heights, scripts),
             signature_rows(self._heights, blocks, sums).filter(pl.col("blocks") > 0),
             pl.DataFrame(self.large_rows, schema=LARGE_ROWS, orient="row"),
+            *watched_rows(self._watching, *self.watched.rows()),
         )
 
 
@@ -215,18 +233,29 @@ def _fold(
             f" {chain.repair}."
         )
     status = decode.fold_undo(
-        undo, *records[height], height, chain.day_of_height, sums.cells, sums.scripts, sums.spent, totals[1:4]
+        undo,
+        *records[height],
+        height,
+        chain.day_of_height,
+        sums.cells,
+        sums.scripts,
+        sums.spent,
+        totals[1:4],
+        sums.search.keyed,
     )
     if status != decode.OK:
         raise DamagedFile(
             f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: {chain.repair}."
         )
+    sums.watched_spent = sums.search.found(undo)
 
 
 def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: np.ndarray) -> None:
     block = chain.block(height)
     outputs = totals[4:].reshape(len(KINDS), 4)
-    transactions, inputs, listed = decode.read_block(block, sums.spent, outputs, sums.signatures, sums.large)
+    transactions, inputs, listed = decode.read_block(
+        block, sums.spent, outputs, sums.signatures, sums.large, sums.search.keyed
+    )
     if transactions < 0:
         raise DamagedFile(
             f"{chain.block_file(height)} has a block at height {height} that cannot be read to its end: restore the"
@@ -245,6 +274,7 @@ def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: 
             f" restore the file, or {chain.repair}."
         )
     sums.blocks += 1
+    sums.watched.add(sums.watched_spent, sums.search.found(block), height)
     block_at = int.from_bytes(block[68:72], "little")
     for row in sums.large[:listed].tolist():
         *what, start, inputs_start, outputs_end, end = row

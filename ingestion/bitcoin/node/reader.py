@@ -1,7 +1,7 @@
 """Blocks of a running node as rows of the lake, as `history` gives them from its files."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain as chained
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from ingestion.bitcoin.batches import (
     batch_of_blocks,
     script_rows,
     signature_rows,
+    watched_rows,
 )
 from ingestion.bitcoin.decode import COINBASE, MAX_SCRIPT_BYTES, TRANSFER
 from ingestion.bitcoin.node.chain import MAX_REORGS, NodeChain, chain_left, chain_unsettled
 from ingestion.bitcoin.node.client import Node
-from ingestion.bitcoin.node.messages import Block, Transaction, sats
+from ingestion.bitcoin.node.messages import Block, Coin, Output, Transaction, sats
 from ingestion.bitcoin.rows import Batch
 from ingestion.bitcoin.signatures import (
     LONG,
@@ -32,6 +33,8 @@ from ingestion.bitcoin.signatures import (
     script_types,
     signature,
 )
+from ingestion.bitcoin.watched import NOTHING, Watched
+from ingestion.bitcoin.watching import NOBODY, Sums, WatchedRows, Watching
 from ingestion.threads import in_order
 
 # A batch is a day of blocks, about a minute of the node's time. One that takes longer than BATCH_SECONDS is cut there,
@@ -49,6 +52,7 @@ class ReadBlock(NamedTuple):
         totals: in the columns of TOTALS.
         scripts, sums: as `signatures` shapes them.
         large: its large transactions, in the columns of LARGE_ROWS.
+        watched: what it does to watched addresses.
     """
 
     cells: np.ndarray
@@ -56,6 +60,7 @@ class ReadBlock(NamedTuple):
     scripts: np.ndarray
     sums: np.ndarray
     large: list[tuple[int | str, ...]]
+    watched: WatchedRows
 
 
 def read(
@@ -65,6 +70,7 @@ def read(
     known: pl.DataFrame | None = None,
     after_hash: str | None = None,
     progress: Callable[[int, int, int], None] | None = None,
+    watched: Watched = NOTHING,
 ) -> Iterator[Batch]:
     """Every block above `after` up to the node's tip at the start, as `files.reader.read` gives them from its files.
 
@@ -78,6 +84,7 @@ def read(
         finalize_until: height of the last final block; blocks above stay by block.
         known, after_hash: see `NodeChain`; without them all headers are requested.
         progress: called with (blocks done, blocks in all, coins spent in them) after each block.
+        watched: addresses whose flows are wanted.
 
     Raises:
         PrunedBlock, MissingUndo, NodeRefused: see `Node.block`.
@@ -87,6 +94,7 @@ def read(
     first = 0 if after is None else after + 1
     start = first
     chain = NodeChain(node, after, known, after_hash)
+    watching = Watching(watched, node.network)
     rows: dict[int, ReadBlock] = {}
     spends = reorgs = 0
     while first <= chain.tip_height:
@@ -94,18 +102,18 @@ def read(
         missing = [height for height in range(first, last + 1) if height not in rows]
         uncut = max(finalize_until, chain.tip_height - UNCUT_BLOCKS)
         begun = time.monotonic()
-        for height, block in zip(missing, _read_blocks(node, chain, missing), strict=True):
+        for height, block in zip(missing, _read_blocks(node, chain, missing, watching), strict=True):
             rows[height] = block
             spends += int(block.totals[2])
             if progress:
                 progress(height + 1 - start, chain.tip_height + 1 - start, spends)
             is_late = time.monotonic() - begun >= BATCH_SECONDS and height < last and height <= uncut
             if is_late and node.hash_at(height) == chain.block_hash(height):
-                yield _batch_of(chain, first, height, height <= finalize_until, rows)
+                yield _batch_of(chain, watching, first, height, height <= finalize_until, rows)
                 rows.clear()
                 first, begun = height + 1, time.monotonic()
         if node.hash_at(last) == chain.block_hash(last):
-            yield _batch_of(chain, first, last, last <= finalize_until, rows)
+            yield _batch_of(chain, watching, first, last, last <= finalize_until, rows)
             rows.clear()
             first = last + 1
             continue
@@ -130,19 +138,22 @@ def _end(chain: NodeChain, first: int, finalize_until: int) -> int:
     return min(int(np.searchsorted(days, day, side="right")) - 1, stop)
 
 
-def _read_blocks(node: Node, chain: NodeChain, heights: list[int]) -> Iterator[ReadBlock]:
+def _read_blocks(node: Node, chain: NodeChain, heights: list[int], watching: Watching) -> Iterator[ReadBlock]:
     days = chain.day_of_height
     return in_order(
-        lambda height: block_rows(node.block(height, chain.block_hash(height)), days), heights, node.in_flight
+        lambda height: block_rows(node.block(height, chain.block_hash(height)), days, watching),
+        heights,
+        node.in_flight,
     )
 
 
-def block_rows(block: Block, day_of_height: np.ndarray) -> ReadBlock:
+def block_rows(block: Block, day_of_height: np.ndarray, watching: Watching) -> ReadBlock:
     """What is kept of a block.
 
     Args:
         block: with the coins it spent.
         day_of_height: number of the UTC day by height.
+        watching: the addresses that are watched.
     """
     coins = block.spent_coins()
     amounts = sats([coin.value for coin in coins])
@@ -156,8 +167,37 @@ def block_rows(block: Block, day_of_height: np.ndarray) -> ReadBlock:
     np.add.at(scripts, (np.where(is_long, LONG, SHORT), types), np.column_stack([amounts, np.ones_like(amounts)]))
     sums, large = _signatures(block, amounts, is_long, types)
     return ReadBlock(
-        _cells(block.height, birth_days, kinds, amounts), np.array(totals, dtype=np.int64), scripts, sums, large
+        _cells(block.height, birth_days, kinds, amounts),
+        np.array(totals, dtype=np.int64),
+        scripts,
+        sums,
+        large,
+        _watched(block, watching),
     )
+
+
+def _watched(block: Block, watching: Watching) -> WatchedRows:
+    """What a block does to watched addresses, as `files.reader` finds it."""
+    sums = Sums(watching)
+    if watching.table is None:
+        return sums.rows()
+    spent = [[each.prevout for each in spender.vin if each.prevout is not None] for spender in block.transactions]
+    made = [each.vout for each in block.transactions]
+    sums.add(_found(spent, watching), _found(made, watching), block.height)
+    sums.drain(block.height)
+    return sums.rows()
+
+
+def _found(coins: Sequence[Sequence[Coin | Output]], watching: Watching) -> np.ndarray:
+    """The coins of watched scripts, given by transaction, as `Sums.add` takes them."""
+    found = [
+        (n, each.value, number)
+        for n, of_transaction in enumerate(coins)
+        for each in of_transaction
+        if (number := watching.number(each.script.hex)) != NOBODY
+    ]
+    transactions, values, numbers = zip(*found, strict=True) if found else ((), (), ())
+    return np.column_stack([np.array(transactions, dtype=np.int64), sats([*values]), np.array(numbers, dtype=np.int64)])
 
 
 def _cells(height: int, birth_days: np.ndarray, kinds: np.ndarray, amounts: np.ndarray) -> np.ndarray:
@@ -213,14 +253,17 @@ def _is_unspendable(script: str) -> bool:
     return script.startswith("6a") or len(script) > 2 * MAX_SCRIPT_BYTES
 
 
-def _batch_of(chain: NodeChain, first: int, last: int, is_finalized: bool, rows: dict[int, ReadBlock]) -> Batch:
+def _batch_of(
+    chain: NodeChain, watching: Watching, first: int, last: int, is_finalized: bool, rows: dict[int, ReadBlock]
+) -> Batch:
     heights = list(range(first, last + 1))
-    cells, totals, scripts, sums, large = map(list, zip(*(rows[height] for height in heights), strict=True))
+    cells, totals, scripts, sums, large, watched = map(list, zip(*(rows[height] for height in heights), strict=True))
     read_rows = BlockRows(
         pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row"),
         pl.DataFrame(np.array(totals), schema=TOTALS, orient="row"),
         script_rows(heights, scripts),
         signature_rows(heights, [1] * len(heights), sums),
         pl.DataFrame([*chained.from_iterable(large)], schema=LARGE_ROWS, orient="row"),
+        *watched_rows(watching, *(np.concatenate(parts) for parts in zip(*watched, strict=True))),
     )
     return batch_of_blocks(chain, first, last, is_finalized, True, read_rows)

@@ -13,6 +13,8 @@ from ingestion.bitcoin import decode, signatures
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.node.messages import RPC_BLOCK
 from ingestion.bitcoin.node.reader import block_rows
+from ingestion.bitcoin.watched import NOTHING
+from ingestion.bitcoin.watching import Watching
 from ingestion.sample import serialization
 
 BLOCKS = Path(__file__).parents[4] / "shared" / "data" / "bitcoin"
@@ -161,7 +163,7 @@ def test_the_signatures_of_block_277647_are_those_of_its_json():
     raw = np.frombuffer(raw_block(277_647), dtype=np.uint8)
     decode.read_block(raw, spent, outputs, sums, signatures.room_for_large())
     block = RPC_BLOCK.decode(gzip.decompress((BLOCKS / "277647.v3.json.gz").read_bytes())).result
-    typed = block_rows(block, DAYS)
+    typed = block_rows(block, DAYS, Watching(NOTHING, MAIN))
     assert sums[:, 0].tolist() == [6, 0, 2, 2, 41]
     assert (sums == typed.sums).all()
     assert (scripts == typed.scripts).all()
