@@ -330,7 +330,7 @@ def write_chains(home: Home) -> None:
     counts = [name for name in blocks[0] if name not in ("asset", "network", "value_date")]
     write(home, "coin_flow", folded(flow), chain_key | {"spend_date": pl.Date, "birth_date": pl.Date} | amounts)
     write(home, "coin_created", created, chain_key | {"birth_date": pl.Date} | amounts)
-    for table in ("script_flow", "transfer_signatures", "large_transfers"):
+    for table in TABLES.keys() - {"coin_flow", "coin_created", "blocks_daily"}:
         write(home, table, [], TABLES[table])
     write(home, "blocks_daily", blocks, chain_key | {"value_date": pl.Date} | dict.fromkeys(counts, pl.Int64))
 
