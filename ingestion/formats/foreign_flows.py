@@ -30,6 +30,10 @@ NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 LEAST_FLOW_USD, MOST_FLOW_USD = 1_000, 5_000_000_000
 """Of a fund on a day, other than 0: funds create and redeem whole units of many shares, so that less is a number of
 millions. The largest flow ever printed of any fund is 1,119.9 m."""
+MOST_FLOW_NATIVE = 1_000_000
+"""Of a fund on a day: more than twice the ether of the largest flow ever printed of any fund; dollars are more."""
+LEAST_PRICE_USD, MOST_PRICE_USD = 10, 10_000_000
+"""What a coin may cost by a flow in both: dollars among the coins, or coins among the dollars, cost one or so."""
 
 
 class Flow(NamedTuple):
@@ -57,8 +61,13 @@ def flow(market: str, ticker: str, day: date, native: str, usd: str) -> Flow:
             f"net_flow_usd of {ticker} on {day} is {usd}, expected 0 or {LEAST_FLOW_USD:,} to {MOST_FLOW_USD:,}"
             " dollars, not a number of millions"
         )
-    if coins and dollars and (coins > 0) != (dollars > 0):
-        raise ValueError(f"{ticker} on {day} has coins ({native}) and dollars ({usd}) of opposite signs")
+    if coins and abs(coins) > MOST_FLOW_NATIVE:
+        raise ValueError(
+            f"net_flow_native of {ticker} on {day} is {native}, expected at most {MOST_FLOW_NATIVE:,} coins,"
+            " not dollars"
+        )
+    if coins and dollars:
+        _check_price(coins, dollars, f"{ticker} on {day} has coins ({native}) and dollars ({usd})")
     return Flow((native, usd), (coins, dollars))
 
 
@@ -70,6 +79,13 @@ def _check_fund(market: str, ticker: str, day: date) -> None:
         raise ValueError(f"{ticker} has a flow on {day}, but trades since {fund.first_trade_date}")
     if day.isoweekday() > 5:
         raise ValueError(f"{ticker} has a flow on {day}, which is a {day:%A}")
+
+
+def _check_price(coins: Decimal, dollars: Decimal, what: str) -> None:
+    if (coins > 0) != (dollars > 0):
+        raise ValueError(f"{what} of opposite signs")
+    if not LEAST_PRICE_USD <= dollars / coins <= MOST_PRICE_USD:
+        raise ValueError(f"{what}, expected {LEAST_PRICE_USD} to {MOST_PRICE_USD:,} dollars a coin")
 
 
 def _number(text: str, what: str) -> Decimal | None:
