@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ingestion.bitcoin import ledger as coins
 from ingestion.bitcoin.networks import NETWORKS
-from ingestion.errors import IngestionError, UsageError
+from ingestion.errors import IngestionError
 from ingestion.evm import ledger as events
 from ingestion.evm.block_range import BlockRange
 from ingestion.evm.errors import WrongChain
@@ -233,13 +233,16 @@ def _read_node(
 
 
 def _watched(home: Home, settings: Settings, chain: BitcoinChain) -> Watched:
-    """The addresses that entities and funds are said to have on the chain, as a build will read them."""
+    """The addresses that entities and funds are said to have on the chain, as a build will read them.
+
+    Raises:
+        UsageError: a file of the user's own rows cannot be trusted. Blocks that were read without its labels would have
+            to be read again from the first.
+    """
     with home.lock():
         own_seeds.create_tables(home.lake)
-        try:
-            own_seeds.update(home, settings)
-        except UsageError as error:
-            LOG.warning("%s The addresses that were watched before still are.", error)
+        for left_out in own_seeds.update(home, settings):
+            LOG.warning("%s", left_out)
         return seeds.watched(chain.network, own_seeds.labels(home.lake))
 
 

@@ -135,10 +135,22 @@ def test_addresses_with_a_label_are_watched(home, grown, core, tmp_path):
     held = rows(home, table="watched_since")
     assert held.rows() == [("BTC", "regtest", exchange, "Exchange", 0, 0)]
     assert set(rows(home, table="watched_flow")["address"]) == {exchange}
-    labels.write_text("nothing of this kind")
     core.chain = upto(grown, TIP + 9)
+    understood = labels.read_text()
+    labels.write_text("nothing of this kind")
+    (failure,) = read(home, settings).failures
+    assert str(labels) in failure
+    assert height(home) == TIP  # no block is read without the labels
+    labels.write_text(understood)
     assert read(home, settings).captures == 9
     assert rows(home, table="watched_since").equals(held)
+
+
+def test_labels_that_are_left_out_are_named_when_blocks_are_read(home, core, tmp_path, caplog):
+    (tmp_path / "packs").mkdir()
+    (tmp_path / "packs" / "broken.yaml").write_text("title: [")
+    read(home, by_rpc(core).model_copy(update={"seeds": OwnSeeds(tagpacks=tmp_path / "packs")}))
+    assert "broken.yaml" in caplog.text
 
 
 def test_how_a_reading_went_is_recorded_beside_the_ledger_and_is_no_record_of_it(home, core):
