@@ -131,20 +131,20 @@ def changes(con: duckdb.DuckDBPyConnection, first: str, last: str) -> list[int]:
     sums = ", ".join(f"sum({column})" for column in columns)
     return [
         round(change)
-        for change in con.execute(
+        for change in con.sql(
             f"select {sums} from marts.onchain_lth_adjusted_daily where value_date between '{first}' and '{last}'"
-        ).fetchone()
+        ).fetchall()[0]
     ]
 
 
 def test_without_coinbases_move_november_2025_is_a_third_of_what_it_looks_like(coinbase):
     assert changes(coinbase, "2025-11-01", "2025-11-30") == [-955_718, -293_646, -253_747]
     assert changes(coinbase, "2025-10-28", "2025-11-26") == [-1_086_385, -424_313, -384_414]
-    deepest = coinbase.execute(
+    deepest = coinbase.sql(
         "select value_date, round(net_change_30d_adjusted_low_native), round(net_change_30d_adjusted_high_native)"
         " from marts.onchain_lth_adjusted_daily where value_date = '2025-11-26'"
     )
-    assert deepest.fetchone() == (date(2025, 11, 26), -424_313, -384_414)
+    assert deepest.fetchall() == [(date(2025, 11, 26), -424_313, -384_414)]
 
 
 def test_every_recorded_day_of_what_was_worked_out_elsewhere_is_as_there(coinbase, recorded):
@@ -385,7 +385,7 @@ def test_a_low_bound_beyond_what_was_spent_is_said_and_not_cut(build):
     con = build(MADE_WORLDS["a low bound beyond what was spent is not cut"].tables)
     assert con.sql("select echo_verdict from marts.onchain_internal_moves").fetchall() == [("exceeds_spent",)]
     days = "select spent_adjusted_low_native from marts.onchain_lth_adjusted_daily where value_date = '2025-03-01'"
-    assert con.execute(days).fetchone() == (-5,)
+    assert con.sql(days).fetchall() == [(-5,)]
 
 
 def test_a_users_own_step_is_adjusted_as_the_projects_and_a_curve_is_not(build):

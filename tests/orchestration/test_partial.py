@@ -105,7 +105,7 @@ def has_rows(home: Home, table: str) -> bool:
     return any(home.lake.height(source, name, part) for part in parts)
 
 
-def content(folder: Path) -> dict[str, tuple[int, int]]:
+def content(folder: Path) -> dict[str, list[tuple[int, int]]]:
     """Rows, and a digest of them in their order, of every mart as the warehouse and as Parquet have it."""
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
         names = con.sql("select table_name from duckdb_tables() where schema_name = 'marts' order by 1").fetchall()
@@ -113,7 +113,7 @@ def content(folder: Path) -> dict[str, tuple[int, int]]:
         tables |= {f"{name}.parquet": f"'{folder}/parquet/{name}.parquet'" for name in tables}
         numbered = "select rows, row_number() over () as number from {} as rows"
         digest = "select count(*), bit_xor(hash(number, rows)) from ({})"
-        return {name: con.execute(digest.format(numbered.format(rows))).fetchone() for name, rows in tables.items()}
+        return {name: con.sql(digest.format(numbered.format(rows))).fetchall() for name, rows in tables.items()}
 
 
 def manifest(folder: Path) -> dict:
