@@ -44,7 +44,7 @@ KEYS = {
     "watched_since": ["asset", "network", "address", "entity"],
 }
 _SINCE = "watched_since"
-_LARGE = {"coin_flow": "spend_date", "watched_flow": "value_date", "entity_flow": "value_date"}
+_BY_MONTH = {"coin_flow": "spend_date", "watched_flow": "value_date", "entity_flow": "value_date"}
 """Tables in a part a month, each with the column that says which."""
 PENDING = "-unfolded"
 _BY_BLOCK = {table: f"unfolded_{table}" for table in BATCH_TABLES}
@@ -237,8 +237,8 @@ def _former_key(network: Network) -> str | None:
 
 
 def _by_part(table: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Rows by the suffix of their part: the large tables by month, the small ones in one."""
-    if day := _LARGE.get(table):
+    """Rows by the suffix of their part: some tables by month, the others in one."""
+    if day := _BY_MONTH.get(table):
         for (month,), part in rows.group_by(pl.col(day).dt.strftime("%Y-%m"), maintain_order=True):
             yield f"-{month}", part
     elif rows.height:
