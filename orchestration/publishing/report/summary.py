@@ -33,7 +33,7 @@ def _without_moves(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     bounds = dict.fromkeys(signed(bound) for bound in sorted((low, high)))
-    return f", and by {' to '.join(bounds)} BTC without what is known of such moves"
+    return f"; without what is known of such moves it changed by {' to '.join(bounds)} BTC"
 
 
 def footnote(results: Sequence[Result]) -> str:

@@ -159,7 +159,7 @@ def test_a_known_internal_move_is_said_in_the_sentence_and_on_its_tile(with_hold
     sentence = said(with_holders)
     assert sentence.endswith(
         "fell by 10.50 BTC (\N{MINUS SIGN}40.00 to \N{MINUS SIGN}10.50 BTC by definition), touched by a known internal"
-        " move that was no sale, and by \N{MINUS SIGN}8.00 to +2.00 BTC without what is known of such moves."
+        " move that was no sale; without what is known of such moves it changed by \N{MINUS SIGN}8.00 to +2.00 BTC."
     )
     assert "Has a known internal move" in tile(render(with_holders, MANIFEST).html, "holders_month")
 
