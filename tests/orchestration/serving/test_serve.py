@@ -5,8 +5,10 @@ import re
 import signal
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from served import SECRET, Served, parents
 
 LIMIT_SECONDS = 10
@@ -26,20 +28,22 @@ def start_run(served: Served, asset: str) -> set[int]:
     return processes
 
 
-def temporary_folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("flowhouse-*"))
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for the temporary ones of one `serve`; pytest's own has too long a path for a socket in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
-def test_it_ends_in_time_amid_a_run_and_leaves_nothing(serve):
-    before = temporary_folders()
-    served: Served = serve()
+def test_it_ends_in_time_amid_a_run_and_leaves_nothing(serve, temporary):
+    served: Served = serve(env=os.environ | {"TMPDIR": str(temporary)})
     processes = start_run(served, "sleeping")
-    (folder,) = temporary_folders() - before
+    (folder,) = temporary.glob("flowhouse-*")
     assert folder.stat().st_mode & 0o777 == 0o700
     seconds, code = served.stop()
     assert (seconds < LIMIT_SECONDS, code) == (True, 0)
     assert not processes & set(parents())
-    assert temporary_folders() == before
+    assert not list(temporary.glob("flowhouse-*"))
     assert statuses(served) == ["FAILURE"]
 
 
