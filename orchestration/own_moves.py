@@ -1,10 +1,13 @@
 """A user's own moves inside one owner: the columns of their file, and what its rows have to agree with."""
 
 from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
 from orchestration.configuration.cells import Column, Place, day, matching, one_of
+from orchestration.configuration.choices import nearest
 from orchestration.seeds import Row
 
 KINDS = ("same_owner", "custodian_change", "seizure", "owner_change_no_sale", "owner_unknown", "sale")
@@ -30,6 +33,9 @@ COLUMNS = {
 FORMER_NAMES = {"source": "source_url"}
 """Columns of files for earlier versions. These had no name, kind and bounds either: such a row is a move inside one
 owner, of which anything between nothing and the whole amount was long-term."""
+FIRST_BITCOIN, FIRST_ACCOUNTS = date(2009, 1, 3), date(2015, 7, 30)
+"""Days of the first block of Bitcoin, and of Ethereum, the oldest of account chains."""
+MAX_BITCOIN = 21_000_000
 KEYS = (("asset", "network", "move_id", "move_date"), ("asset", "network", "move_date", "owner"))
 
 
@@ -50,26 +56,71 @@ def completed(where: Place, row: Row) -> Row:
     return row | {"lth_high_native": high, "move_id": name}
 
 
-def check_continued(lines: Iterable[tuple[Place, Row]], project: Iterable[Row]) -> None:
-    """Check that what a row continues is a move of the same chain, all of it on earlier days.
+def check(lines: Iterable[tuple[Place, Row]], project: Iterable[Row], tokens: Iterable[Row]) -> None:
+    """Check that each row can have been: a known asset, a day of its chain, coins that exist, a name of the user's own.
+
+    Args:
+        lines: the user's moves, their networks checked.
+        project: the moves of the project's seed.
+        tokens: the tokens of account chains that are known.
 
     Raises:
-        UsageError: it is not.
+        UsageError: a row cannot have been, or continues a move that is not there, not over, or of fewer coins.
     """
-    own = list(lines)
-    days: dict[tuple[str, ...], list[str]] = {}
-    for row in (*project, *(row for _, row in own)):
-        days.setdefault((row["asset"], row["network"], row["move_id"]), []).append(row["move_date"])
+    own, theirs = list(lines), list(project)
+    assets = {(network.asset, name) for name, network in NETWORKS.items()}
+    assets |= {(row["asset"], row["network"]) for row in tokens}
+    names = {(row["asset"], row["network"], row["move_id"]) for row in theirs}
+    for where, row in own:
+        known = [asset for asset, network in assets if network == row["network"]]
+        if row["asset"] not in known:
+            raise UsageError(f"{where}: asset is '{row['asset']}': {nearest(row['asset'], known)}.")
+        _check_possible(where, row)
+        if (row["asset"], row["network"], row["move_id"]) in names:
+            raise UsageError(f"{where}: move_id is '{row['move_id']}', the project's: give yours another name.")
+    _check_continued(own, theirs)
+
+
+def _check_possible(where: Place, row: Row) -> None:
+    is_bitcoin = row["network"] in NETWORKS
+    first, today = FIRST_BITCOIN if is_bitcoin else FIRST_ACCOUNTS, datetime.now(UTC).date()
+    if not first <= date.fromisoformat(row["move_date"]) <= today:
+        raise UsageError(f"{where}: move_date is '{row['move_date']}': write a day from {first} to today, {today}.")
+    column = "amount_native" if row["amount_native"] else "lth_high_native"
+    if is_bitcoin and Decimal(row[column]) > MAX_BITCOIN:
+        raise UsageError(f"{where}: {column} is '{row[column]}': there are never more than {MAX_BITCOIN:,} coins.")
+
+
+def _check_continued(own: list[tuple[Place, Row]], project: list[Row]) -> None:
+    """Check that what a row continues is a move of the same chain, on earlier days and of no fewer coins."""
+    rows = [*project, *(row for _, row in own)]
+    moves = _grouped(rows, "move_id")
+    continuing = _grouped(rows, "continues_move_id")
     for where, row in own:
         if not row["continues_move_id"]:
             continue
         found = f"{where}: continues_move_id is '{row['continues_move_id']}'"
-        continued = days.get((row["asset"], row["network"], row["continues_move_id"]))
+        key = (row["asset"], row["network"], row["continues_move_id"])
+        continued = moves.get(key)
         if not continued:
             raise UsageError(
                 f"{found}: there is no such move of {row['asset']}, so write the name of one or leave it out."
             )
-        if max(continued) >= row["move_date"]:
+        if max(each["move_date"] for each in continued) >= row["move_date"]:
             raise UsageError(
                 f"{found}, which is not over before {row['move_date']}: write the name of an earlier move."
             )
+        coins = sum(Decimal(each["amount_native"] or each["lth_high_native"]) for each in continued)
+        taken = sum(Decimal(each["lth_low_native"]) for each in continuing[key])
+        if taken > coins:
+            raise UsageError(
+                f"{found}, of {coins:,} coins, while {taken:,} at least are said to have moved on:"
+                " lower lth_low_native or leave the name out."
+            )
+
+
+def _grouped(rows: Iterable[Row], column: str) -> dict[tuple[str, str, str], list[Row]]:
+    grouped: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        grouped.setdefault((row["asset"], row["network"], row[column]), []).append(row)
+    return grouped

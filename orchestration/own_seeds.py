@@ -229,10 +229,11 @@ def read(settings: Settings) -> Rows:
     for table, lines in found.items():
         _check_networks(accounts, lines)
         _check_keys(table, lines)
-    own_moves.check_continued(found["internal_moves"], seeds.read("internal_moves"))
     for table in (*LABELS, "internal_moves"):
         for place, row in found[table]:
             check_network(place, row, accounts)
+    tokens = (*seeds.read("tokens"), *(row for _, row in found["tokens"]))
+    own_moves.check(found["internal_moves"], seeds.read("internal_moves"), tokens)
     return {table: [row for _, row in lines] for table, lines in found.items()}
 
 
@@ -342,7 +343,7 @@ def _check_keys(table: str, lines: Iterable[Line]) -> None:
         if (row["network"], row.get("protocol")) in protocols:
             sentence = f"protocol is '{row['protocol']}', which is the project's: give yours another name."
             raise RowRefused(place, sentence)
-        if row.get("asset") == OWN_COIN:
+        if table == "tokens" and row["asset"] == OWN_COIN:
             raise RowRefused(place, f"asset is '{OWN_COIN}', which is the chain's own coin: give another name.")
 
 

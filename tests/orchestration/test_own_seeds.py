@@ -1,7 +1,7 @@
 """A user's own tokens, contracts, entities and wallets: their CSV files, and the way from these to the marts."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -188,10 +188,45 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
         ({"internal_moves": f"{MOVES}\nmine,2025-11-22,9,,,,Coinbase,\n"},
          "line 2: asset 'BTC' and network 'main' and move_date '2025-11-22' and owner 'Coinbase' stand in the project's"
          " seeds already: keep one of them."),
+        ({"internal_moves": f"{MOVES}\ncoinbase-2025,2025-11-25,9,,,,Me,\n"},
+         "line 2: move_id is 'coinbase-2025', the project's: give yours another name."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,999999999999999999,,,,Me,\n"},
+         "line 2: amount_native is '999999999999999999': there are never more than 21,000,000 coins."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,,,21000000.1,,Me,\n"},
+         "line 2: lth_high_native is '21000000.1': there are never more than 21,000,000 coins."),
+        ({"internal_moves": f"{MOVES},asset\nmine,2025-11-02,9,,,,Me,,btc\n"},
+         "line 2: asset is 'btc': choose from BTC."),
+        ({"internal_moves": f"{MOVES},asset,network\nmine,2025-11-02,9,,,,Me,,ETH,ethereum\n"},
+         "line 2: asset is 'ETH': write WETH."),
+        ({"internal_moves": f"{MOVES},asset\nmine,2025-11-02,9,,,,Me,,WBTC\n"},
+         "line 2: asset is 'WBTC': write BTC."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,9,,,,Me,\nnext,2025-11-05,9,6,,,Me,mine\n"
+          "last,2025-11-06,9,6,,,You,mine\n"},
+         "line 3: continues_move_id is 'mine', of 9 coins, while 12 at least are said to have moved on: lower"
+         " lth_low_native or leave the name out."),
     ],
 )  # fmt: skip
 def test_a_row_that_does_not_fit_is_refused_in_a_sentence(refused, files, sentence):
     assert refused(**files) == sentence
+
+
+@pytest.mark.parametrize(
+    ("moved", "asset", "network", "first"),
+    [
+        ("2009-01-02", "BTC", "main", "2009-01-03"),
+        ("2015-07-29", "WBTC", "ethereum", "2015-07-30"),
+        (f"{datetime.now(UTC).date() + timedelta(days=2)}", "BTC", "regtest", "2009-01-03"),
+    ],
+)
+def test_a_move_is_on_a_day_that_its_chain_has_had(refused, moved, asset, network, first):
+    sentence = refused(internal_moves=f"{MOVES},asset,network\nmine,{moved},9,,,,Me,,{asset},{network}\n")
+    assert sentence.startswith(f"line 2: move_date is '{moved}': write a day from {first} to today, ")
+
+
+def test_a_users_own_token_may_have_moved_beyond_what_there_is_of_bitcoin(settings):
+    token = f"{TOKENS}\n{CHAIN_ID},mine,{ADDRESS},MINE,18\n"
+    moves = f"{MOVES},asset,network\nmove,2025-11-02,99999999999,,,,Me,,MINE,mine\n"
+    assert len(own_seeds.read(settings(tokens=token, internal_moves=moves))["internal_moves"]) == 1
 
 
 def test_a_move_is_stored_with_its_bounds_also_from_a_file_for_an_earlier_version(tmp_path, settings):
