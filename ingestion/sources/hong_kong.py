@@ -4,6 +4,7 @@ What: columns trade_date, ticker, net_flow_native, net_flow_usd: net creations o
 dollars, one line per day and fund; an empty field is a figure that was not reported, 0 a day without creations. The
 ticker is the code of the counter in Hong Kong dollars, such as 3042. The name that the user gives the file is the
 source of its flows; a later file of that name corrects what it shows anew, and both stay known.
+A line that should not be there goes with its file: `flowhouse reject hong_kong/NAME/TIME`, then the corrected file.
 Limits: a flow is what the file says, and nothing turns coins into dollars; holidays of the exchange are not known. Only
 funds of the seed `foreign_funds` are read. These flows are in no sum of US funds.
 Exercised: on made files.

@@ -176,6 +176,7 @@ def _print_values(home: Home, values: "Sequence[Value]", asked: "Asked") -> None
 
 FIGURES = {
     "flow": "flow, US$",
+    "flow_native": "flow, coins",
     "count_before": "shares before",
     "count_after": "shares after",
     "nav": "NAV, US$",
@@ -197,7 +198,7 @@ def _print_bytes(home: Home, values: "Sequence[Value]", sha256: str, unseen: str
     from orchestration.provenance.captures import capture_bytes
 
     chosen = _chosen(values, sha256, unseen)
-    capture, content = capture_bytes(home, chosen.source, chosen.archive_sha256 or "")
+    capture, content = capture_bytes(home, chosen.archive_source or "", chosen.archive_sha256 or "")
     if sys.stdout.isatty() and b"\0" in content:
         raise UsageError(f"{capture.file} is no text: send it to a file, as in `--bytes > {capture.file}`.")
     click.echo(content, nl=False)

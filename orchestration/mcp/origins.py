@@ -14,7 +14,7 @@ from orchestration.provenance.captures import pages_by_resource
 from orchestration.provenance.history import Value, counted_flows, history, market_values
 
 MOST_OBSERVATIONS = 60
-OF_THE_PAGE = ("trade_date", "source_url", "file", "origin")
+OF_THE_PAGE = ("trade_date", "source_url", "archive_source", "file", "origin")
 """What the list of pages says once for all values that are from one."""
 DERIVED = "derived"
 """The series that is made from a chain's own blocks."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from ingestion import fund_facts
 from ingestion.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
 
+EARLIER_VERSION = "An earlier version published this warehouse: run `flowhouse build` once."
 TOTAL, ALL = "TOTAL", "ALL"
 """The printed totals, one of each asset; every fund and total with a figure."""
 
@@ -41,17 +43,18 @@ def resolve(con: "duckdb.DuckDBPyConnection", name: str, day: str, asset: str | 
         asset: only that asset's.
 
     Raises:
-        UsageError: no such fund, no session, or a day on which the fund was not listed.
+        UsageError: no such fund, no session, a day on which the fund was not listed, or an earlier version published
+            the warehouse.
     """
     name, asset = name.strip().upper(), asset.strip().upper() if asset else None
     assets = _column(con, "select distinct asset from marts.funds order by asset")
     if asset and asset not in assets:
         raise UsageError(f"There is no fund of {asset}: funds hold {', '.join(assets)}.")
+    if name in _column(con, "select distinct ticker from marts.etf_foreign_observations"):
+        return Asked((name,), asset, _days_abroad(name, day))
     dates = sessions_of(con, day)
     if name == ALL:
-        query = (
-            "select distinct ticker from marts.etf_observations where value_date in ? and asset = coalesce(?, asset)"
-        )
+        query = f"select distinct ticker from ({SEEN}) where value_date in ? and asset = coalesce(?, asset)"
         found = _column(con, f"{query} order by ticker", [list(dates), asset])
         return Asked(tuple(found), asset, dates)
     known = _column(con, "select ticker from marts.funds union select ticker from marts.etf_observations order by 1")
@@ -68,11 +71,7 @@ def sessions_of(con: "duckdb.DuckDBPyConnection", day: str) -> tuple[date, ...]:
     Raises:
         UsageError: it is no day, or has no session.
     """
-    try:
-        first = date.fromisoformat(day.strip())
-    except ValueError:
-        raise UsageError(f"'{day}' is no day: write a session like 2025-11-04, or a week like 2025-W45.") from None
-    is_week = "W" in day.upper() and not day.strip().upper().partition("W")[2][2:]
+    first, is_week = _parsed(day)
     column = "week_start_date" if is_week else "session_date"
     query = f"select session_date from marts.market_sessions where {column} = ? order by session_date"
     if dates := _column(con, query, [first]):
@@ -87,12 +86,38 @@ def sessions_of(con: "duckdb.DuckDBPyConnection", day: str) -> tuple[date, ...]:
     raise UsageError(f"{first} is no session of the New York Stock Exchange: ask for {before} or {after}.")
 
 
+def _parsed(day: str) -> tuple[date, bool]:
+    """A day, or the Monday of a week, and whether it is a week."""
+    try:
+        first = date.fromisoformat(day.strip())
+    except ValueError:
+        raise UsageError(f"'{day}' is no day: write a session like 2025-11-04, or a week like 2025-W45.") from None
+    return first, "W" in day.upper() and not day.strip().upper().partition("W")[2][2:]
+
+
+def _days_abroad(ticker: str, day: str) -> tuple[date, ...]:
+    """The day, or the days from Monday to Friday, of a fund that is listed elsewhere; its holidays are not known."""
+    first, is_week = _parsed(day)
+    begun = fund_facts.foreign_funds()[ticker].first_trade_date
+    days = tuple(first + timedelta(days=number) for number in range(5 if is_week else 1))
+    listed = tuple(each for each in days if each >= begun and each.isoweekday() < 6)
+    if not listed and days[-1] < begun:
+        raise UsageError(f"{ticker} had no flow before {begun}, its first session: ask for that day or a later one.")
+    if not listed:
+        raise UsageError(f"{first} is a {first:%A}: ask for a day from Monday to Friday.")
+    return listed
+
+
+SEEN = """
+select ticker, asset, value_date, value from marts.etf_observations
+union all select ticker, asset, value_date, value from marts.etf_foreign_observations
+"""
+
+
 def newest_figure(con: "duckdb.DuckDBPyConnection", asked: Asked) -> date | None:
     """The newest day for which any page showed a figure of these; None where none ever did."""
-    query = (
-        "select max(value_date) from marts.etf_observations"
-        " where ticker in ? and asset = coalesce(?, asset) and value is not null"
-    )
+    query = f"""select max(value_date) from ({SEEN})
+        where ticker in ? and asset = coalesce(?, asset) and value is not null"""
     return con.execute(query, [list(asked.tickers), asked.asset]).fetchall()[0][0]
 
 
@@ -123,4 +148,9 @@ def _unknown(con: "duckdb.DuckDBPyConnection", name: str, known: Sequence[str]) 
 
 
 def _column(con: "duckdb.DuckDBPyConnection", query: str, parameters: Sequence[object] = ()) -> list:
-    return [value for (value,) in con.execute(query, list(parameters)).fetchall()]
+    import duckdb
+
+    try:
+        return [value for (value,) in con.execute(query, list(parameters)).fetchall()]
+    except duckdb.CatalogException:
+        raise UsageError(EARLIER_VERSION) from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import UsageError
 from orchestration.home import Home
-from orchestration.provenance.asked import Asked
+from orchestration.provenance.asked import EARLIER_VERSION, Asked
 from orchestration.provenance.captures import pages
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Value:
         observed_at: when it was first seen, UTC without zone; of a filing, the day it was filed.
         standing: counts, replaced, blank, or before_close for one printed before its session had closed.
         source_url: of the page, or of the filing; None where the archive is not at hand.
+        archive_source: the source whose archive has the page, where a user's own file has a name of its own.
         file: of the page, below the home folder; None where the archive is not at hand.
         origin: served, or reconstructed where somebody made the page from its figures.
     """
@@ -42,16 +43,17 @@ class Value:
     standing: str
     archive_sha256: str | None
     source_url: str | None
+    archive_source: str | None
     file: str | None = None
     origin: str | None = None
 
 
 HISTORY = """
 select cast(? as date) as trade_date, ticker, asset, source, metric, role, value_date, observed_at, raw_text, value,
-    standing, archive_sha256, source_url
+    standing, archive_sha256, source_url, archive_source
 from marts.etf_figure_history(?, ?)
 where asset = coalesce(?, asset)
-order by role <> 'flow', role = 'filing', asset, source, metric, value_date, observed_at
+order by role not in ('flow', 'flow_native'), role = 'filing', asset, source, metric, value_date, observed_at
 """
 
 
@@ -70,17 +72,19 @@ def history(con: "duckdb.DuckDBPyConnection", home: Home, asked: Asked) -> list[
             for ticker in asked.tickers
             for row in con.execute(HISTORY, [day, ticker, day, asked.asset]).fetchall()
         ]
-    except duckdb.CatalogException:
-        raise UsageError("An earlier version published this warehouse: run `flowhouse build` once.") from None
+    except (duckdb.BinderException, duckdb.CatalogException):
+        raise UsageError(EARLIER_VERSION) from None
     return with_captures(home, values)
 
 
 def with_captures(home: Home, values: Sequence[Value]) -> list[Value]:
     """Values with the address and the file of the page that each is from."""
-    known = pages(home, {(value.source, value.archive_sha256) for value in values if value.archive_sha256})
+    known = pages(
+        home, {(value.archive_source or "", value.archive_sha256) for value in values if value.archive_sha256}
+    )
     found = []
     for value in values:
-        served = known.get((value.source, value.archive_sha256 or ""), [])
+        served = known.get((value.archive_source or "", value.archive_sha256 or ""), [])
         page = next((each for each in served if each.fetched_at == value.observed_at), served[0] if served else None)
         found.append(replace(value, source_url=page.url, file=page.file, origin=page.origin) if page else value)
     return found
@@ -89,7 +93,7 @@ def with_captures(home: Home, values: Sequence[Value]) -> list[Value]:
 COUNTED = """
 select value_date as trade_date, ticker, asset, source, metric, 'flow' as role, value_date, observed_at, raw_text,
     value, case when value is null then 'blank' when not is_report then 'before_close' else 'counts' end as standing,
-    archive_sha256, null as source_url
+    archive_sha256, null as source_url, source as archive_source
 from (
     select *, row_number() over (partition by source, ticker, value_date order by observed_at desc) as newest_first
     from marts.etf_observations
@@ -113,7 +117,7 @@ select value_date as trade_date, coalesce(asset, '') as ticker, coalesce(asset, 
         when value is null and raw_text is null then 'blank'
         else 'counts'
     end as standing,
-    archive_sha256, null as source_url
+    archive_sha256, null as source_url, source as archive_source
 from marts.market_observations
 where venue = ? and value_date = ? and asset = coalesce(?, asset)
 order by source, metric, observed_at

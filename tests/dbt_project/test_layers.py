@@ -54,6 +54,10 @@ CONTRACT = {
         "market ticker trade_date source",
         "asset net_flow_native net_flow_usd first_observed_at last_changed_at",
     ),
+    "etf_foreign_observations": (
+        "source ticker value_date metric observed_at",
+        "asset raw_text value archive_sha256",
+    ),
     "etf_foreign_market_daily": (
         "market asset trade_date source",
         "net_flow_native net_flow_usd funds_reported funds_expected is_complete",
@@ -510,7 +514,8 @@ def test_only_marts_of_their_own_read_funds_listed_outside_the_united_states():
         path.stem for path in MARTS if path.stem.startswith("etf_foreign_")
     }
     readers = {path.stem for path in FACTS + ANSWERS + SEMANTIC if refs(path) & foreign}
-    assert readers == {"etf_foreign_flows_daily", "etf_foreign_market_daily"}
+    own = {"etf_foreign_observations", "etf_foreign_flows_daily", "etf_foreign_market_daily"}
+    assert readers == own | {"etf_figure_history"}  # by a fund's own ticker
 
 
 def test_answers_read_marts_and_are_at_most_four_long():

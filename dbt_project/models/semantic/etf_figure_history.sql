@@ -1,11 +1,12 @@
 {{ config(materialized='table_macro', schema='marts', parameter='of_ticker, of_date') }}
 
 {%- set observations = ref('etf_observations').include(database=false) -%}
+{%- set foreign = ref('etf_foreign_observations').include(database=false) -%}
 {%- set filings = ref('etf_filings').include(database=false) -%}
 {%- set funds = ref('funds').include(database=false) -%}
 {%- set sessions = ref('market_sessions').include(database=false) %}
 
--- Every value that each figure of a fund (or of the printed TOTAL) for a session had, each share count that the flow of
+-- Every value that each figure of a fund, listed anywhere (or of the printed TOTAL), for a session had, each share count that the flow of
 -- that session is derived from, and the filing that its coins go back to.
 with asked as (
     select
@@ -28,11 +29,42 @@ with asked as (
     left join {{ sessions }} as sessions on days.trade_date = sessions.session_date
 ),
 
+observations as (
+    select
+        source,
+        asset,
+        ticker,
+        value_date,
+        metric,
+        observed_at,
+        raw_text,
+        value,
+        archive_sha256,
+        is_report,
+        source as archive_source
+    from {{ observations }}
+    union all
+    select
+        source,
+        asset,
+        ticker,
+        value_date,
+        metric,
+        observed_at,
+        raw_text,
+        value,
+        archive_sha256,
+        true as is_report,
+        archive_source
+    from {{ foreign }}
+),
+
 seen as (
     select
         observations.*,
         case
             when observations.metric = 'net_flow_usd' then 'flow'
+            when observations.metric = 'net_flow_native' then 'flow_native'
             when observations.metric = 'nav_usd' then 'nav'
             when observations.metric <> 'shares_outstanding' then observations.metric
             when observations.value_date = asked.count_before_date then 'count_before'
@@ -43,7 +75,7 @@ seen as (
             partition by observations.source, observations.asset, observations.value_date, observations.metric
             order by observations.observed_at desc
         ) as newest_first
-    from {{ observations }} as observations
+    from observations
     inner join asked
         on
             observations.ticker = asked.ticker
@@ -85,7 +117,8 @@ select
         else 'counts'
     end as standing,
     archive_sha256,
-    cast(null as string) as source_url
+    cast(null as string) as source_url,
+    archive_source
 from seen
 union all
 select
@@ -100,6 +133,7 @@ select
     cast(filed_native as double) as value,
     'counts' as standing,
     cast(null as string) as archive_sha256,
-    source_url
+    source_url,
+    cast(null as string) as archive_source
 from filed
 where nearest_first = 1
