@@ -109,7 +109,11 @@ def read(path: Path, networks: Collection[str]) -> Pack:
             raise ValueError(f"{missing[0]} is missing, so it is no TagPack: add it, or remove the file.")
         shared = {"licence": (_licence(path, header),)} | header
         for line, tag in tags:
-            _take(pack, Place(path, line), shared | tag, networks)
+            if tag is None:
+                sentence = "it is no tag, which has fields: write them, or remove it."
+                pack.problems.append(RowRefused(Place(path, line), sentence))
+            else:
+                _take(pack, Place(path, line), shared | tag, networks)
     except (ValueError, OSError, yaml.YAMLError) as error:
         pack.is_read = False
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -237,11 +241,11 @@ def _licence(path: Path, header: Fields) -> str:
     return ""
 
 
-def _document(events: Iterator[yaml.Event]) -> tuple[Fields, list[tuple[int, Fields]]]:
-    """The header of the only document, and each of its tags with its line.
+def _document(events: Iterator[yaml.Event]) -> tuple[Fields, list[tuple[int, Fields | None]]]:
+    """The header of the only document, and each of its tags with its line; None of one that is no mapping.
 
     Raises:
-        ValueError: it is no mapping, or `tags` is no list of mappings.
+        ValueError: it is no mapping, or `tags` is no list.
         YAMLError: it is not YAML.
     """
     header, tags = {}, []
@@ -262,13 +266,16 @@ def _document(events: Iterator[yaml.Event]) -> tuple[Fields, list[tuple[int, Fie
     return header, tags
 
 
-def _tags(events: Iterator[yaml.Event]) -> Iterator[tuple[int, Fields]]:
+def _tags(events: Iterator[yaml.Event]) -> Iterator[tuple[int, Fields | None]]:
     for event in events:
         if isinstance(event, yaml.SequenceEndEvent):
             return
-        if not isinstance(event, yaml.MappingStartEvent):
-            raise ValueError("tags is no list of fields: correct it, or remove the file.")
-        yield event.start_mark.line + 1, {key: _texts(value, events) for key, value in _pairs(events)}
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.MappingStartEvent):
+            yield line, {key: _texts(value, events) for key, value in _pairs(events)}
+        else:
+            _texts(event, events)
+            yield line, None
 
 
 def _pairs(events: Iterator[yaml.Event]) -> Iterator[tuple[str, yaml.Event]]:
