@@ -155,7 +155,26 @@ def read(home: Home) -> dict[str, list[Weight]]:
     Raises:
         UsageError: a file does not fit.
     """
-    return {name: parse(_path(home, name).read_bytes(), str(_path(home, name))) for name in names(home)}
+    return {name: read_one(home, name) for name in names(home)}
+
+
+def read_one(home: Home, name: str) -> list[Weight]:
+    """The weights of one of the user's own definitions.
+
+    Raises:
+        UsageError: its file does not fit, or cannot be read.
+    """
+    path = _path(home, name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): make it a file that you may read.") from None
+    return parse(content, str(path))
+
+
+def falls(weights: Sequence[Weight]) -> bool:
+    """Whether a coin that grows older counts less at some age."""
+    return any(after.weight < before.weight for before, after in pairwise(weights))
 
 
 def shown(weights: Sequence[Weight]) -> str:
@@ -163,7 +182,7 @@ def shown(weights: Sequence[Weight]) -> str:
     first, last = weights[0], weights[-1]
     if len(weights) == 1 and first.weight == ONE:
         return f"from {first.age_days} days on"
-    return f"{len(weights)} weights, from {first.age_days} to {last.age_days} days"
+    return f"{len(weights)} weight{'s' * (len(weights) > 1)}, from {first.age_days} to {last.age_days} days"
 
 
 def _path(home: Home, name: str) -> Path:

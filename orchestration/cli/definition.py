@@ -1,11 +1,13 @@
 """`flowhouse definition add`, `list` and `remove`."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from ingestion.errors import UsageError
 from orchestration.cli.options import home_option, open_configured_home
+from orchestration.cli.progress import say_failures
 
 
 @click.group()
@@ -54,12 +56,14 @@ def add(
         found = own_definitions.parse(content, str(weights))
     own_definitions.add(home, name, found)
     click.echo(f"{name}: {own_definitions.shown(found)}. Run `flowhouse build` to compute it.")
+    if own_definitions.falls(found):
+        click.echo("Its weights fall again: coins then leave it by their age, so that what matures may be below 0.")
 
 
 @definition.command(name="list")
 @home_option
 def list_(root: Path | None) -> None:
-    """The definitions that the marts know, and your own.
+    """The definitions that the marts know, and your own; of one that cannot be read, why.
 
     \b
     flowhouse definition list
@@ -70,8 +74,13 @@ def list_(root: Path | None) -> None:
     for row in seeds.read("holder_definitions"):
         scale = f", over {row['scale_days']} days" if row["scale_days"] else ""
         click.echo(f"{row['definition_id']}: {row['kind']} at {row['age_days']} days{scale}")
-    for name, weights in own_definitions.read(home).items():
-        click.echo(f"{name}: {own_definitions.shown(weights)} (yours)")
+    failures = []
+    for name in own_definitions.names(home):
+        try:
+            click.echo(f"{name}: {own_definitions.shown(own_definitions.read_one(home, name))} (yours)")
+        except UsageError as error:
+            failures.append(f"{name}: {error}")
+    sys.exit(say_failures(failures))
 
 
 @definition.command()
