@@ -6,6 +6,7 @@ thirty days up to 4 November 2025, on each of which they spend the oldest coins 
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from ingestion.sample.node_files import write_files
@@ -47,7 +48,8 @@ def write(datadir: Path) -> None:
 
 def _trades(made: Chain, chance: random.Random) -> list[Transaction]:
     """A young coin or two split between two owners, at a fee."""
-    mature = [point for point, coin in made.unspent.items() if _is_mature(made, coin)][-YOUNG_COINS:]
+    newest_first = (point for point, coin in reversed(made.unspent.items()) if _is_mature(made, coin))
+    mature = [*islice(newest_first, YOUNG_COINS)][::-1]
     points = chance.sample(mature, min(len(mature), chance.randint(0, 2)))
     return [_payment(made, [point], chance.uniform(0.1, 0.9)) for point in points]
 
