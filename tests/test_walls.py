@@ -18,7 +18,7 @@ WRITERS = (
     "ingestion/streams/recorder.py",  # appends to the open segment, and removes it once it is filed
     "orchestration/home.py",
     "orchestration/instance.py",
-    "orchestration/kept_parse.py",  # drops the oldest
+    "orchestration/kept.py",  # drops the oldest
     "orchestration/own_definitions.py",  # removes what the user removes
     "orchestration/publishing/",
     "orchestration/spark/",  # removes tables that are not whole

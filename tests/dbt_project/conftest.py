@@ -35,9 +35,9 @@ Rows = Mapping[str, list[dict]]
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory) -> dict[str, str]:
+def compiled() -> dict[str, str]:
     """The SQL of each model."""
-    return {node.name: node.sql for node in in_memory.compiled(tmp_path_factory.mktemp("home"), *MODELS)}
+    return {node.name: node.sql for node in in_memory.compiled(*MODELS)}
 
 
 @pytest.fixture(scope="session")

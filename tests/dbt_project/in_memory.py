@@ -1,6 +1,7 @@
 """Models of the dbt project in memory: compiled once, then run over any rows of raw tables and seeds, without dbt."""
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -8,15 +9,24 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import polars as pl
+from filelock import FileLock
 
+from ingestion import durable
+from orchestration.graph import project_digest
 from orchestration.home import DBT_PROJECT, Home
 
+KEPT = Path(__file__).parents[2] / ".pytest_cache" / "compiled"
+CATALOGUE = "build"
+"""What the models call the database of the build file."""
 RAW_TABLE = re.compile(r"read_parquet\('([^']+)/\*\.parquet'\)")
 """A raw table, `source/table`, as a compiled model reads it."""
 
@@ -39,34 +49,53 @@ class Node:
         return f"create table {self.schema}.{self.name} ({', '.join([*columns, *key])})"
 
 
-def compiled(folder: Path, *models: str) -> list[Node]:
-    """The models and all that they are made of, parents first.
+def compiled(*models: str) -> list[Node]:
+    """The models and all that they are made of, parents first."""
+    found = _manifest()
+    parents = {
+        name: [each for each in node["depends_on"].get("nodes", []) if each in found] for name, node in found.items()
+    }
+    wanted = {name for name, node in found.items() if node["resource_type"] == "model" and node["name"] in models}
+    assert {found[name]["name"] for name in wanted} == {*models}
+    while more := {parent for name in wanted for parent in parents[name]} - wanted:
+        wanted |= more
+    order = TopologicalSorter({name: parents[name] for name in sorted(wanted)}).static_order()
+    return [_node(found[name]) for name in order]
 
-    Args:
-        folder: where dbt works.
-    """
-    home = Home(folder)
+
+@cache
+def _manifest() -> dict[str, dict[str, Any]]:
+    """The seeds and models as dbt compiles them, which takes 20 s of CPU: kept for all tests of this very code."""
+    digest = hashlib.sha256(repr([project_digest(), version("dbt-core"), version("dbt-duckdb")]).encode()).hexdigest()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    kept = KEPT / f"{digest}.json"
+    with FileLock(KEPT / ".lock"):
+        if not kept.exists():
+            for other in KEPT.glob("*.json"):
+                other.unlink()
+            with TemporaryDirectory() as folder:
+                durable.write({kept: _compile(Home(Path(folder)))})
+    nodes = json.loads(kept.read_bytes())["nodes"]
+    return {name: node for name, node in nodes.items() if node["resource_type"] in ("seed", "model")}
+
+
+def _compile(home: Home) -> bytes:
     home.build.mkdir(parents=True)
     where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{home.lake.root},{home.build}"}
     command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "compile", "--project-dir", DBT_PROJECT]
     command += ["--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target, "--log-path", home.dbt_target]
-    command += ["--select", *(f"+{model}" for model in models)]
     run = subprocess.run(command, env=os.environ | where, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    found = json.loads((home.dbt_target / "manifest.json").read_bytes())["nodes"]
-    compiled = {name for name, node in found.items() if node.get("compiled") and node["resource_type"] == "model"}
-    parents = {name: [each for each in found[name]["depends_on"]["nodes"] if each in found] for name in compiled}
-    order = TopologicalSorter(parents).static_order()
-    return [_node(found[name], home.build_file.stem) for name in order]
+    return (home.dbt_target / "manifest.json").read_bytes()
 
 
-def _node(node: dict[str, Any], catalogue: str) -> Node:
+def _node(node: dict[str, Any]) -> Node:
     if node["resource_type"] == "seed":
         with (DBT_PROJECT / node["original_file_path"]).open() as file:
             header = next(csv.reader(file))
         columns = {name: node["config"]["column_types"].get(name, "varchar") for name in header}
         return Node(node["name"], node["schema"], "seed", "", columns, ())
-    sql = RAW_TABLE.sub(r'raw."\1"', node["compiled_code"]).replace(f'"{catalogue}".', "")
+    sql = RAW_TABLE.sub(r'raw."\1"', node["compiled_code"]).replace(f'"{CATALOGUE}".', "")
     is_typed = node["config"]["contract"]["enforced"]
     columns = {name: column["data_type"] for name, column in node["columns"].items()} if is_typed else {}
     key = [column for each in node["constraints"] if each["type"] == "primary_key" for column in each["columns"]]

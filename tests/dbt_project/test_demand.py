@@ -27,9 +27,9 @@ Tables = Mapping[str, list[dict]]
 
 
 @pytest.fixture(scope="module")
-def rows_of(tmp_path_factory) -> Callable[[Tables], list[dict]]:
+def rows_of() -> Callable[[Tables], list[dict]]:
     """The rows of the mart where the tables that it reads have these rows; those that are not named have none."""
-    nodes = compiled(tmp_path_factory.mktemp("home"), MART)
+    nodes = compiled(MART)
     model = nodes[-1]
     parents = [node for node in nodes if f".{node.name}" in model.sql.replace('"', "") and node is not model]
 

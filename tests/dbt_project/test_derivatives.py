@@ -44,7 +44,7 @@ def marts(tmp_path_factory):
         assert refresh(source, archive, home.lake, "replay", datetime(2026, 11, 26)).failures == ()
     tables = [*((source.name, source.table) for source in SOURCES), ("flowhouse", "control")]
     raw = {f"{name}/{table}": pl.read_parquet(home.lake.root / name / table) for name, table in tables}
-    with in_memory.build(in_memory.compiled(tmp_path_factory.mktemp("home") / "home", *MARTS), raw, {}) as con:
+    with in_memory.build(in_memory.compiled(*MARTS), raw, {}) as con:
         yield con
 
 

@@ -56,7 +56,7 @@ Build = Callable[[World], duckdb.DuckDBPyConnection]
 @pytest.fixture(scope="module")
 def warehouse_of(tmp_path_factory) -> Build:
     """Builds the warehouse of a world, in memory."""
-    nodes = compiled(tmp_path_factory.mktemp("home"), *KEYS)
+    nodes = compiled(*KEYS)
     home = Home(tmp_path_factory.mktemp("empty"))
     write_tables(home)
     folders = {file.parent for root in (home.lake.root, home.build) for file in root.rglob("*.parquet")}

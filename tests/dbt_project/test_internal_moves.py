@@ -33,9 +33,9 @@ Tables = Mapping[str, list[dict]]
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory) -> Callable[[Tables], duckdb.DuckDBPyConnection]:
+def build() -> Callable[[Tables], duckdb.DuckDBPyConnection]:
     """Makes the marts of tables that have these rows; those that are not named have none."""
-    models = compiled(tmp_path_factory.mktemp("home"), *MARTS)
+    models = compiled(*MARTS)
     texts = " ".join(model.sql for model in models if model.name in MADE)
     given = [model for model in models if model.name not in MADE and f'"{model.name}"' in texts]
     steps = [*given, *(model for model in models if model.name in MADE)]

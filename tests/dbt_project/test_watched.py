@@ -33,8 +33,8 @@ def day(number: int) -> date:
 
 
 @pytest.fixture(scope="module")
-def sql(tmp_path_factory) -> dict[str, str]:
-    return {node.name: node.sql for node in in_memory.compiled(tmp_path_factory.mktemp("home"), *MARTS)}
+def sql() -> dict[str, str]:
+    return {node.name: node.sql for node in in_memory.compiled(*MARTS)}
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """A home built from the bundled sample through the command line, once for all tests that only read it."""
 
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from orchestration.cli.main import main
 
@@ -20,13 +22,26 @@ def flowhouse():
 
 
 @pytest.fixture(scope="session")
-def sample_home(flowhouse, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # where the home is ./data, as for the README's first command
-        result = flowhouse("build", "--sample")
-    assert result.exit_code == 0, result.output
+def sample_home(flowhouse, tmp_path_factory, worker_id) -> Path:
+    """Other processes of the tests read it too: what writes into it takes a copy, as `copied` makes it."""
+    of_worker = tmp_path_factory.getbasetemp()
+    folder = (of_worker if worker_id == "master" else of_worker.parent) / "sample"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            folder.mkdir()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)  # where the home is ./data, as for the README's first command
+                result = flowhouse("build", "--sample")
+            if result.exit_code:
+                (folder / "failed").write_text(result.output)
+    assert not (folder / "failed").exists(), (folder / "failed").read_text()
     return folder / "data"
+
+
+@pytest.fixture
+def copied(sample_home, tmp_path) -> Path:
+    """The sample's home, of this test alone."""
+    return shutil.copytree(sample_home, tmp_path / "copied", symlinks=True)
 
 
 @pytest.fixture

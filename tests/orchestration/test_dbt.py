@@ -8,7 +8,7 @@ import pytest
 from dbt.adapters.cache import RelationsCache
 from dbt.parser.manifest import ManifestLoader
 
-from orchestration import dbt, kept_parse
+from orchestration import dbt, kept
 from orchestration.home import DBT_PROJECT, Home
 
 
@@ -40,27 +40,28 @@ def test_another_home_is_not_parsed_again_unless_what_is_kept_is_damaged(parses,
     second = dbt.Project(Home(tmp_path / "second"))
     assert len(parses) == 1
     assert second.graph("") == first.graph("")
-    (kept,) = (tmp_path / "cache/flowhouse/parses").iterdir()
-    kept.write_bytes(kept.read_bytes()[:-1])
+    (parse,) = (tmp_path / "cache/flowhouse/parses").iterdir()
+    parse.write_bytes(parse.read_bytes()[:-1])
     assert dbt.Project(Home(tmp_path / "third")).graph("") == first.graph("")
     assert len(parses) == 2
 
 
 def test_a_parse_is_of_one_project_and_its_options(parses, monkeypatch):
-    digest = kept_parse.digest([])
-    assert kept_parse.digest(["{}"]) != digest
-    monkeypatch.setattr(kept_parse, "project_digest", lambda: "another")
-    assert kept_parse.digest([]) != digest
+    digest = dbt.parse_digest([])
+    assert dbt.parse_digest(["{}"]) != digest
+    monkeypatch.setattr(dbt, "project_digest", lambda: "another")
+    assert dbt.parse_digest([]) != digest
 
 
-def test_the_oldest_parses_are_dropped_and_none_where_there_is_no_room(monkeypatch, tmp_path):
+def test_the_oldest_that_is_kept_is_dropped_and_nothing_kept_where_there_is_no_room(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for number in range(kept_parse.KEPT + 1):
-        kept_parse.keep(str(number), b"")
-    assert len([*(tmp_path / "flowhouse/parses").iterdir()]) == kept_parse.KEPT
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "flowhouse/parses/8.msgpack"))  # a file
-    kept_parse.keep("new", b"")
-    assert kept_parse.read("new") is None
+    for number in range(kept.MOST + 1):
+        kept.keep("made", f"{number}.js", b"it")
+    assert len([*(tmp_path / "flowhouse/made").iterdir()]) == kept.MOST
+    assert kept.read("made", f"{kept.MOST}.js") == b"it"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"flowhouse/made/{kept.MOST}.js"))  # a file
+    kept.keep("made", "new.js", b"it")
+    assert kept.read("made", "new.js") is None
 
 
 def test_lots_that_changed_code_matched_are_not_kept(tmp_path, monkeypatch):

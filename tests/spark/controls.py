@@ -9,7 +9,7 @@ import pytest
 from compare import differences
 
 from orchestration import dbt as building
-from orchestration import kept_parse, project
+from orchestration import kept, project
 from orchestration.dbt import Project
 from orchestration.errors import BuildFailed
 from orchestration.home import DBT_PROJECT, Home
@@ -65,8 +65,8 @@ def edited(tmp_path, monkeypatch) -> Callable[[str, str, str], None]:
         assert old in text
         (copy / name).write_text(text.replace(old, new))
         monkeypatch.setattr(building, "DBT_PROJECT", copy)
-        monkeypatch.setattr(kept_parse, "read", lambda digest: None)
-        monkeypatch.setattr(kept_parse, "keep", lambda digest, parse: None)
+        monkeypatch.setattr(kept, "read", lambda kind, name: None)
+        monkeypatch.setattr(kept, "keep", lambda kind, name, content: None)
 
     return edit
 

@@ -42,14 +42,14 @@ def test_every_mart_of_the_sample_is_published_with_its_columns_described(sample
 
 
 @pytest.mark.parametrize("options", [(), ("--sample",)])
-def test_a_build_with_nothing_new_says_so_and_publishes_nothing(sample_home, flowhouse, options):
-    before = published.latest(Home(sample_home))
-    result = flowhouse("build", *options, "--home", sample_home)
+def test_a_build_with_nothing_new_says_so_and_publishes_nothing(copied, flowhouse, options):
+    before = published.latest(Home(copied))
+    result = flowhouse("build", *options, "--home", copied)
     assert result.exit_code == 0
     assert "Nothing new" in result.output
     assert "IBIT, last complete weeks" in result.output
     assert result.output.count("run `flowhouse install-sql-page` once") == 1
-    assert published.latest(Home(sample_home)) == before
+    assert published.latest(Home(copied)) == before
 
 
 def test_a_live_build_whose_publishers_refuse_keeps_its_rows_and_exits_3(sample_home, tmp_path, flowhouse, monkeypatch):

@@ -132,12 +132,12 @@ time.sleep(60)
 """
 
 
-def test_a_home_in_use_says_so(sample_home, flowhouse, monkeypatch):
+def test_a_home_in_use_says_so(copied, flowhouse, monkeypatch):
     monkeypatch.setenv("FLOWHOUSE_LOCK_WAIT_SECONDS", "0.1")
-    command = [sys.executable, "-c", HOLDER, sample_home / "build" / "lock"]
+    command = [sys.executable, "-c", HOLDER, copied / "build" / "lock"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        result = flowhouse("ingest", "nyse", "--home", sample_home)
+        result = flowhouse("ingest", "nyse", "--home", copied)
         other.kill()
     assert result.exit_code == 1
     assert "Another flowhouse is writing to this home" in result.output

@@ -16,6 +16,7 @@ from playwright.sync_api import Page
 
 from ingestion import sample
 from orchestration.answers.answers import answers, shown_in
+from orchestration.home import Home
 from orchestration.publishing import published
 from orchestration.publishing.report import engine, page, rendering
 from orchestration.publishing.report.charts import CHARTS as SPECIFICATIONS
@@ -110,8 +111,9 @@ def said(warehouse: Path) -> str:
 # What it says
 
 
-def test_a_build_writes_the_page_and_its_charts_and_says_where(sample_home, folder, flowhouse):
-    said = flowhouse("build", "--home", sample_home, "--quiet").output
+def test_a_build_writes_the_page_and_its_charts_and_says_where(copied, flowhouse):
+    said = flowhouse("build", "--home", copied, "--quiet").output
+    folder = published.latest(Home(copied))
     assert f"Report:    {folder / 'report.html'}" in said
     assert {image.stem for image in (folder / "charts").iterdir()} <= {chart.name for chart in CHARTS}
     assert len(list((folder / "charts").iterdir())) >= 8  # no session of the sample is watched as it is reported
@@ -362,15 +364,18 @@ def test_a_drawing_asks_nobody_for_data():
         rendering.svg({"layer": [{"data": {"url": "http://127.0.0.1:9/rows.json"}, "mark": "point"}]}, [])
 
 
-def test_a_home_keeps_the_engine_of_the_version_that_draws_the_images(tmp_path):
-    other = tmp_path / "vega-0.0.0.js"
-    other.write_text("old")
-    made = engine.script(tmp_path)
+def test_a_home_keeps_the_engine_of_the_version_that_draws_the_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    home, another = tmp_path / "home", tmp_path / "another"
+    home.mkdir()
+    (home / "vega-0.0.0.js").write_text("old")
+    made = engine.script(home)
     assert "vegaEmbed" in made
-    assert [path.name for path in tmp_path.iterdir()] == [f"vega-{version('vl-convert-python')}.js"]
-    (kept,) = tmp_path.iterdir()
-    kept.write_text("kept")
-    assert engine.script(tmp_path) == "kept"
+    assert [path.name for path in home.iterdir()] == [f"vega-{version('vl-convert-python')}.js"]
+    (of_user,) = (tmp_path / "cache/flowhouse/report").iterdir()
+    of_user.write_text("that of all homes")
+    assert engine.script(home) == made
+    assert engine.script(another) == "that of all homes"
 
 
 # In a browser
