@@ -6,7 +6,7 @@ The token is synthetic: 400,000 holders over 2,000 days, 200 of them, as exchang
 of all sides.
 Targets at ten million: 8 s of CPU and 0.7 GB in full, 0.2 s of model time for a day; CPU in proportion to the number.
 
-    python tests/benchmarks/token_lots.py [--rows numbers of transfers] [--without-sql]
+    python tests/benchmarks/token_lots.py [--rows numbers of transfers] [--without-sql] [--memory-limit 500MB]
 """
 
 import argparse
@@ -123,6 +123,14 @@ def apart(work, *args) -> None:
     assert process.exitcode == 0
 
 
+def profile(home: Home) -> Path:
+    """Of the project's profile, a copy that keeps DuckDB within the limit of memory that was asked for, if any."""
+    text = (DBT_PROJECT / "profiles.yml").read_text()
+    limit = f"settings:\n        memory_limit: {given.memory_limit}" if given.memory_limit else "settings:"
+    (home.build / "profiles.yml").write_text(text.replace("settings:", limit, 1))
+    return home.build
+
+
 class Cost(NamedTuple):
     """Of a run of dbt: seconds of CPU, gigabytes of memory at most, and the model time of the lots in it."""
 
@@ -134,7 +142,7 @@ class Cost(NamedTuple):
 def dbt(home: Home, lake: Lake, *command: str, compiled_from: int = 0) -> Cost:
     where = {"FLOWHOUSE_BUILD_FILE": str(home.build_file), "FLOWHOUSE_RAW_PATH": f"{lake.root},{home.build}"}
     call = [sys.executable, "-W", "ignore", "-m", "dbt.cli.main", *command, "--project-dir", DBT_PROJECT]
-    call += ["--profiles-dir", DBT_PROJECT, "--target-path", home.dbt_target, "--log-path", home.dbt_target]
+    call += ["--profiles-dir", profile(home), "--target-path", home.dbt_target, "--log-path", home.dbt_target]
     call += ["--vars", json.dumps({"compiled_from_transfers": compiled_from})]
     process = subprocess.Popen(call, env=os.environ | where, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -171,6 +179,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--without-sql", action="store_true")
+    parser.add_argument("--memory-limit", help="of DuckDB and the holders, as [engine] memory_limit")
     given = parser.parse_args()
     taken = {}
     for count in given.rows:
