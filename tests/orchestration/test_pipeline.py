@@ -24,8 +24,9 @@ from orchestration.outcome import Outcome, events
 from orchestration.publishing import publish, published
 from orchestration.settings import Settings
 
-CHANGED = ("farside/flows", "evm/transfers", "alternative_me/fng", "holder_series/supply")
-"""Raw tables of four domains; those of the recorded archive are all tried where it is there."""
+CHANGED = ("farside/flows", "evm/transfers", "holder_series/supply", "alternative_me/fng")
+"""Raw tables of four domains, those with most marts first, so that a later build hides least of what an earlier one got
+wrong; those of the recorded archive are all tried where it is there."""
 
 
 @pytest.fixture
@@ -84,19 +85,18 @@ def test_dbt_reads_the_snapshot_and_not_the_lake(home, monkeypatch):
     assert build(home).is_new
 
 
-@pytest.mark.parametrize("table", CHANGED)
-def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home, table):
-    names: list[str] = []
-    listeners = pipeline.Listeners(on_node_done=lambda name, number, count: names.append(name))
-    drop_row(home, table)
-    outcome = Outcome()
-    pipeline.publish_changes(home, pipeline.Request(Held()), Settings(), listeners, outcome)
+def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home):
     graph = project.load(home)
-    expected = {graph.models[key].name for key in graph.affected([table])}
-    assert set(names) - graph.tests.keys() == expected
-    assert {key for event in events(outcome) if (key := event.asset) in graph.models and event.kind != "check"} == set(
-        graph.affected([table])
-    )
+    for table in CHANGED:
+        names: list[str] = []
+        listeners = pipeline.Listeners(on_node_done=lambda name, number, count, names=names: names.append(name))
+        drop_row(home, table)
+        outcome = Outcome()
+        pipeline.publish_changes(home, pipeline.Request(Held()), Settings(), listeners, outcome)
+        affected = {*graph.affected([table])}
+        assert set(names) - graph.tests.keys() == {graph.models[key].name for key in affected}
+        told = {event.asset for event in events(outcome) if event.kind != "check"}
+        assert told & graph.models.keys() == affected
     partial = dict(marts(published.warehouse(home).parent))
     build(home, is_full=True)
     assert partial == dict(marts(published.warehouse(home).parent))
