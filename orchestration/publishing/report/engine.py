@@ -26,8 +26,10 @@ def script(folder: Path | None) -> str:
     file = folder / f"vega-{version('vl-convert-python')}.js"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        script = kept.read(KIND, file.name) or _bundle().encode()
-        kept.keep(KIND, file.name, script)
+        script = kept.read(KIND, file.name)
+        if script is None:
+            script = _bundle().encode()
+            kept.keep(KIND, file.name, script)
         durable.write({file: script})
         for other in set(folder.glob("vega-*.js")) - {file}:
             other.unlink(missing_ok=True)
