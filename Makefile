@@ -9,7 +9,8 @@ FAST := tests/ingestion tests/dbt_project/test_layers.py tests/orchestration/tes
 ON_DUCKDB := tests/dbt_project tests/orchestration/answers tests/orchestration/test_inputs.py \
         tests/orchestration/test_readme.py tests/orchestration/test_chain.py \
         tests/orchestration/test_tokens.py $(addprefix tests/orchestration/cli/test_,claims.py show.py sql.py) \
-        $(addprefix tests/orchestration/publishing/test_,publish.py published.py retention.py reuse.py sql_engine.py sql_page.py)
+        $(addprefix tests/orchestration/publishing/test_,publish.py published.py retention.py reuse.py sql_engine.py) \
+        tests/orchestration/publishing/test_sql_page.py::test_the_readmes_queries_answer_as_duckdb_does
 
 # A small warehouse is built once: the compiler of long-running programs would take half of the time. Code that Spark makes
 # of each plan, and plans anew after each stage, take a third of the rest: the cluster's test keeps both.

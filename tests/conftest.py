@@ -12,10 +12,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
-    *("test_partial.py", "test_soak.py", "test_chains_served.py"),
-    *("test_chains_scheduled.py", "test_unit_tests.py", "test_funds.py"),
+    *("test_soak.py", "test_partial.py", "test_build.py", "test_chains_served.py", "test_chains_scheduled.py"),
+    *("test_pipeline.py", "test_integrity.py", "test_report.py", "test_tokens.py", "test_sql_page.py", "test_desk.py"),
+    *("test_serve.py", "test_recorded.py", "test_gather.py", "test_definitions.py", "test_chains_killed.py"),
+    *("test_funds.py", "test_wheel.py", "test_unit_tests.py", "test_token_lots.py", "test_chains.py"),
 )
-"""One to five minutes each: begun last, they would keep one process busy while others idle."""
+"""One to eight minutes each, the longest first: begun last, they would keep one process busy while others idle."""
 
 settings.register_profile("flowhouse", deadline=None)
 settings.load_profile("flowhouse")
@@ -27,7 +29,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from fund_captures import DAY, NEVER, STARTS, Maker, Page, World, observed, raw_
 from fund_oracle import Rows, monday
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import build, compiled
+from in_memory import build, compiled, examples
 from moves_oracle import Inside, as_moves
 from revision_oracle import etf_revisions
 
@@ -203,7 +203,7 @@ def test_so_is_every_row_of_the_sample(warehouse_of, tmp_path):
     assert_all_same(warehouse_of, world)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(25), deadline=None, derandomize=True)
 @given(st.integers(0, 2**32), st.sampled_from(STARTS), st.integers(1, 26), st.integers(1, 12))
 def test_so_is_every_row_of_made_captures(warehouse_of, seed, start, sessions, captures):
     assert_all_same(warehouse_of, made_world(seed, start, sessions, captures))

@@ -11,7 +11,7 @@ from fund_captures import NEVER, STARTS, Maker, World, raw_tables, recorded, see
 from fund_oracle import Oracle, Rows, public_date
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import Node, build, compiled
+from in_memory import Node, build, compiled, examples
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "archive"
 ISSUERS_ARCHIVE = Path(__file__).parents[3] / "shared" / "issuers" / "archive"
@@ -44,7 +44,7 @@ def times(draw, world: World) -> datetime:
     return draw(st.sampled_from([NEVER, at, at - timedelta(microseconds=1)]))
 
 
-@settings(max_examples=70, deadline=None, derandomize=True)
+@settings(max_examples=examples(70), deadline=None, derandomize=True)
 @given(st.integers(0, 2**32), st.sampled_from(STARTS), st.integers(1, 11), st.integers(1, 12), st.data())
 def test_every_row_is_that_of_the_oracle(nodes, seed, start, sessions, captures, data):
     world = Maker(seed, start, sessions, captures).world_of_captures()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from in_memory import Node as Model
-from in_memory import compiled
+from in_memory import compiled, examples
 from moves_oracle import DAY, NONE, Inside, Move, Node, as_moves, echo, excess
 
 from orchestration.home import DBT_PROJECT
@@ -375,7 +375,7 @@ def test_made_moves_are_adjusted_for_as_in_plain_python(build, world):
     check_against_plain_python(build, world)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds())
 def test_moves_by_chance_are_adjusted_for_as_in_plain_python(build, world):
     check_against_plain_python(build, world)

@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import examples
 from test_tokens import (
     DAY,
     ENTITY,
@@ -258,7 +259,7 @@ UNITS = st.one_of(st.integers(0, 5), st.sampled_from(LARGEST), st.integers(0, TO
 STEPS = st.tuples(st.integers(0, 3), st.integers(0, 32), SIDES, SIDES, UNITS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=60), st.integers(-1, 33), st.randoms())
 def test_tokens_do_not_disturb_each_other(steps, settled, rng):
     streams = {token: [] for token in TOKENS[:4]}
