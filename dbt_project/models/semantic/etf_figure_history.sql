@@ -31,31 +31,14 @@ with asked as (
 
 observations as (
     select
-        source,
-        asset,
-        ticker,
-        value_date,
-        metric,
-        observed_at,
-        raw_text,
-        value,
-        archive_sha256,
-        is_report,
-        source as archive_source
+        * exclude (is_report),
+        source as archive_source,
+        is_report
     from {{ observations }}
     union all
     select
-        source,
-        asset,
-        ticker,
-        value_date,
-        metric,
-        observed_at,
-        raw_text,
-        value,
-        archive_sha256,
-        true as is_report,
-        archive_source
+        *,
+        true as is_report
     from {{ foreign }}
 ),
 
