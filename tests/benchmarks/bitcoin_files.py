@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingestion" / "bitcoin"))
 
@@ -64,7 +65,7 @@ def generate(folder: Path, files: int = FILES, coins_a_block: int = COINS) -> in
         for _ in range(50_000)
     ]
     pool = [b"\x01" + coin.undo() for coin in coins]
-    blocks = [genesis()]
+    blocks: list[Any] = [genesis()]
     for n in range(DAYS + files * BLOCKS):
         spends = coins_a_block if n >= DAYS else 0
         at = START + min(n, DAYS) * DAY + max(n - DAYS, 0) * 600
@@ -103,7 +104,7 @@ def matrix(folder: Path, workers: int) -> int:
     """Coins in the matrix of all the folder's blocks, summed by day."""
     chain = FileChain(folder, REGTEST)
     batches = reader.read(chain, None, chain.tip_height, bodies=False, workers=workers)
-    return sum(batch.coin_flow["coins"].sum() for batch in batches)
+    return sum(int(batch.coin_flow["coins"].sum()) for batch in batches)
 
 
 def peak_megabytes(folder: Path, coins: int) -> float:
@@ -112,10 +113,10 @@ def peak_megabytes(folder: Path, coins: int) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def apart(function: Callable, *arguments: object) -> object:
+def apart(function: Callable[..., int | float], *arguments: object) -> int:
     """The result of a function in a new process, with memory of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+        return int(pool.submit(function, *arguments).result())
 
 
 def seconds(run: Callable[[], int], expected: int) -> tuple[float, float]:

@@ -82,7 +82,7 @@ def by_undo(block: Spent) -> int:
     """The number of coins."""
     undo = np.frombuffer(block.undo, dtype=np.uint8)
     totals = np.zeros(3, dtype=np.int64)
-    sha256d(block.raw[4:36], undo)
+    sha256d(block.raw[4:36], undo.data)
     assert decode.fold_undo(undo, 0, len(undo), block.height, DAYS, CELLS, SCRIPTS_SPENT, SPENT, totals) == decode.OK
     return int(totals[1])
 
@@ -92,12 +92,12 @@ def by_undo_and_body(block: Spent) -> int:
     spends = by_undo(block)
     _, inputs, _ = decode.read_block(np.frombuffer(block.raw, dtype=np.uint8), SPENT, outputs, SUMS, LARGE)
     assert inputs == spends
-    return inputs
+    return int(inputs)
 
 
 def measure(read: Callable[[Spent], int], blocks: list[Spent]) -> tuple[int, float]:
     """Coins, and CPU seconds to read them."""
-    found = []
+    coins, found = 0, []
     for _ in range(RUNS):
         before = time.thread_time()
         coins = sum(map(read, blocks))

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
-import orjson
 
 from ingestion.bitcoin.decode import COINBASE
 from ingestion.bitcoin.networks import COIN, NETWORKS
@@ -30,12 +30,14 @@ UNWATCHED = Watching(NOTHING, NETWORKS["main"])
 DAYS = np.arange(HEIGHT + 1)
 MEGABYTE = 1_000_000
 
-Sums = tuple[dict[tuple[int, bool], tuple[int, int]], list[int]]
+Sums = tuple[dict[tuple[int, bool], tuple[int, ...]], list[int]]
 
 
 def typed(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """As `reader.read` does, one birth day per height."""
-    read = reader.block_rows(RPC_BLOCK.decode(content).result, DAYS, UNWATCHED)
+    block = RPC_BLOCK.decode(content).result
+    assert block
+    read = reader.block_rows(block, DAYS, UNWATCHED)
     return read.cells, read.totals
 
 
@@ -49,7 +51,7 @@ def walk(content: bytes) -> Sums:
     """The same over dicts."""
     coins: dict[tuple[int, bool], list[int]] = defaultdict(lambda: [0, 0])
     outputs = [0] * 8
-    for n, transaction in enumerate(orjson.loads(content)["result"]["tx"]):
+    for n, transaction in enumerate(msgspec.json.decode(content)["result"]["tx"]):
         for spend in transaction["vin"] if n else ():
             coin = spend["prevout"]
             cell = coins[coin["height"], coin["generated"]]
@@ -72,7 +74,7 @@ def made() -> bytes:
     chance = random.Random(1)
     transactions = [transaction(chance, is_coinbase=n == 0) for n in range(TRANSACTIONS)]
     block = {"hash": hexadecimal(chance, 32), "height": HEIGHT, "time": 1_750_000_000, "tx": transactions}
-    return orjson.dumps({"result": block, "error": None, "id": 0})
+    return msgspec.json.encode({"result": block, "error": None, "id": 0})
 
 
 def transaction(chance: random.Random, is_coinbase: bool) -> dict:

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -65,7 +65,9 @@ def served(home: Path, rounds: int = 1) -> float:
 
 
 def add_capture(home: Path) -> None:
-    """File another page of fund flows: the newest one, with one more day that has the figures of the day before."""
+    """File another page of fund flows: the newest one, with one more day, on which each fund has the next one's figure
+    of the day before: no day has the figures of another, and the total stays.
+    """
     folder = home / "archive" / "farside" / "btc_all"
     newest = max(folder.glob("*.html"))
     page = newest.read_text()
@@ -73,7 +75,8 @@ def add_capture(home: Path) -> None:
     day = datetime.strptime(row[1], "%d %b %Y") + timedelta(days=1)
     while day.weekday() > 4:
         day += timedelta(days=1)
-    added = row[0].replace(row[1], f"{day:%d %b %Y}")
+    head, *funds, total, end = row[0].replace(row[1], f"{day:%d %b %Y}").split("</td>")
+    added = "</td>".join([head, *funds[1:], funds[0], total, end])
     content = page[: row.end()] + added + page[row.end() :]
     meta = json.loads(newest.with_suffix(".meta.json").read_text())
     at = max(day + timedelta(days=1, hours=12), datetime.strptime(newest.stem, "%Y%m%dT%H%M%SZ") + timedelta(hours=1))
@@ -100,7 +103,7 @@ def measure(home: Path) -> dict[str, float]:
     }
 
 
-def state_bytes(home: Path) -> tuple[int, int]:
+def state_bytes(home: Path) -> Iterator[int]:
     """Bytes of Dagster's state once no more than is kept is left, and the same had every one of a thousand rounds left
     what a round does beside its run: what stays of runs that are removed.
     """

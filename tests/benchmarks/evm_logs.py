@@ -168,22 +168,29 @@ def measure(python: list[str], program: str, url: str, blocks: int) -> Cost | st
     return cost
 
 
+def measured(python: list[str], program: str, url: str, blocks: int) -> Cost:
+    """The cost of a program of our own, which must run."""
+    cost = measure(python, program, url, blocks)
+    assert isinstance(cost, Cost), cost
+    return cost
+
+
 if __name__ == "__main__":
     if reason := anvil.missing():
         sys.exit(f"No anvil here: {reason}.")
     node = grow()
     try:
         python = [sys.executable]
+        ours = measured(python, WITHOUT_ACCOUNTS, node.url, BLOCKS)
         runs = {
-            "flowhouse": measure(python, OURS, node.url, BLOCKS),
-            "without accounts": measure(python, WITHOUT_ACCOUNTS, node.url, BLOCKS),
+            "flowhouse": measured(python, OURS, node.url, BLOCKS),
+            "without accounts": ours,
             "web3 contract.events": measure(python, EVENTS, node.url, BLOCKS // 10),
             "ethereum-etl": measure(alone("ethereum-etl", "setuptools<81", "polars"), ETL, node.url, BLOCKS),
             "cryo": measure(alone("cryo-python", "polars"), CRYO, node.url, BLOCKS),
         }
     finally:
         node.close()
-    ours = runs["without accounts"]
     for name, cost in runs.items():
         if isinstance(cost, str):
             print(f"{name:<22} cannot be had here: {cost}")
@@ -192,5 +199,5 @@ if __name__ == "__main__":
         times = f"{ours.logs / ours.wall / wall:5.2f} and {ours.logs / ours.cpu / cpu:5.2f} times"
         print(f"{name:<22} {cost.logs:>9,} logs  {wall:>9,.0f} a second  {cpu:>9,.0f} a CPU second  {times}")
     for blocks in LENGTHS:
-        cost = measure(python, ENDLESS, "made up", blocks)
+        cost = measured(python, ENDLESS, "made up", blocks)
         print(f"{'node made up':<22} {cost.logs:>9,} logs  {cost.logs / cost.wall:>9,.0f} a second  {cost.peak:.2f} GB")

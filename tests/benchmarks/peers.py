@@ -29,7 +29,7 @@ def by_bitcoinlib(raw: bytes) -> int:
 
 
 def measure(parse, blocks: list[bytes]) -> tuple[int, float]:
-    found = []
+    inputs, found = 0, []
     for _ in range(RUNS):
         before = time.thread_time()
         inputs = sum(map(parse, blocks))
