@@ -217,6 +217,7 @@ def _write_profile(home: Home, engine: Engine) -> None:
         "file_search_path": ",".join(map(_literal, folders)),
         "preserve_insertion_order": False,
         "TimeZone": "UTC",
+        "enable_progress_bar": False,
         **({"memory_limit": engine.memory_limit} if engine.memory_limit else {}),
     }
     output = {

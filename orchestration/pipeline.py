@@ -179,7 +179,7 @@ def _derive_and_publish(
 
     previous = published.folder_of(home, built.build_id) if built else None
     marts = [key.removeprefix("marts/") for key in outcome.rebuilt if key.startswith("marts/")]
-    outcome.folder = publish.publish(home, taken, now(), settings.publish, marts if previous else None, previous)
+    outcome.folder = publish.publish(home, taken, now(), settings, marts if previous else None, previous)
     outcome.build_id, outcome.is_new = _build_id(home), True
     inputs.write_built(home, Built(taken.project, taken.tables, taken.rows, outcome.build_id))
 

@@ -34,6 +34,10 @@ UNSYNCED = (
     "orchestration/serving/serve.py",  # into a temporary folder
 )
 """Who writes files otherwise than through `durable`, and why a loss of power may undo it."""
+DUCKDB = (
+    "orchestration/quiet_duckdb.py",
+    "orchestration/bi/ducklake.py",  # a program of its own
+)
 ENVIRONMENT = "orchestration/environment.py"
 WRITES = {
     *("mkdir", "write_bytes", "write_text", "write_parquet", "sink_parquet", "write_csv", "touch"),
@@ -84,6 +88,21 @@ def renames(path: Path) -> Iterator[str]:
             is_of_path and not takes_text
         ):
             yield called
+
+
+def connects(path: Path) -> list[int]:
+    """Lines that open DuckDB, whose progress goes to standard output unless it is told otherwise."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if (node.value.id, node.attr) in (("duckdb", "connect"), ("duckdb", "sql"), ("duckdb", "execute"))
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if name(path) not in DUCKDB], ids=name)
+def test_duckdb_is_opened_by_the_module_that_keeps_it_quiet(path):
+    assert connects(path) == []
 
 
 @pytest.mark.parametrize("path", [path for path in CODE if name(path) != DURABLE], ids=name)

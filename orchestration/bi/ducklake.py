@@ -31,6 +31,7 @@ def connect(catalogue: str, files: str) -> duckdb.DuckDBPyConnection:
         files: where the tables' files are.
     """
     con = duckdb.connect()
+    con.execute("set enable_progress_bar = false")
     for name in EXTENSIONS:
         folder = Path(str(importlib.import_module(f"duckdb_extension_{name}").__file__)).parent
         (extension,) = folder.glob(f"extensions/*/{name}.duckdb_extension")

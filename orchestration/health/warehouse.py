@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from orchestration import quiet_duckdb
 from orchestration.errors import PublishedDamaged
 from orchestration.health import archive_check
 from orchestration.health.archive_check import ArchiveCheck
@@ -97,7 +98,7 @@ def _damages(home: Home, folder: Path, manifest: dict[str, Any]) -> Iterator[str
     place = folder.relative_to(home.published.resolve()).as_posix()
     todo = "run `flowhouse build --full`."
     try:
-        with duckdb.connect(str(folder / published.WAREHOUSE), read_only=True) as con:
+        with quiet_duckdb.connect(folder / published.WAREHOUSE) as con:
             (tables,) = con.sql("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchall()[0]
     except duckdb.Error:
         yield f"published/{place}/{published.WAREHOUSE} is gone or cannot be read: {todo}"

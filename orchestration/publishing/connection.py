@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from orchestration import quiet_duckdb
 from orchestration.errors import PublishedDamaged
 from orchestration.home import Home
 from orchestration.publishing import published
@@ -28,7 +29,7 @@ def connect(
     file = published.warehouse(home)
     with tempfile.TemporaryDirectory(prefix="flowhouse-") as spill:
         try:
-            con = duckdb.connect(str(file), read_only=True)
+            con = quiet_duckdb.connect(file)
         except duckdb.Error as error:
             raise PublishedDamaged(_sentence(str(file), str(error))) from None
         with con:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import duckdb
-
+from orchestration import quiet_duckdb
 from orchestration.answers.answers import answers
 
 CHANGED_VERDICT = "claim_verdict_changed"
@@ -13,7 +12,7 @@ CHANGED_VERDICT = "claim_verdict_changed"
 def in_warehouse(warehouse: Path) -> list[dict]:
     """The findings of a published warehouse, by kind: its rows, and the names of checks whose verdict changed."""
     query = "select kind, count(*) as rows from marts.etf_findings group by kind order by kind"
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with quiet_duckdb.connect(warehouse) as con:
         found = [{"kind": kind, "rows": rows} for kind, rows in con.sql(query).fetchall()]
         names = [f"{claim}/{check}" for claim, check, *_ in con.sql(answers()["changed_verdicts"].sql).fetchall()]
     return [*found, {"kind": CHANGED_VERDICT, "rows": len(names), "names": names}] if names else found

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.digests import sha256
+from orchestration import quiet_duckdb
 from orchestration.errors import BuildFailed
 from orchestration.inputs import versions
 from orchestration.publishing import published
@@ -42,7 +43,13 @@ def intact(folder: Path | None) -> Earlier | None:
         return None
 
 
-def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Earlier | None) -> dict[str, dict]:
+def write(
+    build_file: Path,
+    folder: Path,
+    changed: Collection[str],
+    earlier: Earlier | None,
+    memory_limit: str | None = None,
+) -> dict[str, dict]:
     """Write warehouse.duckdb and parquet/ into a folder.
 
     Args:
@@ -50,6 +57,7 @@ def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Ear
         folder: the new folder.
         changed: names of the marts whose rows may differ from those of the earlier folder.
         earlier: None to write every mart.
+        memory_limit: of DuckDB, such as 1GiB; its own, most of the memory, where None.
 
     Returns:
         rows and sha256 (of its Parquet file) of each mart, by name.
@@ -58,44 +66,59 @@ def write(build_file: Path, folder: Path, changed: Collection[str], earlier: Ear
         BuildFailed: a file cannot be written.
     """
     try:
-        return _write(build_file, folder, changed, earlier)
+        with connected(build_file, memory_limit) as con:
+            return _write(con, folder, changed, earlier)
+    except duckdb.OutOfMemoryException:
+        raise BuildFailed(
+            "the marts do not fit into the memory that DuckDB may use: give it more by memory_limit of [engine]."
+        ) from None
     except duckdb.IOException as error:
         reason = str(error).splitlines()[0]
         raise BuildFailed(f"the marts cannot be written ({reason}): make room, or get access to the home.") from None
 
 
-def _write(build_file: Path, folder: Path, changed: Collection[str], earlier: Earlier | None) -> dict[str, dict]:
+def connected(build_file: Path, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
+    """A connection with the build file attached, that spills beside it."""
+    con = quiet_duckdb.connect()
+    con.execute(f"set temp_directory = '{_quoted(build_file)}.tmp'")
+    if memory_limit:
+        con.execute(f"set memory_limit = '{memory_limit}'")
+    con.execute(f"attach '{_quoted(build_file)}' as build (read_only)")
+    return con
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, folder: Path, changed: Collection[str], earlier: Earlier | None
+) -> dict[str, dict]:
     (folder / "parquet").mkdir(parents=True)
     warehouse = folder / published.WAREHOUSE
-    with duckdb.connect() as con:
-        con.execute(f"attach '{_quoted(build_file)}' as build (read_only)")
-        rows = {name: _rows(con, name) for name in _marts(con)}
-        before = earlier.manifest["marts"] if earlier else {}
-        if rows.keys() != before.keys():
-            earlier = None
-        stale = [name for name in rows if earlier is None or name in changed or rows[name] != before[name]["rows"]]
-        if sum(rows[name] for name in stale) <= FEW_ROWS:
-            con.execute("set threads = 1")
-        if earlier:
-            shutil.copyfile(earlier.folder / published.WAREHOUSE, warehouse)
-            con.execute(f"attach '{_quoted(warehouse)}' as warehouse")
-            _empty(con, stale)
+    rows = {name: _rows(con, name) for name in _marts(con)}
+    before = earlier.manifest["marts"] if earlier else {}
+    if rows.keys() != before.keys():
+        earlier = None
+    stale = [name for name in rows if earlier is None or name in changed or rows[name] != before[name]["rows"]]
+    if sum(rows[name] for name in stale) <= FEW_ROWS:
+        con.execute("set threads = 1")
+    if earlier:
+        shutil.copyfile(earlier.folder / published.WAREHOUSE, warehouse)
+        con.execute(f"attach '{_quoted(warehouse)}' as warehouse")
+        _empty(con, stale)
+    else:
+        con.execute(f"attach '{_quoted(warehouse)}' as warehouse (storage_version '{STORAGE_VERSION}')")
+        _create_schema(con)
+    marts = {}
+    con.begin()
+    for name in rows:
+        file = folder / published.parquet(name)
+        if earlier and name not in stale:
+            published.link(earlier.folder / published.parquet(name), file)
+            marts[name] = before[name]
         else:
-            con.execute(f"attach '{_quoted(warehouse)}' as warehouse (storage_version '{STORAGE_VERSION}')")
-            _create_schema(con)
-        marts = {}
-        con.begin()
-        for name in rows:
-            file = folder / published.parquet(name)
-            if earlier and name not in stale:
-                published.link(earlier.folder / published.parquet(name), file)
-                marts[name] = before[name]
-            else:
-                con.execute(f"insert into warehouse.marts.{name} select * from build.marts.{name} order by all")
-                con.execute(f"copy warehouse.marts.{name} to '{_quoted(file)}' (compression zstd)")
-                marts[name] = {"rows": rows[name], "sha256": sha256(file)}
-        con.commit()
-        con.execute("detach warehouse")
+            con.execute(f"insert into warehouse.marts.{name} select * from build.marts.{name} order by all")
+            con.execute(f"copy warehouse.marts.{name} to '{_quoted(file)}' (compression zstd)")
+            marts[name] = {"rows": rows[name], "sha256": sha256(file)}
+    con.commit()
+    con.execute("detach warehouse")
     return marts
 
 

@@ -18,14 +18,14 @@ from orchestration.home import DBT_PROJECT, Home
 from orchestration.inputs import Inputs, versions
 from orchestration.publishing import findings, marts, published, retention, sql_engine
 from orchestration.publishing.marts import Earlier
-from orchestration.settings import Publish
+from orchestration.settings import Settings
 
 
 def publish(
     home: Home,
     inputs: Inputs,
     built_at: datetime,
-    settings: Publish,
+    settings: Settings,
     changed: Collection[str] | None = None,
     previous: Path | None = None,
 ) -> Path:
@@ -36,7 +36,7 @@ def publish(
     Args:
         inputs: what the build file was made from.
         built_at: UTC without zone.
-        settings: how many builds stay.
+        settings: how many builds stay, and what DuckDB may use.
         changed: names of the marts that were rebuilt since `previous`; None for all.
         previous: the published folder whose marts equal the build file's but for `changed`; not used where a file of it
             is not as it was published.
@@ -53,7 +53,8 @@ def publish(
     part = durable.hidden(home.published / build_id)
     earlier = None if changed is None else marts.intact(previous)
     try:
-        _write(home, inputs, part, build_id, built_at, changed or (), earlier)
+        written = marts.write(home.build_file, part, changed or (), earlier, settings.engine.memory_limit)
+        _write(home, inputs, part, build_id, built_at, written, earlier)
         durable.sync_tree(part)
     except BaseException:  # on a full disk it would keep the room
         shutil.rmtree(part, ignore_errors=True)
@@ -62,7 +63,7 @@ def publish(
         return published.place_as_of(part, home.published / "as_of" / home.name, build_id)
     folder = published.replace_folder(part, home.published / build_id)  # one of this very second
     published.point_latest(home.published, build_id)
-    retention.remove_old(home.published, built_at, settings)
+    retention.remove_old(home.published, built_at, settings.publish)
     return folder
 
 
@@ -72,11 +73,10 @@ def _write(
     part: Path,
     build_id: str,
     built_at: datetime,
-    changed: Collection[str],
+    written: dict[str, dict],
     earlier: Earlier | None,
 ) -> None:
-    """Write all files of a published folder."""
-    written = marts.write(home.build_file, part, changed, earlier)
+    """Write all files of a published folder beside its marts."""
     _add_docs(home, part, earlier)
     warehouse = part / published.WAREHOUSE
     content = {

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from orchestration import quiet_duckdb
 from orchestration.answers.answers import answers, shown_in
 from orchestration.publishing import findings
 from orchestration.publishing.report import drawing, engine, formatting, rendering, stress, summary
@@ -41,7 +41,7 @@ def render(warehouse: Path, manifest: Mapping, kept: Path | None = None) -> Repo
             and marts are used.
         kept: the folder that keeps charts and their script for the next report.
     """
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with quiet_duckdb.connect(warehouse) as con:
         tiles, charts, lines, tables = (
             [ask(con, one) for one in shown_in(place)] for place in ("tile", "chart", "stress", "table")
         )

@@ -14,7 +14,7 @@ from ingestion.refresh import RefreshResult
 from orchestration.home import Home
 from orchestration.inputs import Inputs
 from orchestration.publishing import publish
-from orchestration.settings import Publish
+from orchestration.settings import Publish, Settings
 
 AT = datetime(2026, 1, 5, 6)
 RESULTS = (
@@ -60,7 +60,7 @@ def publish_after(inputs) -> Callable[..., Path]:
     """Publish a home some time after 2026-01-05 06:00; returns the folder."""
 
     def run(home: Home, after: timedelta = timedelta(0), keep: int = 7, gib: float = 20, **partly: Any) -> Path:
-        settings = Publish(keep_builds=keep, keep_gib=gib)
+        settings = Settings(publish=Publish(keep_builds=keep, keep_gib=gib))
         return publish.publish(home, partly.pop("inputs", inputs), AT + after, settings, **partly)
 
     return run
