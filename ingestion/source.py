@@ -172,6 +172,8 @@ class Source(Generic[Row]):
         vet: refuses a page for what it says, or leaves out what of it cannot be trusted: takes its cells in the order
             of the page, and the sessions that had opened; returns the cells to read, and findings.
         doubt: why cells that can be read are held until somebody accepts them, as a clause; None where they are not.
+        contradiction: the same for what was read before: takes cells, the newest ones known, and the resource. Not
+            for sources with `rules`.
         check_address: refuses bytes that are not what their address says, where they tell.
         rules: how much a page may change; None where publishers are free to replace what they published.
         is_opt_in: whether it is asked only where the settings name it.
@@ -192,6 +194,7 @@ class Source(Generic[Row]):
     values: Mapping[str, pl.DataType] = field(default_factory=lambda: CELL)
     vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = None
     doubt: Callable[[pl.DataFrame], str | None] | None = None
+    contradiction: Callable[[pl.DataFrame, pl.DataFrame, str], str | None] | None = None
     check_address: Callable[[bytes, str], None] | None = None
     rules: Rules | None = None
     cadence: Cadence | None = None
