@@ -18,6 +18,9 @@ KEY: dict[str, pl.DataType] = {
 }
 
 
+FIRST_DAY = date(2009, 1, 3)
+"""Of the first block of any chain."""
+
 MOST_USD = 10_000_000
 """Of a coin: 80 times the highest recorded close of Bitcoin, and less than that close in cents."""
 
@@ -29,9 +32,11 @@ def cells(asset: str, venue: str, days: Mapping[date, Figures]) -> pl.DataFrame:
     """Cells `close_usd` (US$ per coin) of each day, whose one figure is its close.
 
     Raises:
-        PageRefused: a price not above 0, or one that none can be.
+        PageRefused: a day before there were coins, a price not above 0, or one that none can be.
     """
     for day, (_, (close,)) in days.items():
+        if day < FIRST_DAY:
+            raise PageRefused(f"there is no close on {day}, before the first coin: fix the file, then ingest it again.")
         if close == 0:
             raise PageRefused(f"close on {day} is 0, expected a price above 0: fix the file, then ingest it again.")
         if not LEAST_USD <= close <= MOST_USD:

@@ -104,6 +104,9 @@ CLOSES = {
 CLOSE_ROOM = 5
 """How far a close may be below the lowest and above the highest: cents for dollars are off by 100."""
 
+MOST = 1e21
+"""Satoshi or cents of a sum since 2009: all that was ever moved is 1e18, and a thousand times that a decimal holds."""
+
 MOST_TIMES = 5
 """How often a close may be that of the day before, or the other way: of seven recorded sources the most was 2.83."""
 
@@ -326,6 +329,8 @@ def contradiction(cells: pl.DataFrame, known: pl.DataFrame, resource: str) -> st
     is_own = ~pl.col("metric").str.ends_with("_vintage") & ~((pl.col("metric") == SUPPLY) & (resource == "supply"))
     said = cells.filter(is_own)
     of_resource = known.join(said.select("series", "metric").unique(), on=["series", "metric"], how="semi")
+    if of_resource.is_empty():
+        return None
     is_over = pl.col("value_date") < of_resource["value_date"].max()
     vintages = cells.filter(vintage).select("value_date", vintage="value")
     vintages_known = known.filter(vintage).select("value_date", vintage_known="value")
@@ -365,4 +370,5 @@ SOURCE = PublisherSource(
     vet=vet,
     doubt=doubt,
     contradiction=contradiction,
+    most=MOST,
 )
