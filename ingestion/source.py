@@ -27,8 +27,8 @@ from ingestion.lake.observations import CELL, observation_schema
 from ingestion.printable import printable
 
 MOST = 1e15
-"""What no figure comes to, in whatever unit: the largest of 17 recorded sources is 2.9e10, net assets in dollars, and
-there are 1e15 of no coin that venues list. A product of two has a place in the models' decimals, which end at 1e30."""
+"""What no figure comes to, in whatever unit: the largest recorded one is 9.6e10, dollars of open interest, but for two
+sources that say so. A product of two has a place in the models' decimals, which end at 1e30."""
 
 Row = TypeVar("Row")
 Newest = Literal["same_day", "next_session"]

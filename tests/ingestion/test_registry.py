@@ -83,10 +83,15 @@ def test_a_figure_that_no_model_can_hold_is_refused_by_name(name, figure):
 
 
 @pytest.mark.parametrize("name", registry.names())
-@pytest.mark.parametrize("figure", [-9.9e14, 0.0, 5e13])
+@pytest.mark.parametrize("figure", [-9.9e14, 0.0, 9.6e10])
 def test_a_figure_that_there_may_be_is_read(name, figure):
     source = registry.source(name)
     assert with_figure(source, figure).read(b"", "made").height == 1
+
+
+def test_volumes_of_coins_of_a_millionth_of_a_dollar_are_read():
+    volume = 81_251_043_670_000.0 * 1_000
+    assert with_figure(registry.source("binance_bars"), volume).read(b"", "made").height == 1
 
 
 def test_a_page_without_any_figure_is_refused():
