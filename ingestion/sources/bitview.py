@@ -178,6 +178,8 @@ def _number(name: str, day: date, text: str) -> Decimal | None:
     if not NUMBER.fullmatch(text) or text == NO_NUMBER:
         raise refused(f"{name} on {day} is {text[:40]!r}, expected a number of at least 0")
     number = Decimal(text)
+    if name == PRICE and not number and day < NUMBERS_FROM:  # before there was a market
+        return None
     if name.endswith(WHOLE) and number != number.to_integral_value():
         raise refused(f"{name} on {day} is {text[:40]!r}, expected a whole number")
     return number

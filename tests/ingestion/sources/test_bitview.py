@@ -173,6 +173,7 @@ def test_more_series_than_asked_for_are_kept_and_cents_in_dollars_refused():
     [
         (SUPPLY, ["2025-09-24,1991000000000000,0"], "short-term supply is 0 on 2025-09-24"),
         (FLOWS, ["2025-09-24,1991000000000000,1991000000000000,1,1,1"], "short-term supply is 0 on 2025-09-24"),
+        (SUPPLY, ["2009-01-02,1,5000000000"], "it has coins on 2009-01-02, before the first block"),
         (SUPPLY, ["2013-09-24,0,1178000000000000"], "long-term supply is 0 on 2013-09-24"),
         (
             SUPPLY,
@@ -314,6 +315,13 @@ def test_what_cannot_be_issued_spent_or_paid_is_refused(resource, content, sente
 )
 def test_what_there_has_been_is_read(resource, content):
     assert bitview.SOURCE.read(content, resource).height
+
+
+def test_days_before_the_first_block_and_the_market_may_have_zeros():
+    cells = supply("2009-01-01,0,0", "2009-01-02,0,0", "2009-01-03,0,5000000000")
+    assert bitview.vet(cells, NO_SESSIONS)[0].equals(cells)
+    found = bitview.SOURCE.read(with_cents(0, 0, 6, days=["2010-08-13", "2010-08-14", "2010-08-15"]), "prices")
+    assert found["value_date"].to_list() == [date(2010, 8, 15)]
 
 
 def read_in_order(tmp_path, *pages):
