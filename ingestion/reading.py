@@ -221,7 +221,7 @@ class Court:
         if any(each.verdict == "read" and captures.is_late(each.capture, log) for each in outcomes):
             return None
         if not self.source.rules:
-            return outcomes, {}
+            return self._beside_known(outcomes, self._newest_cells()), {}
         judge = Judge(self.source.rules, self._known(), self._figures)
         for capture in self._standing(log):
             judge.hold(self._page(self.by_itself(capture)))
@@ -234,7 +234,7 @@ class Court:
         """What becomes of all captures, where `log` says what became of some before."""
         outcomes = [self.by_itself(capture) for capture in captures_in_order]
         if not self.source.rules:
-            return outcomes, {}
+            return self._beside_known(outcomes, pl.DataFrame(schema=self.source.schema)), {}
         judged = {captures.name(*row[:2]): row[2] for row in log.select("resource", "file", "verdict").iter_rows()}
         was_read = {name for name, verdict in judged.items() if verdict == "read"}
         if self.left and not judged:  # the log is lost, and the archive alone knows
@@ -280,6 +280,29 @@ class Court:
         known = self.source.resources if isinstance(self.source, PublisherSource) else [resource]
         if resource not in known:
             raise PageRefused(f"{self.source.name} has no {resource}: known are {', '.join(known)}.")
+
+    def _newest_cells(self) -> pl.DataFrame:
+        if not self.source.contradiction:
+            return pl.DataFrame(schema=self.source.schema)
+        return newest_state(self.lake.read(self.source.name, self.source.table, self.source.schema), self.source.key)
+
+    def _beside_known(self, outcomes: Sequence[Outcome], known: pl.DataFrame) -> list[Outcome]:
+        """What becomes of captures without rules: those that contradict what was read before them are held."""
+        contradiction, found = self.source.contradiction, list[Outcome]()
+        if not contradiction:
+            return [*outcomes]
+        columns = [*self.source.key, *self.source.values]
+        known = known.select(columns)
+        for outcome in outcomes:
+            if outcome.verdict == "read" and outcome.cells is not None:
+                is_open = outcome.name not in self._accepted
+                if is_open and (why := contradiction(outcome.cells, known, outcome.capture.resource)):
+                    outcome = replace(outcome, verdict="held", reason=why, cells=None, findings=())
+                else:
+                    together = pl.concat([known, outcome.cells.select(columns)])
+                    known = together.unique([*self.source.key], keep="last")
+            found.append(outcome)
+        return found
 
     def _judged(self, judge: Judge, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], Known]:
         pages = [self._page(each) for each in outcomes if each.verdict == "read"]

@@ -26,6 +26,10 @@ from ingestion.errors import PageRefused
 from ingestion.lake.observations import CELL, observation_schema
 from ingestion.printable import printable
 
+MOST = 1e15
+"""What no figure comes to, in whatever unit: the largest recorded one is 9.6e10, dollars of open interest, but for two
+sources that say so. A product of two has a place in the models' decimals, which end at 1e30."""
+
 Row = TypeVar("Row")
 Newest = Literal["same_day", "next_session"]
 
@@ -172,10 +176,13 @@ class Source(Generic[Row]):
         vet: refuses a page for what it says, or leaves out what of it cannot be trusted: takes its cells in the order
             of the page, and the sessions that had opened; returns the cells to read, and findings.
         doubt: why cells that can be read are held until somebody accepts them, as a clause; None where they are not.
+        contradiction: the same for what was read before: takes cells, the newest ones known, and the resource. Not
+            for sources with `rules`.
         check_address: refuses bytes that are not what their address says, where they tell.
         rules: how much a page may change; None where publishers are free to replace what they published.
         is_opt_in: whether it is asked only where the settings name it.
         api_key: the key that a publisher asks for; None where everybody may ask.
+        most: what no figure of its pages comes to.
         instance: the address of a public instance, in whose place the settings may name the user's own; None where
             there is but one.
     """
@@ -192,12 +199,14 @@ class Source(Generic[Row]):
     values: Mapping[str, pl.DataType] = field(default_factory=lambda: CELL)
     vet: Callable[[pl.DataFrame, Sessions], tuple[pl.DataFrame, list[Finding]]] | None = None
     doubt: Callable[[pl.DataFrame], str | None] | None = None
+    contradiction: Callable[[pl.DataFrame, pl.DataFrame, str], str | None] | None = None
     check_address: Callable[[bytes, str], None] | None = None
     rules: Rules | None = None
     cadence: Cadence | None = None
     is_opt_in: bool = False
     api_key: ApiKey | None = None
     instance: str | None = None
+    most: float = MOST
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -212,11 +221,12 @@ class Source(Generic[Row]):
         """The cells of a page, at least one: key, raw_text, value.
 
         Raises:
-            PageRefused: it cannot be trusted as a whole.
+            PageRefused: it cannot be trusted as a whole, or has a figure of at least `most` or that is no number.
         """
         cells = self.frame(self.parse(content), resource)
         if cells.is_empty():
             raise PageRefused("it has no figure: look at the page.")
+        _check_sizes(cells, self.most)
         return cells
 
 
@@ -252,7 +262,7 @@ class RowSource(PublisherSource[Row]):
         """The rows of a page, at least one: key and values.
 
         Raises:
-            PageRefused: it cannot be trusted as a whole, or a key is not whole, comes twice, or has an infinite figure.
+            PageRefused: it cannot be trusted as a whole, or a key is not whole, or comes twice.
         """
         try:
             rows = super().read(content, resource).select(*self.key, *self.values)
@@ -263,8 +273,6 @@ class RowSource(PublisherSource[Row]):
         keys = rows.select(*self.key)
         if keys.null_count().sum_horizontal().item() or (keys.select(cs.string()) == "").to_numpy().any():
             raise PageRefused("it has a row whose key is not whole: look at the page.")
-        if not rows.select(cs.float().is_finite().all()).to_numpy().all():
-            raise PageRefused("it has a figure that is no finite number: look at the page.")
         if keys.is_duplicated().any():
             raise PageRefused(
                 f"it has two rows of {' '.join(map(str, keys.filter(keys.is_duplicated()).row(0)))}: look at the page."
@@ -286,6 +294,23 @@ class UploadSource(Source[Row]):
 def cell_schema(key: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
     """The columns of a frame whose cells `key` identifies."""
     return {**key, **CELL}
+
+
+def _check_sizes(rows: pl.DataFrame, most: float) -> None:
+    """One figure that no decimal holds would stop every model behind it.
+
+    Raises:
+        PageRefused: a figure is that large, or no number.
+    """
+    for name in rows.select(cs.float()).columns:
+        wrong = rows.filter((pl.col(name).abs() < most).not_())  # what is no number is above all
+        if not wrong.is_empty():
+            where = " ".join(printable(str(each)) for each in wrong.select(~cs.float()).row(0) if each is not None)[
+                :120
+            ]
+            raise PageRefused(
+                f"it has the figure {wrong[name][0]:g} ({where}), where none comes to {most:g}: look at the page."
+            )
 
 
 def newest_day(cells: pl.DataFrame) -> date:

@@ -24,12 +24,23 @@
     {{- return("max(case when metric = '" ~ metric ~ "' then " ~ sats('raw_text') ~ " end)") -}}
 {% endmacro %}
 
-{# The change of a column from the day before, within a series; null where that day has no row. #}
-{% macro since_day_before(column) %}
+{# The change of a column from the day before, within a series; null where that day has no row, or one of another
+   computation. #}
+{% macro since_day_before(column, computation) %}
     {{- return(
         "case when lag(value_date) over by_day = " ~ add_days('value_date', -1)
+        ~ " and lag(" ~ computation ~ ") over by_day = " ~ computation
         ~ " then " ~ column ~ " - lag(" ~ column ~ ") over by_day end"
     ) -}}
+{% endmacro %}
+
+{# Sums since 2009 of a published series, and what numbers their computations. #}
+{% macro published_sums() %}
+    {{- return([
+        ('matured_so_far_native', 'lth_flows_vintage'), ('spent_so_far_native', 'lth_flows_vintage'),
+        ('spent_so_far_cents', 'lth_value_vintage'), ('profit_so_far_cents', 'lth_value_vintage'),
+        ('loss_so_far_cents', 'lth_value_vintage'), ('issued_so_far_native', 'supply_vintage'),
+    ]) -}}
 {% endmacro %}
 
 {# What remains of each birth day's coins on the latest day, and the number of rounded figures in that sum. #}

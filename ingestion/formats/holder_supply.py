@@ -22,6 +22,9 @@ LABELS_CERTAIN_FROM = date(2014, 1, 1)
 BOTH_SIDES_FROM = date(2010, 1, 1)
 """A year after the first block some coins are long-term by every definition."""
 
+FIRST_DAY = date(2009, 1, 3)
+"""Of the first block."""
+
 MOST_COINS = 42_000_000
 """Twice what there will ever be: more is another unit. A recorded series came to 20.7 million a year early."""
 
@@ -81,10 +84,12 @@ def check(days: Sequence[Sides]) -> None:
     """Refuse what no series of supply says; smaller errors are rows of marts.onchain_series_findings.
 
     Raises:
-        PageRefused: a side is 0 after 2009, there are more coins than there can be, or both sides together lose or
-            gain a million coins that nobody issued, as where the last number is cut off.
+        PageRefused: a day before the first block has coins, a side is 0 after 2009, there are more coins than there can
+            be, or both sides together lose or gain a million coins that nobody issued, as where a number is cut off.
     """
     for day, lth, sth in days:
+        if day < FIRST_DAY and lth + sth:
+            raise refused(f"it has coins on {day}, before the first block")
         if day >= BOTH_SIDES_FROM and not (lth and sth):
             raise refused(f"{'short' if lth else 'long'}-term supply is 0 on {day}, which no true series has")
         if lth + sth > MOST_COINS:

@@ -88,6 +88,9 @@ RESOURCES = (
 SPELLINGS = {"USDE": "USDe", "WBETH": "wBETH"}
 """Assets that are not written in capitals elsewhere in the warehouse."""
 
+MOST = 1e18
+"""In coins: the largest recorded volume of an hour is 8.1e13, of PEPE."""
+
 MAX_BYTES = 20_000_000
 """Of a zip, and of its CSV: three times a month of minutes."""
 
@@ -351,6 +354,7 @@ def _days(content: bytes) -> set[date]:
 SOURCE = RowSource(
     name="binance_bars",
     table="bars",
+    most=MOST,
     description=__doc__,
     terms="No redistribution terms found; fetching is opt-in.",
     ext="zip",

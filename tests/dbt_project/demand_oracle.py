@@ -15,6 +15,7 @@ class Chains:
 
     Attributes:
         supply: (asset, series, definition, day) to (lth, supply, is_final).
+        seams: (asset, series, definition) to the first day of another computation.
         spent: (asset, series, definition, day) to what long-term holders spent.
         issued: (asset, day) to what was issued.
         published_issued: (asset, series, definition, day) to what the series' publisher says was issued.
@@ -25,6 +26,7 @@ class Chains:
     """
 
     supply: dict[tuple, tuple[Decimal, Decimal, bool]] = field(default_factory=dict)
+    seams: dict[tuple, date] = field(default_factory=dict)
     spent: dict[tuple, Decimal] = field(default_factory=dict)
     issued: dict[tuple, Decimal] = field(default_factory=dict)
     published_issued: dict[tuple, Decimal] = field(default_factory=dict)
@@ -91,6 +93,7 @@ def holder_flows(chains: Chains, key: tuple[str, str, str], within: list[date]) 
     asset, last, before = key[0], within[0], within[-1] - DAY
     ends = [chains.supply.get((*key, day)) for day in (before, last)]
     is_known = None not in ends
+    is_change_known = is_known and is_of_one_computation(chains, key, within)
     spent = [chains.spent.get((*key, day)) for day in within]
     issued = [chains.issued.get((asset, day)) for day in within]
     idle = [chains.idle.get((asset, day)) for day in (before, last)]
@@ -99,7 +102,7 @@ def holder_flows(chains: Chains, key: tuple[str, str, str], within: list[date]) 
     by_blocks = None if None in issued else sum(issued)
     by_anyone = by_publisher if by_blocks is None else by_blocks
     return {
-        "lth_net_change_native": ends[1][0] - ends[0][0] if is_known else None,
+        "lth_net_change_native": ends[1][0] - ends[0][0] if is_change_known else None,
         "lth_spent_native": None if None in spent else sum(spent),
         "issued_native": by_anyone if by_anyone is not None else ends[1][1] - ends[0][1] if is_known else None,
         "apparent_demand_native": None if by_blocks is None or None in idle else by_blocks - (idle[1] - idle[0]),
@@ -108,11 +111,19 @@ def holder_flows(chains: Chains, key: tuple[str, str, str], within: list[date]) 
     }
 
 
+def is_of_one_computation(chains: Chains, key: tuple[str, str, str], within: list[date]) -> bool:
+    """Whether both ends of a window are."""
+    seam = chains.seams.get(key)
+    return seam is None or not within[-1] - DAY < seam <= within[0]
+
+
 def internal_moves(chains: Chains, key: tuple[str, str, str], within: list[date]) -> dict[str, Any]:
     """Which known moves touch a window, and the change of supply without them."""
     names = sorted(set().union(*(chains.moves.get((*key, day), set()) for day in within)))
     before, after = (chains.adjusted.get((*key, day)) for day in (within[-1] - DAY, within[0]))
     low, high = (b - a for a, b in zip(before, after, strict=True)) if before and after else (None, None)
+    if not is_of_one_computation(chains, key, within):
+        low, high = None, None
     return {
         "has_internal_move": bool(names),
         "internal_moves": ", ".join(names) or None,

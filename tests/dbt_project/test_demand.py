@@ -89,6 +89,8 @@ def made(rng: random.Random) -> tuple[World, Rows, Chains]:
             for day in known(rng.choice([1, 0.95])):
                 if ("BTC", series, definition, day) in chains.supply:
                     chains.spent["BTC", series, definition, day] = amount(0, 90_000)
+        if series != "derived" and rng.random() < 0.5:
+            chains.seams["BTC", series, definition] = rng.choice(days)
         if series == "theirs":
             for day in known(rng.choice([0, 0.95, 1])):
                 if ("BTC", series, definition, day) in chains.supply:
@@ -117,6 +119,7 @@ def tables(world: World, market: Rows, chains: Chains) -> Tables:
         main
         | {"series": series, "definition_id": definition, "value_date": day, "lth_native": lth}
         | {"sth_native": coins - lth, "supply_native": coins, "is_final": is_final}
+        | {"computation": int(day >= chains.seams.get(("BTC", series, definition), date.max))}
         for (_, series, definition, day), (lth, coins, is_final) in chains.supply.items()
     ]
     spent = [

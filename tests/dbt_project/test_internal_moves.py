@@ -102,7 +102,9 @@ def series_tables(supply: Mapping[date, Decimal], moves: list[dict], key: Mappin
         for day, lth in supply.items()
     ]
     return {
-        "onchain_holder_supply_daily": [{k: v for k, v in row.items() if k != "net_change_native"} for row in rows],
+        "onchain_holder_supply_daily": [
+            {k: v for k, v in row.items() if k != "net_change_native"} | {"computation": 0} for row in rows
+        ],
         "onchain_lth_flows_daily": [{k: v for k, v in row.items() if k != "lth_native"} for row in rows],
         "holder_definitions": [{"definition_id": key["definition_id"], "kind": "step", "age_days": age}],
         "internal_moves": [row | {"move_date": date.fromisoformat(str(row["move_date"]))} for row in moves],
@@ -256,7 +258,7 @@ class World:
             change = matured - spent if self.spent else Decimal(day.day % 5 - 2)
             lth += change
             row = key | {"value_date": day, "is_final": True}
-            supply.append(row | {"lth_native": lth})
+            supply.append(row | {"lth_native": lth, "computation": 0})
             flows.append(row | {"matured_native": matured, "spent_native": spent, "net_change_native": change})
         chain, node = {"asset": "BTC", "network": "main", "kind": "transfer"}, self.node or Node({}, {})
         return {

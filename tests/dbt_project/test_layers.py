@@ -121,7 +121,7 @@ CONTRACT = {
     "onchain_coin_created": ("asset network birth_date kind", "amount_native coins"),
     "onchain_holder_supply_daily": (
         "asset network series definition_id value_date",
-        "lth_native sth_native supply_native is_final",
+        "lth_native sth_native supply_native computation is_final",
     ),
     "onchain_lth_flows_daily": (
         "asset network series definition_id value_date",

@@ -38,7 +38,8 @@ SATS = 100_000_000
 ONE = 10**9
 AS_OF_CUTOFF = datetime(2021, 3, 5, 12)
 MARKET_OPENED = date(2010, 7, 17)
-SELECTION = ["+path:models/marts/onchain", "market_prices_daily"]
+SELECTION = ["+path:models/marts/onchain", "+onchain_lth_adjusted_daily", "market_prices_daily"]
+"""With the tests of these, of which none fails for what a publisher says."""
 
 WEIGHTS: dict[str, Callable[[int], int]] = {
     "age_155d_step": lambda age: ONE if age >= 155 else 0,
@@ -400,6 +401,8 @@ def write_series(home: Home) -> None:
 KIT_DAYS = [date(2020, 1, 1) + DAY * number for number in range(8)]
 KIT_AGAIN = KIT_DAYS[2:6]
 """What is computed anew, of a shorter time: the other days are of another computation."""
+KIT_SEAMS = (KIT_DAYS[2], KIT_DAYS[6])
+"""Days that follow one of another computation."""
 KIT_BROKEN = KIT_DAYS[5]
 KIT = {
     day: {
@@ -552,6 +555,7 @@ def holder_supply_daily(chain: Chain) -> dict[tuple, dict]:
                 "lth_native": lth,
                 "sth_native": supply - lth,
                 "supply_native": supply,
+                "computation": 0,
                 "is_final": is_final(chain, day),
             }
     return expected
@@ -744,7 +748,7 @@ def test_a_published_series_has_supply_and_net_changes_only(mart, series):
     expected_supply = [
         key
         | {"value_date": day, "lth_native": lth, "sth_native": sth, "supply_native": lth + sth}
-        | {"is_final": day < LAST_SEEN.date()}
+        | {"computation": 0, "is_final": day < LAST_SEEN.date()}
         for day, (lth, sth) in held.items()
     ]
     unknown = ["matured_native", "spent_native", "spent_usd", "realized_profit_usd", "realized_loss_usd", "sopr"]
@@ -766,16 +770,16 @@ def test_a_published_series_has_supply_and_net_changes_only(mart, series):
 
 def test_a_publishers_sums_become_the_flows_of_each_day_of_one_computation(mart):
     found = {row["value_date"]: row for row in mart("onchain_lth_flows_daily") if row["series"] == "bitview"}
-    assert [*found] == KIT_AGAIN
-    first, *later = KIT_AGAIN
-    assert {found[first][name] for name in ("matured_native", "spent_native", "net_change_native")} == {None}
-    for day in later:
+    assert sorted(found) == KIT_DAYS
+    for day in KIT_DAYS[1:]:
         before, now = KIT[day - DAY], KIT[day]
         row = found[day]
         assert row["definition_id"] == "age_150d_step"
-        assert row["matured_native"] == native(now["matured"] - before["matured"])
-        assert row["spent_native"] == native(now["spent"] - before["spent"])
-        assert row["net_change_native"] == native(kit_supply(day) - kit_supply(day - DAY))
+        flows = native(now["matured"] - before["matured"]), native(now["spent"] - before["spent"])
+        expected = (None, None) if day in (*KIT_SEAMS, KIT_BROKEN) else flows
+        assert (row["matured_native"], row["spent_native"]) == expected
+        net_change = None if day in KIT_SEAMS else native(kit_supply(day) - kit_supply(day - DAY))
+        assert row["net_change_native"] == net_change
         worth, profit, loss = (now_ - before_ for now_, before_ in zip(now["cents"], before["cents"], strict=True))
         usd = [row["spent_usd"], row["realized_profit_usd"], row["realized_loss_usd"]]
         assert usd == [worth / 100, profit / 100, loss / 100]
@@ -784,10 +788,23 @@ def test_a_publishers_sums_become_the_flows_of_each_day_of_one_computation(mart)
         assert row["issued_native"] == native(issued[0] - issued[1])
 
 
+def test_supply_says_which_of_its_days_are_of_one_computation(mart):
+    found = {row["value_date"]: row for row in mart("onchain_holder_supply_daily") if row["series"] == "bitview"}
+    numbers = [found[day]["computation"] for day in KIT_DAYS]
+    assert numbers == [sum(seam <= day for seam in KIT_SEAMS) for day in KIT_DAYS]
+    more = [10**12 * (day not in KIT_AGAIN) for day in KIT_DAYS]
+    assert [found[day]["lth_native"] for day in KIT_DAYS] == [
+        native(kit_supply(day) + each) for day, each in zip(KIT_DAYS, more, strict=True)
+    ]
+
+
 def test_what_no_true_series_says_is_a_finding(mart):
     found = {(row["series"], row["value_date"], row["kind"]): row for row in mart("onchain_series_findings")}
     assert found["bitview", KIT_BROKEN, "identity_broken"]["unexplained_native"] == native(1)
-    assert {key for key in found if key[0] == "bitview"} == {("bitview", KIT_BROKEN, "identity_broken")}
+    assert {key for key in found if key[0] == "bitview"} == {
+        ("bitview", KIT_BROKEN, "identity_broken"),
+        *(("bitview", day, "computation_changes") for day in KIT_SEAMS),
+    }
     sums = {(series, day): sum(values) for (series, day), values in SUPPLY.items()}
     falls = {key for key in sums if (before := sums.get((key[0], key[1] - DAY))) and sums[key] < before}
     rises = {key for key in sums if (before := sums.get((key[0], key[1] - DAY))) and sums[key] > before + 18_000}

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -49,6 +50,48 @@ def test_a_source_has_a_test_and_a_staging_view_with_its_yml(name):
     assert (ROOT / f"tests/ingestion/sources/test_{name}.py").is_file()
     assert (staging / f"{folder}.yml").is_file()
     assert (staging / f"stg_{folder}__{source.table}.sql").is_file()
+
+
+def with_figure(source, figure):
+    """The source with a page of one row that has the figure wherever it has numbers."""
+    day = date(2025, 11, 4)
+    values = {pl.String: "x", pl.Date: day, pl.Boolean: True}
+    row = {
+        name: [
+            figure
+            if type_.is_float()
+            else datetime(2025, 11, 4)
+            if type_.is_temporal() and type_ != pl.Date
+            else values.get(type_.base_type(), 1)
+        ]
+        for name, type_ in (source.key | source.values).items()
+    }
+    schema = source.key | source.values
+    return replace(
+        source, parse=lambda content: [content], frame=lambda rows, resource: pl.DataFrame(row, schema=schema)
+    )
+
+
+FIGURES = [1e30, -1e30, 1e99, float("inf"), float("-inf"), float("nan")]
+
+
+@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_that_no_model_can_hold_is_refused_by_name(name, figure):
+    with pytest.raises(PageRefused, match=r"it has the figure \S+ \(.*2025-11-04.*\), where none comes to 1e\+"):
+        with_figure(registry.source(name), figure).read(b"", "made")
+
+
+@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("figure", [-9.9e14, 0.0, 9.6e10])
+def test_a_figure_that_there_may_be_is_read(name, figure):
+    source = registry.source(name)
+    assert with_figure(source, figure).read(b"", "made").height == 1
+
+
+def test_volumes_of_coins_of_a_millionth_of_a_dollar_are_read():
+    volume = 81_251_043_670_000.0 * 1_000
+    assert with_figure(registry.source("binance_bars"), volume).read(b"", "made").height == 1
 
 
 def test_a_page_without_any_figure_is_refused():

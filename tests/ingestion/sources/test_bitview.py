@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -172,6 +173,7 @@ def test_more_series_than_asked_for_are_kept_and_cents_in_dollars_refused():
     [
         (SUPPLY, ["2025-09-24,1991000000000000,0"], "short-term supply is 0 on 2025-09-24"),
         (FLOWS, ["2025-09-24,1991000000000000,1991000000000000,1,1,1"], "short-term supply is 0 on 2025-09-24"),
+        (SUPPLY, ["2009-01-02,1,5000000000"], "it has coins on 2009-01-02, before the first block"),
         (SUPPLY, ["2013-09-24,0,1178000000000000"], "long-term supply is 0 on 2013-09-24"),
         (
             SUPPLY,
@@ -219,6 +221,180 @@ def test_a_satoshi_more_or_less_of_a_sum_is_a_change(tmp_path, by):
     assert [Decimal(text) for text in observed["raw_text"]] == [rows[-1][5] - by, rows[-1][5]]
     vintages = lake.read("bitview", "supply", {}).filter(pl.col("metric") == "lth_flows_vintage")["value"]
     assert vintages.value_counts().sort("value").rows() == [(426.0, 4), (432.0, 4)]
+
+
+def made(resource, *rows):
+    return page(resource, *(",".join(map(str, row)) for row in rows))
+
+
+DAYS = [str(FIRST + timedelta(at)) for at in range(3)]
+ISSUED = [1_992_100_000_000_000 + at * 45_000_000_000 for at in range(3)]
+CENTS = [11_330_700, 11_021_100, 10_601_113]
+
+
+def with_subsidy(*subsidies, days=DAYS):
+    return made("supply", *((day, each, 0, 0, each, 0, 0, 0) for day, each in zip(days, subsidies, strict=True)))
+
+
+def with_cents(*cents, days=DAYS):
+    return made("prices", *zip(days, cents, strict=True))
+
+
+def with_flows(*sums):
+    rows = zip(DAYS, sums, strict=True)
+    return made(FLOWS, *((day, 15 * 10**14, ISSUED[0], *each) for day, each in rows))
+
+
+def with_value(*sums):
+    return made(VALUE, *((day, *each, 0, 1, 1) for day, each in zip(DAYS, sums, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("resource", "content", "sentence"),
+    [
+        (
+            "supply",
+            with_subsidy(*ISSUED[:2], ISSUED[2] * 10),
+            "is 199,219,000 coins, where .* 19,687,500 to 21,000,000",
+        ),
+        ("supply", with_subsidy(*ISSUED[:2], ISSUED[1] + 10**13), "grows by 100,000 coins to 2025-09-26"),
+        ("supply", with_subsidy(*(each // 10**8 for each in ISSUED)), "is 0 coins, where by the schedule"),
+        (
+            "supply",
+            with_subsidy(
+                1_968_500_000_000_000,
+                1_968_746_000_000_000,
+                1_968_791_000_000_000,
+                days=["2024-04-11", "2024-04-12", "2024-04-13"],
+            ),
+            "on 2024-04-13 is 19,687,910 coins, where .* 18,375,000 to 19,687,500 coins?|so its days",
+        ),
+        (
+            FLOWS,
+            with_flows((1, 5, 9), (1, 5, 9), (1, 5 + 3 * 10**15, 10**16)),
+            "grows by 30,000,000 coins to 2025-09-26",
+        ),
+        (FLOWS, with_flows((1, 5, 9), (1, 5, 9), (3 * 10**15, 5, 9)), "grows by 30,000,000 coins to 2025-09-26"),
+        (FLOWS, with_flows((1, 9, 5), (1, 9, 5), (1, 9, 5)), "so its columns are swapped"),
+        (VALUE, with_value((10**9, 10**8), (2 * 10**9, 2 * 10**8), (3 * 10**9, 2 * 10**9)), "what was spent is worth"),
+        ("prices", with_cents(*CENTS[:2], 106), "is 1.06 US\\$, which no close of Bitcoin was that year"),
+        ("prices", with_cents(*CENTS[:2], 0), "is 0.00 US"),
+        ("prices", with_cents(*(each // 100 for each in CENTS)), "so its unit is another"),
+        (
+            "prices",
+            with_cents(500_000, 600_000, 60_000, days=["2020-01-01", "2020-01-02", "2020-01-03"]),
+            "it is cut off",
+        ),
+        ("prices", with_cents(*CENTS[:2], 10**20), "no close of Bitcoin"),
+    ],
+)
+def test_what_cannot_be_issued_spent_or_paid_is_refused(resource, content, sentence):
+    with pytest.raises(PageRefused, match=sentence):
+        bitview.SOURCE.read(content, resource)
+
+
+@pytest.mark.parametrize(
+    ("resource", "content"),
+    [
+        ("supply", with_subsidy(*ISSUED)),
+        ("supply", with_subsidy(ISSUED[0], ISSUED[0] + 967 * 10**8, ISSUED[0] + 2 * 967 * 10**8)),
+        (
+            "supply",
+            with_subsidy(
+                1_968_660_000_000_000,
+                1_968_746_000_000_000,
+                1_968_791_000_000_000,
+                days=["2024-04-18", "2024-04-19", "2024-04-20"],
+            ),
+        ),
+        (VALUE, with_value((0, 0), (50, 51), (10**9, 10**9))),
+        ("prices", with_cents(*CENTS)),
+        ("prices", with_cents(8290, 16123, 12300, days=["2013-04-11", "2013-04-12", "2013-04-13"])),
+        ("prices", with_cents(17, 6, 16, days=["2010-09-15", "2010-09-16", "2010-09-18"])),
+    ],
+)
+def test_what_there_has_been_is_read(resource, content):
+    assert bitview.SOURCE.read(content, resource).height
+
+
+def test_days_before_the_first_block_and_the_market_may_have_zeros():
+    cells = supply("2009-01-01,0,0", "2009-01-02,0,0", "2009-01-03,0,5000000000")
+    assert bitview.vet(cells, NO_SESSIONS)[0].equals(cells)
+    found = bitview.SOURCE.read(with_cents(0, 0, 6, days=["2010-08-13", "2010-08-14", "2010-08-15"]), "prices")
+    assert found["value_date"].to_list() == [date(2010, 8, 15)]
+
+
+def read_in_order(tmp_path, *pages):
+    """What reading says of each page in turn, and the lake."""
+    archive, lake = Archive(tmp_path / "archive"), Lake(tmp_path / "lake")
+    said = []
+    for hour, (resource, content) in enumerate(pages):
+        now = datetime(2025, 9, 29, hour)
+        ext = "json" if content[:1] == b"[" else "csv"
+        archive.put("bitview", resource, Served("", content, now), ext)
+        said.append(refresh(bitview.SOURCE, archive, lake, "replay", now).failures)
+    return said, archive, lake
+
+
+def restated(column, by, at=1):
+    rows = [*flow_rows()]
+    for row in rows[at:]:
+        row[column] += by
+    return rows
+
+
+SHIFTED = [[row[0] - timedelta(days=1), *row[1:]] for row in flow_rows()]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (as_json(restated(4, 1)), "it would change 2 figures that were known .*, and is of no higher version"),
+        (as_json(restated(4, 1), version=70), "is of no higher version"),
+        (as_csv(restated(4, 1)), "has no version"),
+        (as_json(SHIFTED), "it would change 15 figures that were known"),
+        (as_csv(SHIFTED), "it would change 15 figures that were known"),
+    ],
+)
+def test_known_days_that_change_without_a_higher_version_are_held_until_accepted(tmp_path, content, sentence):
+    (_, second), archive, lake = read_in_order(tmp_path, (FLOWS, as_json([*flow_rows()])), (FLOWS, content))
+    assert re.search(sentence, second[0])
+    assert "flowhouse accept bitview/lth_flows/20250929T010000Z" in second[0]
+    before = lake.read("bitview", "supply", {})
+    assert before["observed_at"].unique().to_list() == [datetime(2025, 9, 29)]
+
+    name, now = f"{FLOWS}/20250929T010000Z", datetime(2025, 9, 29, 2)
+    decisions.record(archive, "bitview", decision(bitview.SOURCE, archive, lake, name, True, now), now)
+    assert refresh(bitview.SOURCE, archive, lake, "held", now).failures == ()
+    assert lake.read("bitview", "supply", {}).height > before.height
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [(FLOWS, as_json([*flow_rows()])), (FLOWS, as_json(restated(4, 1), version=72))],
+        [(FLOWS, as_json([*flow_rows()])), (FLOWS, as_json(restated(4, 1, at=3)))],
+        [(FLOWS, as_json([*flow_rows()])), (FLOWS, as_json([*flow_rows(6)]))],
+        [(FLOWS, as_json([*flow_rows()])), (FLOWS, as_csv(flow_rows()))],
+        [
+            (FLOWS, as_json(restated(2, 1))),
+            ("supply", with_subsidy(*ISSUED)),
+        ],
+    ],
+    ids=["a higher version", "the newest day", "more days", "the same without version", "supply of another resource"],
+)
+def test_what_a_publisher_may_say_later_is_read(tmp_path, pages):
+    said, *_ = read_in_order(tmp_path, *pages)
+    assert said == [(), ()]
+
+
+def test_the_same_is_held_where_all_is_read_again(tmp_path):
+    first, second = (FLOWS, as_json([*flow_rows()])), (FLOWS, as_json(restated(4, 1)))
+    _, archive, lake = read_in_order(tmp_path, first, second)
+    anew = Lake(tmp_path / "anew")
+    (sentence,) = refresh(bitview.SOURCE, archive, anew, "replay", datetime(2025, 9, 30)).failures
+    assert "is of no higher version" in sentence
+    assert anew.read("bitview", "supply", {}).equals(lake.read("bitview", "supply", {}))
 
 
 class Publisher:

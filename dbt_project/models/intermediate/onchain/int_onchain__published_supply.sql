@@ -38,11 +38,11 @@ pivoted as (
     group by asset, network, series, value_date
 ),
 
--- Figures that a publisher has computed anew stand alone: a difference to one of an earlier computation says nothing.
+-- Of a day that a publisher has not computed anew the earlier computation stays.
 newest_vintages as (
     select
         *,
-        {%- for resource in resources %}
+        {%- for resource in ['lth_sth_supply', 'lth_flows'] %}
         {{ resource }}_vintage = first_value({{ resource }}_vintage) over (
             partition by asset, network, series order by {{ resource }}_computed_at desc nulls last
         ) as is_newest_{{ resource }}{{ "," if not loop.last }}
@@ -50,29 +50,30 @@ newest_vintages as (
     from pivoted
 ),
 
+-- Two resources have long-term supply: the one that counts is of its newest computation, where either is.
 published as (
     select
-        asset,
-        network,
-        series,
-        value_date,
-        observed_at,
-        coalesce(
-            case when is_newest_lth_flows then {{ native_from_sats('lth_sats') }} end,
-            case when is_newest_lth_sth_supply then lth_native end
-        ) as lth_native,
-        coalesce(
-            case when is_newest_lth_flows then {{ native_from_sats('supply_sats - lth_sats') }} end,
-            case when is_newest_lth_sth_supply then sth_native end
-        ) as sth_native,
-        case when is_newest_lth_flows then {{ native_from_sats('matured_sats') }} end as matured_so_far_native,
-        case when is_newest_lth_flows then {{ native_from_sats('spent_sats') }} end as spent_so_far_native,
-        case when is_newest_lth_value then spent_cents end as spent_so_far_cents,
-        case when is_newest_lth_value then profit_cents end as profit_so_far_cents,
-        case when is_newest_lth_value then loss_cents end as loss_so_far_cents,
-        case when is_newest_supply then {{ native_from_sats('subsidy_sats - unclaimed_sats') }} end
-            as issued_so_far_native
+        *,
+        case
+            when lth_sats is not null and is_newest_lth_flows then 'newest'
+            when lth_native is not null and is_newest_lth_sth_supply then 'newest'
+            when lth_sats is not null then 'lth_flows ' || cast(lth_flows_vintage as string)
+            else 'lth_sth_supply ' || cast(lth_sth_supply_vintage as string)
+        end as lth_vintage,
+        lth_sats is not null
+        and (is_newest_lth_flows or lth_native is null or not is_newest_lth_sth_supply) as is_of_lth_flows
     from newest_vintages
+    where coalesce(lth_sats, lth_native) is not null and coalesce(supply_sats, sth_native) is not null
+),
+
+seams as (
+    select
+        *,
+        case
+            when lth_vintage <> lag(lth_vintage) over (partition by asset, network, series order by value_date) then 1
+            else 0
+        end as is_seam
+    from published
 ),
 
 chosen as (
@@ -83,27 +84,42 @@ chosen as (
     from {{ ref('stg_holder_series__definitions') }}
 )
 
+-- Days of one computation have one number: a difference to a day of another one says nothing.
 select
     published.asset,
     published.network,
     published.series,
     coalesce(chosen.definition_id, known.definition_id, 'as_published') as definition_id,
     published.value_date,
-    published.lth_native,
-    published.sth_native,
-    published.matured_so_far_native,
-    published.spent_so_far_native,
-    published.spent_so_far_cents,
-    published.profit_so_far_cents,
-    published.loss_so_far_cents,
-    published.issued_so_far_native,
+    case
+        when published.is_of_lth_flows then {{ native_from_sats('published.lth_sats') }} else published.lth_native
+    end as lth_native,
+    case
+        when published.is_of_lth_flows then {{ native_from_sats('published.supply_sats - published.lth_sats') }}
+        else published.sth_native
+    end as sth_native,
+    {{ native_from_sats('published.matured_sats') }} as matured_so_far_native,
+    {{ native_from_sats('published.spent_sats') }} as spent_so_far_native,
+    published.spent_cents as spent_so_far_cents,
+    published.profit_cents as profit_so_far_cents,
+    published.loss_cents as loss_so_far_cents,
+    {{ native_from_sats('published.subsidy_sats - published.unclaimed_sats') }} as issued_so_far_native,
+    cast(
+        sum(published.is_seam) over (
+            partition by published.asset, published.network, published.series
+            order by published.value_date
+            rows between unbounded preceding and current row
+        ) as integer
+    ) as computation,
+    published.lth_flows_vintage,
+    published.lth_value_vintage,
+    published.supply_vintage,
     -- Seen after the day was over.
     cast(published.observed_at as date) > published.value_date as is_final
-from published
+from seams as published
 left join chosen on published.series = chosen.series and chosen.newest_first = 1
 left join {{ ref('holder_series') }} as known
     on
         published.asset = known.asset
         and published.network = known.network
         and published.series = known.series
-where published.lth_native is not null and published.sth_native is not null

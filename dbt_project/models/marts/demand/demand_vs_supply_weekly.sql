@@ -22,6 +22,7 @@ sundays as (
         {{ week_start('value_date') }} as week_start_date,
         lth_native,
         supply_native,
+        computation,
         is_final
     from {{ ref('onchain_holder_supply_daily') }}
     where network = 'main' and value_date = {{ add_days(week_start('value_date'), 6) }}
@@ -33,6 +34,9 @@ with_week_before as (
         lag(week_start_date) over (
             partition by asset, holder_series, definition_id order by week_start_date
         ) = {{ add_days('week_start_date', -7) }} as has_week_before,
+        lag(computation) over (
+            partition by asset, holder_series, definition_id order by week_start_date
+        ) = computation as is_of_one_computation,
         lth_native - lag(lth_native) over (
             partition by asset, holder_series, definition_id order by week_start_date
         ) as lth_change_native,
@@ -48,7 +52,7 @@ supply_change as (
         holder_series,
         definition_id,
         week_start_date,
-        case when has_week_before then lth_change_native end as lth_net_change_native,
+        case when has_week_before and is_of_one_computation then lth_change_native end as lth_net_change_native,
         case when has_week_before then supply_change_native end as supply_change_native,
         is_final
     from with_week_before
@@ -138,8 +142,10 @@ weeks as (
         series.definition_id,
         flows.etf_net_flow_native,
         supply_change.lth_net_change_native,
-        adjusted_change.low_native as lth_net_change_adjusted_low_native,
-        adjusted_change.high_native as lth_net_change_adjusted_high_native,
+        {%- for scenario in ['low', 'high'] %}
+        case when supply_change.lth_net_change_native is not null then adjusted_change.{{ scenario }}_native end
+            as lth_net_change_adjusted_{{ scenario }}_native,
+        {%- endfor %}
         spent.lth_spent_native,
         coalesce(issued.issued_native, spent.published_issued_native, supply_change.supply_change_native) as issued_native,
         coalesce(flows.funds_reported = expected.funds_expected, false) as is_every_fund_reported,

@@ -11,6 +11,7 @@ with holders as (
         supply.value_date,
         supply.lth_native,
         supply.supply_native,
+        supply.computation,
         supply.is_final,
         flows.spent_native,
         flows.issued_native as published_issued_native,
@@ -161,6 +162,7 @@ daily as (
         idle.idle_native,
         holders.lth_native,
         holders.supply_native,
+        holders.computation,
         holders.spent_native,
         holders.published_issued_native,
         holders.lth_adjusted_low_native,
@@ -198,7 +200,10 @@ windows as (
             count(net_flow_native) over of_window as sessions_valued,
             count(complete_flow_native) over of_window as sessions_complete,
             sum(net_flow_native) over of_window as net_flow_native,
-            lth_native - lag(lth_native, {{ window_days }}) over by_day as lth_net_change_native,
+            case
+                when computation = lag(computation, {{ window_days }}) over by_day
+                    then lth_native - lag(lth_native, {{ window_days }}) over by_day
+            end as lth_net_change_native,
             supply_native - lag(supply_native, {{ window_days }}) over by_day as supply_change_native,
             idle_native - lag(idle_native, {{ window_days }}) over by_day as idle_change_native,
             case
@@ -213,8 +218,10 @@ windows as (
             end as published_issued_native,
             {%- for scenario in ['low', 'high'] %}
             {%- set supply = 'lth_adjusted_' ~ scenario ~ '_native' %}
-            {{ supply }} - lag({{ supply }}, {{ window_days }}) over by_day
-                as lth_net_change_adjusted_{{ scenario }}_native,
+            case
+                when computation = lag(computation, {{ window_days }}) over by_day
+                    then {{ supply }} - lag({{ supply }}, {{ window_days }}) over by_day
+            end as lth_net_change_adjusted_{{ scenario }}_native,
             {%- endfor %}
             is_final and lag(is_final, {{ window_days }}, false) over by_day as is_final
         from daily

@@ -321,7 +321,8 @@ internal as (
 flows as (
     select
         flows.*,
-        supply.lth_native
+        supply.lth_native,
+        supply.computation
     from {{ ref('onchain_lth_flows_daily') }} as flows
     inner join {{ ref('onchain_holder_supply_daily') }} as supply
         on
@@ -342,6 +343,7 @@ adjusted as (
         flows.value_date,
         flows.lth_native,
         flows.net_change_native,
+        flows.computation,
         flows.is_final,
         coalesce(internal.is_assumed_unspent, false) as is_assumed_unspent,
         {%- for scenario in ['low', 'high'] %}
@@ -401,4 +403,5 @@ left join adjusted as earlier
         and adjusted.network = earlier.network
         and adjusted.series = earlier.series
         and adjusted.definition_id = earlier.definition_id
+        and adjusted.computation = earlier.computation
         and {{ add_days('adjusted.value_date', -30) }} = earlier.value_date

@@ -24,6 +24,7 @@ select
     lth_native,
     supply_native - lth_native as sth_native,
     supply_native,
+    0 as computation,
     is_final
 from derived
 union all
@@ -36,5 +37,6 @@ select
     lth_native,
     sth_native,
     lth_native + sth_native as supply_native,
+    computation,
     is_final
 from {{ ref('int_onchain__published_supply') }}

@@ -75,18 +75,23 @@ derived as (
             and cohorts.value_date = sold.value_date
 ),
 
+changes as (
+    select
+        *,
+        {%- for sum, vintage in published_sums() %}
+        {{ since_day_before(sum, vintage) }} as {{ sum | replace('_so_far', '') }},
+        {%- endfor %}
+        {{ since_day_before('lth_native', 'computation') }} as net_change_native
+    from {{ ref('int_onchain__published_supply') }}
+    window by_day as (partition by asset, network, series order by value_date)
+),
+
+-- Where they contradict the change of supply, which of the three is wrong is not known, and neither sum counts.
 published as (
     select
         *,
-        {{ since_day_before('matured_so_far_native') }} as matured_native,
-        {{ since_day_before('spent_so_far_native') }} as spent_native,
-        {{ since_day_before('lth_native') }} as net_change_native,
-        {{ since_day_before('spent_so_far_cents') }} as spent_cents,
-        {{ since_day_before('profit_so_far_cents') }} as profit_cents,
-        {{ since_day_before('loss_so_far_cents') }} as loss_cents,
-        {{ since_day_before('issued_so_far_native') }} as issued_native
-    from {{ ref('int_onchain__published_supply') }}
-    window by_day as (partition by asset, network, series order by value_date)
+        coalesce(net_change_native <> matured_native - spent_native, false) as is_broken
+    from changes
 ),
 
 flows as (
@@ -105,7 +110,8 @@ flows as (
         case sales when 'known' then profit_usd when 'none' then 0 end as realized_profit_usd,
         case sales when 'known' then loss_usd when 'none' then 0 end as realized_loss_usd,
         case sales when 'known' then sopr end as sopr,
-        null as issued_native
+        null as issued_native,
+        0 as computation
     from derived
     union all
     select
@@ -116,15 +122,16 @@ flows as (
         value_date,
         is_final,
         lth_native,
-        matured_native,
-        spent_native,
+        case when not is_broken then matured_native end as matured_native,
+        case when not is_broken then spent_native end as spent_native,
         net_change_native,
         cast(spent_cents as double) / 100 as spent_usd,
         cast(profit_cents as double) / 100 as realized_profit_usd,
         cast(loss_cents as double) / 100 as realized_loss_usd,
         -- The cost of what was spent is its value without the profit and with the loss.
         cast(spent_cents as double) / nullif(cast(spent_cents - profit_cents + loss_cents as double), 0) as sopr,
-        issued_native
+        issued_native,
+        computation
     from published
 )
 
@@ -151,4 +158,5 @@ left join flows as earlier
         and flows.network = earlier.network
         and flows.series = earlier.series
         and flows.definition_id = earlier.definition_id
+        and flows.computation = earlier.computation
         and {{ add_days('flows.value_date', -30) }} = earlier.value_date
