@@ -195,7 +195,7 @@ class Judge:
             repeats, taken_back = next_page.cells.keys() - page.keys(), page.keys() - next_page.cells.keys()
             return Read(repeats, taken_back, (*findings, *map(_finding, changes)))
         if capture in self.was_read:
-            keys = [*(each.key for each in changes), *([against] if against else [])]
+            keys = [*(each.key for each in changes), *([against] if against in self.known else [])]
             causes = {self.known[key].set_by for key in keys} & {*self.late}
             if causes:
                 raise Overruled(causes, capture, {key: self.known[key].value for key in keys}, is_late=True)

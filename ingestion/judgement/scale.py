@@ -39,7 +39,7 @@ Column = Mapping[date, float]
 
 
 class Off(NamedTuple):
-    """What is off on a page, as a clause, and the known cell that shows it, where one does."""
+    """What is off on a page, as a clause, and the cell that shows it, where one does: net assets may be implied."""
 
     reason: str
     against: Key | None = None
@@ -139,10 +139,18 @@ def _by_day(columns: Mapping[tuple[str, str, str], Column]) -> dict[str, dict[da
 
 
 def _columns(cells: Iterable[tuple[Key, float | None]]) -> dict[tuple[str, str, str], dict[date, float]]:
+    """The figures by fund and metric; net assets that are not stated are shares times NAV, which no split changes."""
     found: dict[tuple[str, str, str], dict[date, float]] = defaultdict(dict)
     for key, value in cells:
         if value:
             found[key.asset, key.ticker, key.metric][key.value_date] = value
+    for asset, ticker, metric in [*found]:
+        navs = found.get((asset, ticker, "nav_usd"), {})
+        if metric == "shares_outstanding":
+            product = {day: count * navs[day] for day, count in found[asset, ticker, metric].items() if day in navs}
+            stated = found.get((asset, ticker, "net_assets_usd"), {})
+            if product or stated:
+                found[asset, ticker, "net_assets_usd"] = product | stated
     return dict(found)
 
 
