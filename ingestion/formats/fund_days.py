@@ -285,9 +285,10 @@ def _check_days(cells: pl.DataFrame, sessions: Sessions) -> None:
         by_fund[ticker][value_date][metric] = value
     traded = {*opened, coming}
     for ticker, days in by_fund.items():
+        oldest = next(iter(days.values())) if len(days) > FEW_DAYS else None  # the row before it is not shown
         off = [
             value_date
-            for before, (value_date, figures) in zip([None, *days.values()], days.items(), strict=False)
+            for before, (value_date, figures) in zip([oldest, *days.values()], days.items(), strict=False)
             if value_date >= opened[0] and value_date not in traded and figures != before
         ]
         if len(off) > CLOSED_SHARE * len(days):
