@@ -244,3 +244,21 @@ def test_a_workbook_that_names_another_fund_is_refused(kept):
 def test_a_coin_whose_name_begins_alike_is_another(name, field, coin, kept):
     (failure,) = kept.put(name, PAGES[name](**{field: coin}))
     assert "expected one" in failure
+
+
+@pytest.mark.parametrize(("ticker", "coin", "usd"), [("BSOL", "SOLANA", 100), ("ETHW", "ETHER", 2_500)])
+def test_coins_and_net_assets_that_make_no_price_of_the_coin_are_held(ticker, coin, usd, kept):
+    """A first page of a fund that has no filing."""
+    name, held = f"bitwise/{ticker}", 6_000_000
+    (failure,) = kept.put(
+        name, fund_pages.bitwise(coin=coin, assets=held * usd, shares=held, held=held * 1000, nav=usd)
+    )
+    assert "US$ 0.1 a coin" in failure or "US$ 2.5 a coin" in failure
+    sound = fund_pages.bitwise(coin=coin, assets=held * usd, shares=held, held=held, nav=usd)
+    assert kept.put(name, sound, NOW + timedelta(hours=1)) == ()
+
+
+def test_a_count_is_held_against_net_assets_that_it_implies(kept):
+    """A tenth of a count might be a split, were the NAV another too."""
+    (failure,) = kept.put("wisdomtree/BTCW", fund_pages.wisdomtree(shares=16_500_000, thousands=None))
+    assert "net_assets_usd of BTCW on 2026-10-07" in failure
