@@ -41,7 +41,7 @@ from ingestion.source import Finding, PublisherSource, Rules, Sessions, Source, 
 JUDGED = "judged.json"
 """A record beside a source's tables: the digest of rules, facts and decisions that its pages were judged by."""
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Raised where other rules make other observations of the same captures."""
 
 KEPT_SHARE = 0.9
@@ -222,7 +222,7 @@ class Court:
             return None
         if not self.source.rules:
             return self._beside_known(outcomes, self._newest_cells()), {}
-        judge = Judge(self.source.rules, self._known(), self._figures)
+        judge = Judge(self.source.rules, self._known(), self._figures, self._accepted)
         for capture in self._standing(log):
             judge.hold(self._page(self.by_itself(capture)))
         try:
@@ -246,7 +246,7 @@ class Court:
             if each.capture.fetched_at <= newest and judged.get(each.name) not in ("read", "held")
         }
         late = (late | self.left) - was_read - self._accepted
-        return self._judged(Judge(self.source.rules, {}, self._figures, was_read, late), outcomes)
+        return self._judged(Judge(self.source.rules, {}, self._figures, self._accepted, was_read, late), outcomes)
 
     def by_itself(self, capture: Capture) -> Outcome:
         """What a capture says by itself."""
@@ -348,7 +348,8 @@ class Court:
 
     def _sessions(self, fetched_at: datetime) -> Sessions:
         opened, closed = (bisect_right(times, fetched_at) for times in (self._opens, self._closes))
-        return Sessions(self._days[:opened], self._days[closed - 1] if closed else date.min)
+        coming = self._days[opened] if opened < len(self._days) else None
+        return Sessions(self._days[:opened], self._days[closed - 1] if closed else date.min, coming)
 
     def _newest_date(self, fetched_at: datetime) -> date:
         """The latest value date that a capture may carry."""

@@ -74,10 +74,12 @@ class Sessions:
     Attributes:
         opened: their days, ascending.
         closed_until: the day of the newest that had closed.
+        coming: the day of the next; None where nobody knows.
     """
 
     opened: Sequence[date]
     closed_until: date
+    coming: date | None = None
 
     def settled_until(self, after: int) -> date:
         """The newest day after which at least so many sessions had opened."""
@@ -99,6 +101,7 @@ class Rules:
             close that still shows it.
         most_nonzero: how many figures other than zero may change or go blank.
         most: how many figures may, settled zeros among them.
+        keeps_scale: whether figures are of funds' days, and stay of the order of what is known of their fund.
     """
 
     settled_after: int = 3
@@ -106,6 +109,7 @@ class Rules:
     reports_after_close: bool = False
     most_nonzero: int = 1
     most: int = 3
+    keeps_scale: bool = False
 
 
 NO_HEADERS: Mapping[str, str] = {}

@@ -7,6 +7,8 @@ session before is `share_date_convention` of the fund's row in the seed `facts_f
 """
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ from ingestion.source import (
     Rules,
     Sessions,
     cell_schema,
+    newest_day,
 )
 from ingestion.transport.errors import NotPublished
 
@@ -43,7 +46,7 @@ KEY: dict[str, pl.DataType] = {
 }
 CADENCE = Cadence(days="session", ask_after=timedelta(0), late_after=AFTER_CLOSE, funds="ticker")
 # A settled figure of iShares never changed on 1,060 days but once; a restated split is for a person to accept.
-RULES = Rules(only_settled=True, most_nonzero=1, most=1)
+RULES = Rules(only_settled=True, most_nonzero=1, most=1, keeps_scale=True)
 
 BLANKS = ("", "-", "--", "N/A")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -62,6 +65,17 @@ MOST_DISAGREEING = 3
 """Days of a page on which they may; more, and a column was misread or has another unit."""
 
 TRIES = 3
+
+FEW_DAYS = 2
+"""Days of a page that states the newest day only: its figures, or one of them, may be of neighbouring days."""
+
+STALE_AFTER, HISTORY_STALE_AFTER = 10, 60
+"""Sessions after which a page of few days, and one of many, is not of now or misdated: of 227 recorded pages the oldest
+was 2 behind. A month and a day that are exchanged are 18 sessions apart or more, a year that is mistyped 249."""
+
+CLOSED_SHARE = 0.01
+"""Of a page's days may be other than sessions with figures of their own: of 3,000 recorded days none was. On a page
+that is misdated by a day a fifth is, by 52 weeks the holidays are."""
 
 EARLY_DAYS, LISTED_AFTER = 3, timedelta(days=90)
 """So many days before a fund began are another fund's; where that day is not known, so long before its first flow."""
@@ -138,8 +152,11 @@ def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Fin
     """The cells of a page without the days whose net assets are not count times NAV, and a finding for each of those.
 
     Raises:
-        PageRefused: there are more such days than a publisher gets wrong, or no other.
+        PageRefused: there are more such days than a publisher gets wrong, or no other; or a figure that is blank on all
+            days, days on which nothing was traded, or none of the time at which it was fetched.
     """
+    _check_figures(cells)
+    _check_days(cells, sessions)
     if not set(PRODUCT) <= {*cells["metric"]}:
         return cells, []
     values = cells.pivot("metric", index=["asset", "ticker", "value_date"], values="value")
@@ -186,7 +203,11 @@ def text(served: str | float | None) -> str:
 
 
 def read_table(
-    rows: Sequence[Sequence[str]], day_name: str, names: Mapping[str, str], fund_name: str = ""
+    rows: Sequence[Sequence[str]],
+    day_name: str,
+    names: Mapping[str, str],
+    fund_name: str = "",
+    is_fund_optional: bool = False,
 ) -> list[FundDay]:
     """The days of a table whose header stands in any row; a row below it without any figure is none.
 
@@ -194,6 +215,7 @@ def read_table(
         day_name: the column that has the day.
         names: metric by column.
         fund_name: the column that has the ticker; empty where the table is of one fund.
+        is_fund_optional: whether the table may lack that column.
 
     Raises:
         PageRefused: no header, or one without such a column or with it twice, or no day below it.
@@ -201,6 +223,8 @@ def read_table(
     wanted = (day_name, *names, *([fund_name] if fund_name else []))
     at_header = next((at for at, row in enumerate(rows) if {*wanted} & {*row}), None)
     header = [] if at_header is None else [*rows[at_header]]
+    if is_fund_optional and fund_name not in header:
+        fund_name, wanted = "", (day_name, *names)
     for name in wanted:
         if header.count(name) != 1:
             raise refused(f'{header.count(name)} columns "{name}", expected one')
@@ -241,6 +265,44 @@ def is_early(fund: Fund, value_date: date) -> bool:
 def refused(what: str) -> PageRefused:
     """The refusal of a page for what it has."""
     return PageRefused(f"it has {what}: look at the archived page, and fetch again once it is fixed.")
+
+
+def _check_figures(cells: pl.DataFrame) -> None:
+    """Refuses a page that has nothing of a figure, as where the publisher has renamed it."""
+    for metric, found in cells.group_by("metric", maintain_order=True).agg(pl.col("value").count()).iter_rows():
+        if not found:
+            raise refused(f"no {metric} on any day")
+
+
+def _check_days(cells: pl.DataFrame, sessions: Sessions) -> None:
+    """Refuses figures of days without trading, but for rows that repeat the one before, and those of another time."""
+    opened, coming = sessions.opened, sessions.coming
+    if not opened:
+        return
+    by_fund: dict[str, dict[date, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    said = cells.drop_nulls("value").sort("value_date").select("ticker", "value_date", "metric", "value")
+    for ticker, value_date, metric, value in said.iter_rows():
+        by_fund[ticker][value_date][metric] = value
+    traded = {*opened, coming}
+    for ticker, days in by_fund.items():
+        oldest = next(iter(days.values())) if len(days) > FEW_DAYS else None  # the row before it is not shown
+        off = [
+            value_date
+            for before, (value_date, figures) in zip([oldest, *days.values()], days.items(), strict=False)
+            if value_date >= opened[0] and value_date not in traded and figures != before
+        ]
+        if len(off) > CLOSED_SHARE * len(days):
+            raise refused(f"figures of {ticker} on {off[0]}, on which nothing was traded, so that its days are wrong")
+    newest, is_history = newest_day(said), any(len(days) > FEW_DAYS for days in by_fund.values())
+    behind = len(opened) - bisect_right(opened, newest)
+    is_ended = all(_has_ended(ticker, newest) for ticker in by_fund)
+    if behind > (HISTORY_STALE_AFTER if is_history else STALE_AFTER) and not is_ended:
+        raise refused(f"no figure after {newest}, {behind:,} sessions before it was fetched: its days are wrong or old")
+
+
+def _has_ended(ticker: str, newest: date) -> bool:
+    last = fund_facts.funds()[ticker].last_flow_date
+    return last is not None and newest >= last - LISTED_AFTER
 
 
 def _check_fund(ticker: str, fund: Fund, days: Mapping[date, FundDay]) -> None:

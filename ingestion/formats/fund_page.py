@@ -29,6 +29,13 @@ SHARES = (10_000, 20_000_000_000)
 NET_ASSETS_USD = (1_000_000, 200_000_000_000)
 """From less than any of these funds has to twice what the largest one ever had: a figure beyond is in other units."""
 
+ALSO: Mapping[str, Sequence[str]] = {
+    "Ether": ("Ethereum",),
+    "Near": ("Near Protocol",),
+    "Hyperliquid": ("Hype",),
+}
+"""Other names of a coin. All 189 recorded lists name it by one word; others begin alike, as Bitcoin Cash does."""
+
 UNITS = 2
 """How many times as much net assets may be as shares times NAV, or as little, if one is of a neighbouring day."""
 
@@ -123,12 +130,13 @@ def number(text: Text) -> Decimal | None:
 
 
 def only(names: Iterable[str], expected: str) -> int:
-    """The place of the one name that begins so, in any case: that of the coin among a fund's holdings.
+    """The place of the one name that is the coin's among a fund's holdings, in any case and as `ALSO` may have it.
 
     Raises:
         PageRefused: there is none, as on another fund's page, or there are several.
     """
-    found = [place for place, name in enumerate(names) if name.strip().lower().startswith(expected.lower())]
+    known = {name.lower() for name in (expected, *ALSO.get(expected, ()))}
+    found = [place for place, name in enumerate(names) if name.strip().lower() in known]
     if len(found) != 1:
         raise fund_days.refused(f"{len(found) or 'no'} holdings of {expected}, expected one")
     return found[0]

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from ingestion import fund_facts
+from ingestion.formats.fund_days import FEW_DAYS
 from ingestion.judgement import known as knowledge
 from ingestion.judgement.known import Cells, Key, Known
 from ingestion.judgement.renames import without_repeats
+from ingestion.judgement.scale import off_scale
 from ingestion.lake.observations import TOTAL
 from ingestion.source import Finding, Rules
 
@@ -21,6 +23,11 @@ PENDING = 3
 """Pages held back, newest first, that the next one may decide for, of each resource."""
 
 SAMPLES = 3
+
+CORRECTED_BY, RESTATED_BY = 0.05, 0.25
+"""How much a page of the newest day may change a figure of a day before the newest known, and of that one: of 48
+recorded pages that showed a day again none changed any, and none went back."""
+
 LATE = "it came late and contradicts {}, which was read before"
 ALONE = "it alone shows what {} and another contradict"
 
@@ -47,6 +54,12 @@ class Change:
     key: Key
     before: float
     after: float | None
+
+    @property
+    def by(self) -> float:
+        """Its part of the greater of both figures; all, where one is zero or blank."""
+        before, after = abs(self.before), abs(self.after or 0)
+        return abs(self.before - (self.after or 0)) / max(before, after)
 
     def __str__(self) -> str:
         name = f"{self.key.ticker} {self.key.value_date}"
@@ -137,6 +150,7 @@ class Judge:
         rules: the source's.
         known: the state before the next page.
         accepted: figures that somebody has accepted, as (cell, figure).
+        trusted: captures that somebody has accepted, whatever the order of their figures.
         was_read: captures that were read well before.
         late: captures that came after a later one was read: where one of `was_read` would be held for what they say,
             they are held instead, so that nothing shrinks.
@@ -145,6 +159,7 @@ class Judge:
     rules: Rules
     known: Known
     accepted: Collection[tuple[Key, float | None]] = frozenset()
+    trusted: Collection[str] = frozenset()
     was_read: Collection[str] = frozenset()
     late: Collection[str] = frozenset()
     _pending: dict[str, dict[str, Page]] = field(default_factory=lambda: defaultdict(dict))
@@ -163,22 +178,27 @@ class Judge:
         """
         capture = next_page.capture
         self._decide(next_page)
-        page, findings = without_repeats(next_page.cells, self.known)
+        page, findings = next_page.cells, list[Finding]()
+        if not self.rules.keeps_scale:  # else a page is of the fund that it was asked for
+            page, findings = without_repeats(page, self.known)
         changes = [
             each
             for each in self.changes(page)
             if each.key in next_page.cells and (each.key, each.after) not in self.accepted
         ]
-        reason = self._why_held(page, changes)
+        reason, against = self._why_held(page, changes), None
+        if reason is None and self.rules.keeps_scale and capture not in self.trusted:
+            reason, against = off_scale(page, self.known) or (None, None)
         if reason is None:
             knowledge.learn(self.known, page, capture, next_page.settled_until)
             self._pending.pop(_resource(capture), None)
             repeats, taken_back = next_page.cells.keys() - page.keys(), page.keys() - next_page.cells.keys()
             return Read(repeats, taken_back, (*findings, *map(_finding, changes)))
         if capture in self.was_read:
-            causes = {self.known[each.key].set_by for each in changes} & {*self.late}
+            keys = [*(each.key for each in changes), *([against] if against in self.known else [])]
+            causes = {self.known[key].set_by for key in keys} & {*self.late}
             if causes:
-                raise Overruled(causes, capture, {each.key: each.before for each in changes}, is_late=True)
+                raise Overruled(causes, capture, {key: self.known[key].value for key in keys}, is_late=True)
         self.hold(replace(next_page, cells=page))
         return Held(reason, tuple(changes))
 
@@ -191,6 +211,7 @@ class Judge:
 
     def changes(self, page: Cells) -> list[Change]:
         """The figures that a page contradicts, TOTAL aside."""
+        is_of_now = self._is_of_now(page)
         return [
             Change(key, cell.value, value)
             for key, value in page.items()
@@ -198,8 +219,21 @@ class Judge:
             and (cell := self.known.get(key)) is not None
             and cell.value is not None
             and cell.value != value
-            and self._counts(key, cell, value)
+            and (is_of_now or self._counts(key, cell, value))
         ]
+
+    def _is_of_now(self, page: Cells) -> bool:
+        """Whether a page states a fund's newest day only, so that no later one shows a figure of it again."""
+        return self.rules.keeps_scale and len({key.value_date for key in page}) <= FEW_DAYS
+
+    def _is_past(self, key: Key) -> bool:
+        """Whether a figure is settled, or a later day of its fund is known."""
+        later = (
+            each.value_date > key.value_date
+            for each, cell in self.known.items()
+            if each[:2] == key[:2] and each.metric == key.metric and cell.value is not None
+        )
+        return self.known[key].is_settled or any(later)
 
     def _counts(self, key: Key, cell: knowledge.Cell, value: float | None) -> bool:
         """Whether a figure that changes counts: a placeholder may, and so may one before the fund's first day."""
@@ -210,6 +244,8 @@ class Judge:
     def _why_held(self, page: Cells, changes: list[Change]) -> str | None:
         if not changes:
             return None
+        if self._is_of_now(page):
+            return self._why_not_of_now(changes)
         nonzero = sum(each.before != 0 for each in changes)
         split = _split(changes) if self.rules.only_settled else None
         exchanged = None if self.rules.only_settled else self._exchanged(page, changes)
@@ -224,6 +260,15 @@ class Judge:
             else f"it would change {len(changes):,} figures that were known, {nonzero:,} of them not zero"
         )
         return f"{what} ({samples})"
+
+    def _why_not_of_now(self, changes: list[Change]) -> str | None:
+        """Why a page of the newest day is held: for what it says of days before, or for how far its own is changed."""
+        past = [each for each in changes if self._is_past(each.key)]
+        far = [each for each in changes if each.by > (CORRECTED_BY if each in past else RESTATED_BY)]
+        if len(past) <= self.rules.most and not far:
+            return None
+        samples = "; ".join(map(str, (far or past)[:SAMPLES]))
+        return f"it states the newest day only, and would change what is known of a day ({samples})"
 
     def _exchanged(self, page: Cells, changes: list[Change]) -> date | None:
         """A day on which all nonzero figures that changed stand in other places, where other cells changed too."""
@@ -242,11 +287,14 @@ class Judge:
     def _decide(self, page: Page) -> None:
         """Where one capture stands against one that was held back, the next that sides with either decides.
 
-        Not where it is the same bytes again, nor where figures would be lost that neither of them shows.
+        Not where it is the same bytes again, nor where figures would be lost that neither of them shows, nor where it
+        states the newest day only: one that is misdated is so as long as it stands.
 
         Raises:
             Overruled: it sides with the one that was held back.
         """
+        if self._is_of_now(page.cells):
+            return
         for held in [each for pages in self._pending.values() for each in pages.values()]:
             keys = [each.key for each in self.changes(held.cells)]
             first = knowledge.rest_on(self.known, keys) if keys else None

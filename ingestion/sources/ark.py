@@ -24,6 +24,7 @@ from ingestion.source import Fetcher
 URL = "https://assets.ark-funds.com/fund-documents/funds-etf-csv/ARK_21SHARES_BITCOIN_ETF_ARKB_HOLDINGS.csv"
 COLUMNS = ("date", "fund", "company", "ticker", "cusip", "shares", "market value ($)", "weight (%)")
 COIN = "Bitcoin"
+WEEKEND = (5, 6)
 
 
 class Holding(NamedTuple):
@@ -75,6 +76,8 @@ def frame(rows: list[Holding], resource: str) -> pl.DataFrame:
         raise fund_days.refused(f"holdings of {bounds.shown(min(others))} where those of {ticker} belong")
     coin = rows[fund_page.only((row.company for row in rows), COIN)]
     stamp = fund_days.day(coin.stamp)
+    if stamp.weekday() in WEEKEND:
+        raise fund_days.refused(f"the stamp {stamp}, which is no business day")
     before = sessions(stamp - LONGEST_CLOSURE, stamp - timedelta(days=1))["session_date"][-1]
     fund_page.check_whole(coin.quantity)
     return fund_days.frame(fund_page.days([Figure(before.isoformat(), "native_held", coin.quantity)]), ticker)

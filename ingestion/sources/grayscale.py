@@ -24,7 +24,7 @@ IDS = {
 }
 SHEET = "Daily Performance"
 FIGURES = {"Shares Outstanding": "shares_outstanding", "NAV Per Share": "nav_usd", "AUM": "net_assets_usd"}
-DAY = "Date"
+DAY, TICKER = "Date", "OTC Ticker"
 
 
 def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) -> Iterator[Served]:
@@ -39,10 +39,12 @@ def fetch(http: Fetcher, resource: str, archived: Mapping[str, str], day: date) 
 def parse(content: bytes) -> list[FundDay]:
     """The days of sheet "Daily Performance", in the order served; columns are found by their header.
 
+    The ticker is the fund's where the sheet has it.
+
     Raises:
         PageRefused: no whole workbook, or without that sheet, one of its columns, or any day.
     """
-    return fund_days.read_table(workbook.rows(content, SHEET), DAY, FIGURES)
+    return fund_days.read_table(workbook.rows(content, SHEET), DAY, FIGURES, TICKER, is_fund_optional=True)
 
 
 SOURCE = IssuerSource(

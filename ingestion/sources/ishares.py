@@ -243,5 +243,6 @@ SOURCE = PublisherSource(
     fetch=fetch,
     parse=parse,
     frame=frame,
+    vet=fund_days.vet,
     rules=fund_days.RULES,
 )

@@ -89,8 +89,8 @@ def frame(rows: list[FundDay], resource: str) -> pl.DataFrame:
 
 
 def _held(holdings: list[Holding]) -> list[FundDay]:
-    named = {ticker: [each for each in holdings if each.HoldingName.startswith(coin)] for ticker, coin in COINS.items()}
-    coins = [(ticker, each) for ticker, found in named.items() for each in found]
+    tickers = {name.lower(): ticker for ticker, coin in COINS.items() for name in (coin, *fund_page.ALSO.get(coin, ()))}
+    coins = [(tickers[name], each) for each in holdings if (name := each.HoldingName.strip().lower()) in tickers]
     if len(coins) != 1:
         raise fund_days.refused(f"{len(coins) or 'no'} holdings of a coin, expected one")
     ((ticker, coin),) = coins

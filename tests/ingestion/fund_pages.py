@@ -1,6 +1,11 @@
 """Pages of issuers as they serve them, made for tests: every figure of a fund's day may be another."""
 
 import json
+from collections.abc import Sequence
+from datetime import date
+
+from ingestion.sample.pages import workbook as ishares_workbook
+from tests.ingestion.workbooks import workbook
 
 CANARY_COLUMNS = (
     "Fund Name",
@@ -135,3 +140,60 @@ def franklin(day="2026-10-07", held="5,603.61", shares="9,700,000", held_day=Non
     ]
     names = ("elemnamestd", "elemvalue", "asofdatestd")
     return json.dumps({"data": {"FundFact": [dict(zip(names, fact, strict=True)) for fact in facts]}}).encode()
+
+
+Rows = Sequence[tuple[date, float, int]]
+"""NAV and count by day, oldest first."""
+
+
+def grayscale_history(rows: Rows, ticker="GBTC"):
+    """The workbook of a fund, newest day first."""
+    header = ("Name", "OTC Ticker", "Date", "Shares Outstanding", "NAV Per Share", "AUM")
+    lines = [("Trust", ticker, day, shares, nav, nav * shares) for day, nav, shares in reversed(rows)]
+    return workbook({"Daily Performance": [header, *lines]})
+
+
+def twentyone_history(rows: Rows):
+    """The valuations of a fund, newest day first."""
+    names = ("valuation_date", "nav_per_share", "total_units_outstanding", "total_nav")
+    days = [dict(zip(names, (str(day), nav, shares, nav * shares), strict=True)) for day, nav, shares in reversed(rows)]
+    return json.dumps({"success": True, "data": days}).encode()
+
+
+def vaneck_history(rows: Rows):
+    """The workbook of HODL, newest day first."""
+    lines = [(day, nav, nav * shares) for day, nav, shares in reversed(rows)]
+    return workbook({"Historical Prices": [("VanEck Bitcoin ETF (HODL)",), ("Date", "NAV", "AUM"), *lines]})
+
+
+def franklin_history(rows: Rows):
+    """The prices of a fund, newest day first."""
+    prices = [
+        {"asofdatestd": str(day), "navstd": nav, "totalnetassets": nav * shares} for day, nav, shares in reversed(rows)
+    ]
+    return json.dumps({"data": {"PricesHistory": {"prices": prices}}}).encode()
+
+
+def invesco_history(rows: Rows):
+    """The NAVs of a fund."""
+    return invesco_navs(*((str(day), nav) for day, nav, _ in rows))
+
+
+def wisdomtree_history(rows: Rows):
+    """The history of BTCW."""
+    return json.dumps(
+        [wisdomtree_day(str(day), nav, shares, nav * shares / 1000) for day, nav, shares in rows]
+    ).encode()
+
+
+def canary_history(rows: Rows):
+    """A fund's page with all days of SOLC."""
+    lines = [
+        canary_row(f"{day:%m/%d/%Y}", "SOLC", f"{nav * shares:.2f}", str(shares), str(nav)) for day, nav, shares in rows
+    ]
+    return canary(*lines)
+
+
+def ishares_history(rows: Rows):
+    """The workbook of IBIT."""
+    return ishares_workbook([(day, str(nav), str(shares)) for day, nav, shares in rows])

@@ -462,7 +462,7 @@ def counts(days: dict[date, tuple[str, str]]) -> bytes:
     return workbook([(day, nav, shares) for day, (nav, shares) in days.items()])
 
 
-HISTORY = {day: (f"{50 + at}.5", f"{1_000_000 + 40_000 * at}") for at, day in enumerate(DAYS[:20])}
+HISTORY = {day: (f"{50 + at}.5", f"{1_000_000_000 + 4_000_000 * at}") for at, day in enumerate(DAYS[:20])}
 
 
 def put_counts(home: Home, days: dict[date, tuple[str, str]], day: date) -> None:
@@ -471,8 +471,8 @@ def put_counts(home: Home, days: dict[date, tuple[str, str]], day: date) -> None
 
 def test_a_workbook_may_correct_its_newest_days_and_one_older_figure(home):
     put_counts(home, HISTORY, DAYS[19])
-    put_counts(home, HISTORY | {DAYS[19]: ("71.5", "999"), DAYS[18]: ("70.5", "998")}, DAYS[20])
-    put_counts(home, HISTORY | {DAYS[3]: ("53.5", "7")}, DAYS[21])
+    put_counts(home, HISTORY | {DAYS[19]: ("71.5", "999000000"), DAYS[18]: ("70.5", "998000000")}, DAYS[20])
+    put_counts(home, HISTORY | {DAYS[3]: ("53.5", "700000000")}, DAYS[21])
     assert home.read(ishares.SOURCE).failures == ()
 
 
@@ -494,7 +494,7 @@ def test_a_workbook_that_rewrites_its_history_is_held(home, factor, said):
 
 def test_the_issuers_counts_say_how_much_of_a_restatement_is_right(home):
     day = next(day for day in DAYS[1:10])
-    put_counts(home, {each: ("50", str(1_000_000 * (at + 1))) for at, each in enumerate(DAYS[:20])}, DAYS[20])
+    put_counts(home, {each: ("50", str(1_000_000_000 + 1_000_000 * at)) for at, each in enumerate(DAYS[:20])}, DAYS[20])
     home.read(ishares.SOURCE)
     for each in DAYS[20:22]:
         home.put_evening(each)
