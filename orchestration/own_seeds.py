@@ -337,7 +337,7 @@ def _check_keys(table: str, lines: Iterable[Line]) -> None:
     for place, row in lines:
         for key in _keys(table, row):
             if key in taken:
-                names = " and ".join(f"{column} '{cell}'" for column, cell in key)
+                names = " and ".join(f"{column} '{row[column]}'" for column, _ in key)
                 raise RowRefused(place, f"{names} stand in {taken[key]} already: keep one of them.")
             taken[key] = str(place)
         if (row["network"], row.get("protocol")) in protocols:
@@ -348,4 +348,8 @@ def _check_keys(table: str, lines: Iterable[Line]) -> None:
 
 
 def _keys(table: str, row: Row) -> list[tuple[tuple[str, str], ...]]:
-    return [tuple((column, row[column]) for column in columns) for columns in KEYS[table]]
+    return [tuple((column, _key(column, row[column])) for column in columns) for columns in KEYS[table]]
+
+
+def _key(column: str, cell: str) -> str:
+    return own_moves.folded(cell) if column == "owner" else cell
