@@ -150,16 +150,17 @@ def update(home: Home, settings: Settings) -> tuple[str, ...]:
     """Bring the tables of own rows in line with the user's files; what is unchanged is not written. Under the lock.
 
     Returns:
-        a sentence for each TagPack that cannot be read.
+        a sentence for each TagPack that cannot be read, and each file of a definition whose name is none.
 
     Raises:
         UsageError: a file cannot be trusted; the tables keep their rows.
     """
     rows = read(settings)
     _write_weights(home)
+    unread = tuple(own_definitions.unread(home))
     if settings.seeds.tagpacks is None:
         _write(home.lake, rows)
-        return ()
+        return unread
     from orchestration import tag_rows  # takes YAML
 
     inputs = tag_rows.digest(settings, rows["entities"])
@@ -171,7 +172,7 @@ def update(home: Home, settings: Settings) -> tuple[str, ...]:
         _write(home.lake, {**rows, "entities": [*rows["entities"], *tags]})
         tag_rows.keep(home.lake, SOURCE, reading)
     tag_rows.warn(settings, reading)
-    return reading.failures
+    return (*unread, *reading.failures)
 
 
 def labels(lake: Lake) -> Rows:

@@ -163,10 +163,13 @@ def _reach(part: Part, is_sample: bool) -> str:
     if age is None:
         return "No fund has reported yet."
     ago = "today" if age <= 0 else "1 day ago" if age == 1 else f"{age:,} days ago"
-    lacks = Counter(value for value in part.values(MISSING) if value)
+    later = [row for row in part.records if "session" in row and row["session"] > part.as_of]
+    lacks = Counter(row[MISSING] for row in part.records if row[MISSING] and row not in later)
     listed = [f"{what} ({count} rows)" if count > 1 else what for what, count in lacks.items()]
     old = " (old)" if part.is_old and not is_sample else ""
-    return f"To {part.as_of}, {ago}{old}; {'lacks ' + '; '.join(listed) if listed else 'complete'}."
+    said = "lacks " + "; ".join(listed) if listed else "complete"
+    still = f"; {len(later)} later session{'s' * (len(later) > 1)} without a report" if later else ""
+    return f"To {part.as_of}, {ago}{old}; {said}{still}."
 
 
 def _notes(name: str, part: Part, recent: Mapping[str, list[float | None]]) -> Iterator[str]:

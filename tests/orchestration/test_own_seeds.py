@@ -209,7 +209,8 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
         ({"internal_moves": f"{MOVES}\ncb,2025-11-22,798636,535904,535904,,Coinbase Inc,\n"},
          "line 2: as many coins moved on 2025-11-22 by coinbase-2025 of the project's, of Coinbase: remove the row."),
         ({"internal_moves": f"{MOVES}\ncb,2024-05-28,141686.0,,,,Trustee,\n"},
-         "line 2: as many coins moved on 2024-05-28 by mtgox-2024 of the project's, of Mt. Gox trustee: remove the row."),
+         "line 2: as many coins moved on 2024-05-28 by mtgox-2024 of the project's, of Mt. Gox trustee: remove the"
+         " row."),
         ({"internal_moves": f"{MOVES}\ncb,2024-05-28,9,,,,\"MT.GOX  Trustee,\",\n"},
          "line 2: asset 'BTC' and network 'main' and move_date '2024-05-28' and owner 'MT.GOX  Trustee,' stand in the"
          " project's seeds already: keep one of them."),
