@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion import fund_facts
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
 from ingestion.sample.tokens import WATCHED
@@ -21,7 +25,8 @@ from orchestration.seeds import Row
 if TYPE_CHECKING:
     from orchestration.settings import Settings
 
-PAGE = re.compile(r"https?://[^\s/]+\.[^\s/]+")
+PAGE = re.compile(r"""(?:^|[\s(<"'=,;])https?://[^\s/]+\.[^\s/]+""")
+"""The address of a page, in a text too; of another scheme it is none."""
 GONE = ("withdrawn", "wrong")
 
 
@@ -59,7 +64,8 @@ class Finding:
     """What is wrong with a row, and what to do.
 
     Attributes:
-        check: row (it cannot be read), network, source, licence, duplicate, spelling, conflict or withdrawn.
+        check: row (it cannot be read), network, ticker, date, name, source, licence, duplicate, spelling, conflict or
+            withdrawn.
     """
 
     file: str
@@ -142,7 +148,8 @@ def _table(path: Path) -> str:
     """Which labels a CSV file holds, by its first line."""
     with path.open("rb") as stream:
         header = stream.readline(10_000).decode("utf-8-sig", errors="replace")
-    return "fund_addresses" if "ticker" in header.strip().split(",") else "entities"
+    columns = next(csv.reader([header.strip()]), [])
+    return "fund_addresses" if "ticker" in {column.strip() for column in columns} else "entities"
 
 
 def _alone(label: Label, accounts: Collection[str]) -> Iterator[Finding]:
@@ -152,6 +159,7 @@ def _alone(label: Label, accounts: Collection[str]) -> Iterator[Finding]:
         yield _finding(label, "network", f"network is '{row['network']}': {nearest(row['network'], known)}.")
     if row["network"] == WATCHED.network or row["label_verdict"] in GONE:
         return
+    yield from _whose(label)
     column = "provenance" if label.is_of_fund else "source"
     if not PAGE.search(row[column]):
         said = f"{column} is '{row[column][:80]}': write the address of the page that says so, with https://."
@@ -159,6 +167,23 @@ def _alone(label: Label, accounts: Collection[str]) -> Iterator[Finding]:
     if row["licence"] not in LICENCES:
         said = f"licence is '{row['licence'][:80]}': write that of its source, one of {', '.join(LICENCES)}."
         yield _finding(label, "licence", said)
+
+
+def _whose(label: Label) -> Iterator[Finding]:
+    """What is wrong with whom a label names, and since when."""
+    column = "ticker" if label.is_of_fund else "entity"
+    name, since = label.row[column], label.row.get("since_date") or ""
+    if hidden := [letter for letter in name if unicodedata.category(letter) == "Cf"]:
+        codes = ", ".join(f"U+{ord(letter):04X}" for letter in dict.fromkeys(hidden))
+        yield _finding(label, "name", f"{column} has characters that nobody sees, {codes}: write '{_visible(name)}'.")
+    elif label.is_of_fund and name not in (known := {*fund_facts.funds(), *fund_facts.foreign_funds()}):
+        yield _finding(label, "ticker", f"ticker is '{name}', which no fund has: {nearest(name, known)}.")
+    if since > (today := datetime.now(UTC).date().isoformat()):
+        yield _finding(label, "date", f"since_date is '{since}': write a day up to today, {today}.")
+
+
+def _visible(name: str) -> str:
+    return "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
 
 
 def _together(labels: Iterable[Label]) -> Iterator[Finding]:

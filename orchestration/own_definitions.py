@@ -149,6 +149,16 @@ def names(home: Home) -> list[str]:
     return sorted(path.stem for path in (home.root / FOLDER).glob(f"*{SUFFIX}") if re.fullmatch(NAME, path.stem))
 
 
+def unread(home: Home) -> list[str]:
+    """A sentence for each CSV file among the definitions whose name is none, so that nothing reads it."""
+    files = sorted(path for path in (home.root / FOLDER).glob("*") if path.suffix.lower() == SUFFIX)
+    return [
+        f"{path} is not read: its name is to be up to 40 small letters, digits and _, a letter first, and {SUFFIX}."
+        for path in files
+        if path.suffix != SUFFIX or not re.fullmatch(NAME, path.stem)
+    ]
+
+
 def read(home: Home) -> dict[str, list[Weight]]:
     """The weights of the user's own definitions by name.
 

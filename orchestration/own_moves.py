@@ -1,5 +1,6 @@
 """A user's own moves inside one owner: the columns of their file, and what its rows have to agree with."""
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -35,6 +36,16 @@ FORMER_NAMES = {"source": "source_url"}
 owner, of which anything between nothing and the whole amount was long-term."""
 FIRST_BITCOIN, FIRST_ACCOUNTS = date(2009, 1, 3), date(2015, 7, 30)
 """Days of the first block of Bitcoin, and of Ethereum, the oldest of account chains."""
+HALVINGS = (
+    (FIRST_BITCOIN, 0, Decimal(50)),
+    (date(2012, 11, 28), 10_500_000, Decimal(25)),
+    (date(2016, 7, 9), 15_750_000, Decimal("12.5")),
+    (date(2020, 5, 11), 18_375_000, Decimal("6.25")),
+    (date(2024, 4, 20), 19_687_500, Decimal("3.125")),
+)
+"""From each day on, the coins issued by then, and those of a block from then on."""
+MAX_BLOCKS_A_DAY = 200
+"""In the mean since a halving, of which 144 are meant: recorded supplies of 2011 to 2025 come to 171, in 2014."""
 MAX_BITCOIN = 21_000_000
 KEYS = (("asset", "network", "move_id", "move_date"), ("asset", "network", "move_date", "owner"))
 
@@ -65,7 +76,8 @@ def check(lines: Iterable[tuple[Place, Row]], project: Iterable[Row], tokens: It
         tokens: the tokens of account chains that are known.
 
     Raises:
-        UsageError: a row cannot have been, or continues a move that is not there, not over, or of fewer coins.
+        UsageError: a row cannot have been, alone or with the others of its day, is one of the project's, or continues
+            a move that is not there, not over, or of fewer coins.
     """
     own, theirs = list(lines), list(project)
     assets = {(network.asset, name) for name, network in NETWORKS.items()}
@@ -78,7 +90,14 @@ def check(lines: Iterable[tuple[Place, Row]], project: Iterable[Row], tokens: It
         _check_possible(where, row)
         if (row["asset"], row["network"], row["move_id"]) in names:
             raise UsageError(f"{where}: move_id is '{row['move_id']}', the project's: give yours another name.")
+    _check_together(own, theirs)
     _check_continued(own, theirs)
+
+
+def folded(owner: str) -> str:
+    """An owner's name without what spellings of one name differ in: case, marks, and all but letters and digits."""
+    plain = unicodedata.normalize("NFKD", owner).casefold()
+    return "".join(letter for letter in plain if letter.isalnum()) or owner
 
 
 def _check_possible(where: Place, row: Row) -> None:
@@ -87,8 +106,44 @@ def _check_possible(where: Place, row: Row) -> None:
     if not first <= date.fromisoformat(row["move_date"]) <= today:
         raise UsageError(f"{where}: move_date is '{row['move_date']}': write a day from {first} to today, {today}.")
     column = "amount_native" if row["amount_native"] else "lth_high_native"
-    if is_bitcoin and Decimal(row[column]) > MAX_BITCOIN:
-        raise UsageError(f"{where}: {column} is '{row[column]}': there are never more than {MAX_BITCOIN:,} coins.")
+    if is_bitcoin and Decimal(row[column]) > (most := _most_coins(row)):
+        raise UsageError(
+            f"{where}: {column} is '{row[column]}': there were never more than {most:,.0f} coins by {row['move_date']}."
+        )
+
+
+def _most_coins(row: Row) -> Decimal:
+    """The most coins of a Bitcoin network that can have been issued by the end of a move's day."""
+    if row["network"] != "main":
+        return Decimal(MAX_BITCOIN)
+    day = date.fromisoformat(row["move_date"])
+    since, issued, subsidy = next(each for each in reversed(HALVINGS) if each[0] <= day)
+    ends = (later[1] for later in HALVINGS if later[0] > day)
+    return min(issued + MAX_BLOCKS_A_DAY * ((day - since).days + 1) * subsidy, Decimal(next(ends, MAX_BITCOIN)))
+
+
+def _coins(row: Row) -> Decimal:
+    return Decimal(row["amount_native"] or row["lth_high_native"])
+
+
+def _check_together(own: list[tuple[Place, Row]], project: list[Row]) -> None:
+    """Check that a day's moves are no more than there was, and that none is the project's under another name."""
+    days = _grouped([*project, *(row for _, row in own)], "move_date")
+    theirs = _grouped(project, "move_date")
+    for where, row in own:
+        key = (row["asset"], row["network"], row["move_date"])
+        for other in theirs.get(key, ()):
+            if {_coins(row), Decimal(row["lth_high_native"])} & {_coins(other), Decimal(other["lth_high_native"])}:
+                raise UsageError(
+                    f"{where}: as many coins moved on {row['move_date']} by {other['move_id']} of the project's,"
+                    f" of {other['owner']}: remove the row."
+                )
+        moved = sum(_coins(each) for each in days[key])
+        if row["network"] in NETWORKS and moved > (most := _most_coins(row)):
+            raise UsageError(
+                f"{where}: the moves of {row['move_date']} are {moved:,} coins together: there were never more than"
+                f" {most:,.0f} by then, so correct the amounts."
+            )
 
 
 def _check_continued(own: list[tuple[Place, Row]], project: list[Row]) -> None:

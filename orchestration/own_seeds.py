@@ -150,16 +150,17 @@ def update(home: Home, settings: Settings) -> tuple[str, ...]:
     """Bring the tables of own rows in line with the user's files; what is unchanged is not written. Under the lock.
 
     Returns:
-        a sentence for each TagPack that cannot be read.
+        a sentence for each TagPack that cannot be read, and each file of a definition whose name is none.
 
     Raises:
         UsageError: a file cannot be trusted; the tables keep their rows.
     """
     rows = read(settings)
     _write_weights(home)
+    unread = tuple(own_definitions.unread(home))
     if settings.seeds.tagpacks is None:
         _write(home.lake, rows)
-        return ()
+        return unread
     from orchestration import tag_rows  # takes YAML
 
     inputs = tag_rows.digest(settings, rows["entities"])
@@ -171,7 +172,7 @@ def update(home: Home, settings: Settings) -> tuple[str, ...]:
         _write(home.lake, {**rows, "entities": [*rows["entities"], *tags]})
         tag_rows.keep(home.lake, SOURCE, reading)
     tag_rows.warn(settings, reading)
-    return reading.failures
+    return (*unread, *reading.failures)
 
 
 def labels(lake: Lake) -> Rows:
@@ -337,7 +338,7 @@ def _check_keys(table: str, lines: Iterable[Line]) -> None:
     for place, row in lines:
         for key in _keys(table, row):
             if key in taken:
-                names = " and ".join(f"{column} '{cell}'" for column, cell in key)
+                names = " and ".join(f"{column} '{row[column]}'" for column, _ in key)
                 raise RowRefused(place, f"{names} stand in {taken[key]} already: keep one of them.")
             taken[key] = str(place)
         if (row["network"], row.get("protocol")) in protocols:
@@ -348,4 +349,8 @@ def _check_keys(table: str, lines: Iterable[Line]) -> None:
 
 
 def _keys(table: str, row: Row) -> list[tuple[tuple[str, str], ...]]:
-    return [tuple((column, row[column]) for column in columns) for columns in KEYS[table]]
+    return [tuple((column, _key(column, row[column])) for column in columns) for columns in KEYS[table]]
+
+
+def _key(column: str, cell: str) -> str:
+    return own_moves.folded(cell) if column == "owner" else cell

@@ -6,8 +6,18 @@
 --   finds that file in the archive, here for the first row. Change the ticker or add a date for another figure.
 -- empty: No figure about IBIT is stored.
 
+-- a printed flow; where nobody printed one, what its flow is counted from
+with metrics as (
+    select metric
+    from marts.etf_observations
+    where ticker = 'IBIT'
+    group by metric
+    order by metric <> 'net_flow_usd', metric <> 'shares_outstanding', metric
+    limit 1
+)
+
 select value_date, raw_text, value, observed_at, archive_sha256
 from marts.etf_observations
-where source = 'farside' and ticker = 'IBIT' and metric = 'net_flow_usd'
-order by value_date desc, observed_at desc
+where ticker = 'IBIT' and metric = (select metric from metrics)
+order by value_date desc, observed_at desc, source
 limit 5

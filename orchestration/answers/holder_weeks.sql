@@ -15,19 +15,34 @@ with weeks as (
     where asset = 'BTC'
     group by week, network, series, definition_id
     having count(*) = 7
+),
+
+-- of each series the definition that is most used; where it has another alone, that one
+definitions as (
+    select
+        network,
+        series,
+        definition_id as shown_id,
+        row_number() over (
+            partition by network, series order by definition_id <> 'age_155d_step', count(spent) = 0, definition_id
+        ) as place
+    from weeks
+    group by network, series, definition_id
 )
 
 select
-    week,
-    network || case when network = 'regtest' then ', simulated' else '' end as network,
-    series,
-    'age_155d_step' as definition,
-    max(case when definition_id = 'age_155d_step' then spent end) as "BTC spent",
-    max(case when definition_id = 'age_155d_step' then net_change end) as "BTC net change",
-    min(net_change) as "lowest by definition",
-    max(net_change) as "highest by definition"
+    weeks.week,
+    weeks.network || case when weeks.network = 'regtest' then ', simulated' else '' end as network,
+    weeks.series,
+    definitions.shown_id as definition,
+    max(case when weeks.definition_id = definitions.shown_id then weeks.spent end) as "BTC spent",
+    max(case when weeks.definition_id = definitions.shown_id then weeks.net_change end) as "BTC net change",
+    min(weeks.net_change) as "lowest by definition",
+    max(weeks.net_change) as "highest by definition"
 from weeks
-group by week, network, series
-having count(case when definition_id = 'age_155d_step' then 1 end) > 0
-order by week desc, network, series
+inner join definitions
+    on weeks.network = definitions.network and weeks.series = definitions.series and definitions.place = 1
+group by weeks.week, weeks.network, weeks.series, definitions.shown_id
+having count(case when weeks.definition_id = definitions.shown_id then 1 end) > 0
+order by weeks.week desc, weeks.network, weeks.series <> 'derived', weeks.series
 limit 6

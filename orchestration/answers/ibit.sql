@@ -5,10 +5,20 @@
 -- reading: The same shares by the date of the trade, and by the date on which the issuer counts them, a session later.
 -- empty: No complete week of IBIT is stored yet.
 
-with newest as (
-    select max(week_start_date) as week_start_date
+-- complete weeks; where no week has every listed fund, those with at least half as many funds as any other
+with weeks as (
+    select
+        *,
+        max(cast(is_complete as int)) over () as has_complete,
+        max(funds_reported) over () as most_funds
     from marts.etf_market_flows_weekly
-    where asset = 'BTC' and source = 'farside' and is_complete
+    where asset = 'BTC'
+),
+
+newest as (
+    select max(week_start_date) as week_start_date
+    from weeks
+    where is_complete or (has_complete = 0 and funds_reported > 0 and 2 * funds_reported >= most_funds)
 )
 
 select

@@ -6,10 +6,21 @@
 --   the opposite sign of the final one.
 -- empty: No session was watched from its first figure to its last: every one was complete when first looked at.
 
+-- the source that was watched most
+with sources as (
+    select
+        asset,
+        source,
+        row_number() over (partition by asset order by count(hours_to_complete) desc, source) as place
+    from marts.etf_reporting_latency
+    group by asset, source
+)
+
 select
-    trade_date as session,
+    latency.trade_date as session,
     case when not is_sign_flipped then hours_to_complete end as hours,
     case when is_sign_flipped then hours_to_complete end as "hours, sign flipped"
-from marts.etf_reporting_latency
-where asset = 'BTC' and source = 'farside' and hours_to_complete is not null
+from marts.etf_reporting_latency as latency
+inner join sources on latency.asset = sources.asset and latency.source = sources.source and sources.place = 1
+where latency.asset = 'BTC' and latency.hours_to_complete is not null
 order by session

@@ -40,7 +40,7 @@ def doctor(
     from orchestration.node_config import node_location
 
     home, settings = open_configured_home(root)
-    checks = [doctor.machine(home), doctor.lake(home), doctor.keys(settings)]
+    checks = [doctor.machine(home), doctor.lake(home), doctor.keys(settings), doctor.own_files(home, settings)]
     if datadir or rpc or rest:
         checks.append(doctor.node(home, node_location(network, datadir, rpc, rest, cookie), settings))
     if evm:

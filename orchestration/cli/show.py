@@ -159,14 +159,21 @@ def _desk(home: Home, asset: str, parts: Mapping[str, Part], recent: Mapping[str
 
 def _reach(part: Part, is_sample: bool) -> str:
     """How far the part reaches, how long ago that was, and what it lacks."""
-    age = part.age_days
-    if age is None:
+    age, as_of = part.age_days, part.as_of
+    if age is None or as_of is None:
         return "No fund has reported yet."
     ago = "today" if age <= 0 else "1 day ago" if age == 1 else f"{age:,} days ago"
-    lacks = Counter(value for value in part.values(MISSING) if value)
+    sessions = part.values("session") if "session" in part.columns else [as_of] * len(part.rows)
+    reached = [session <= as_of for session in sessions]
+    lacks = Counter(
+        value for value, is_reached in zip(part.values(MISSING), reached, strict=True) if value and is_reached
+    )
     listed = [f"{what} ({count} rows)" if count > 1 else what for what, count in lacks.items()]
     old = " (old)" if part.is_old and not is_sample else ""
-    return f"To {part.as_of}, {ago}{old}; {'lacks ' + '; '.join(listed) if listed else 'complete'}."
+    said = "lacks " + "; ".join(listed) if listed else "complete"
+    later = reached.count(False)
+    still = f"; {later} later session{'s' * (later > 1)} without a report" if later else ""
+    return f"To {as_of}, {ago}{old}; {said}{still}."
 
 
 def _notes(name: str, part: Part, recent: Mapping[str, list[float | None]]) -> Iterator[str]:

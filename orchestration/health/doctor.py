@@ -20,7 +20,7 @@ from ingestion.streams.venue import SOURCE
 from ingestion.streams.venues import VENUES
 from ingestion.transport.errors import StreamLost
 from orchestration import node_config as nodes
-from orchestration import own_seeds, seeds
+from orchestration import own_definitions, own_seeds, seeds, tagpacks
 from orchestration.errors import HomeBusy, PublishedDamaged
 from orchestration.health import archive_check
 from orchestration.home import DBT_PROJECT, Home
@@ -92,6 +92,22 @@ def keys(settings: Settings) -> Iterator[HealthCheck]:
     for source in registry.publishers():
         if source.is_chosen(settings.publishers.sources) and not settings.publishers.asks(source):
             yield HealthCheck(False, _without_key(source))
+
+
+def own_files(home: Home, settings: Settings) -> Iterator[HealthCheck]:
+    """The files of the user's own rows, labels and definitions that a build cannot read, or would not."""
+    packs = settings.seeds.tagpacks
+    readings: tuple[Callable[[], object], ...] = (
+        lambda: own_seeds.read(settings),
+        lambda: tagpacks.files(packs) if packs else None,
+        lambda: own_definitions.read(home),
+    )
+    for read in readings:
+        try:
+            read()
+        except IngestionError as error:
+            yield HealthCheck(False, str(error))
+    yield from (HealthCheck(False, sentence) for sentence in own_definitions.unread(home))
 
 
 def _without_key(source: PublisherSource[Any]) -> str:

@@ -52,12 +52,14 @@ def resolve(con: "duckdb.DuckDBPyConnection", name: str, day: str, asset: str | 
         raise UsageError(f"There is no fund of {asset}: funds hold {', '.join(assets)}.")
     if name in _column(con, "select distinct ticker from marts.etf_foreign_observations"):
         return Asked((name,), asset, _days_abroad(name, day))
+    known = _column(con, "select ticker from marts.funds union select ticker from marts.etf_observations order by 1")
+    if name not in known and (sentence := _not_read(name)):
+        raise UsageError(sentence)
     dates = sessions_of(con, day)
     if name == ALL:
         query = f"select distinct ticker from ({SEEN}) where value_date in ? and asset = coalesce(?, asset)"
         found = _column(con, f"{query} order by ticker", [list(dates), asset])
         return Asked(tuple(found), asset, dates)
-    known = _column(con, "select ticker from marts.funds union select ticker from marts.etf_observations order by 1")
     if name in assets and name not in known:
         name, asset = TOTAL, name
     if name not in {*known, TOTAL}:
@@ -136,6 +138,18 @@ def _listed(con: "duckdb.DuckDBPyConnection", ticker: str, dates: tuple[date, ..
             )
         return listed
     return dates
+
+
+def _not_read(ticker: str) -> str:
+    """A sentence on a fund that is listed elsewhere and of which no flow was read; nothing on any other."""
+    fund = fund_facts.foreign_funds().get(ticker)
+    if fund is None:
+        return ""
+    market = fund.market.replace("_", " ").title()
+    return (
+        f"No flow of {ticker}, a fund of {market}, was read here: give a CSV of yours with"
+        f" `flowhouse ingest {fund.market} --file flows.csv --name mine`."
+    )
 
 
 def _unknown(con: "duckdb.DuckDBPyConnection", name: str, known: Sequence[str]) -> str:

@@ -390,6 +390,26 @@ def test_a_low_bound_beyond_what_was_spent_is_said_and_not_cut(build):
     assert con.sql(days).fetchall() == [(-5,)]
 
 
+def test_more_coins_than_there_are_give_no_figure(build):
+    world = World([Move("a", FIRST + DAY, Decimal(5), Decimal(20_000))], None, None)
+    tables = world.tables
+    for row in tables["onchain_holder_supply_daily"]:
+        row["supply_native"] = Decimal(20_000)
+    days = build(tables).sql("select * from marts.onchain_lth_adjusted_daily order by value_date").to_arrow_table()
+    measures = [f"{each}_native" for each in ("lth_adjusted_high", "net_change_adjusted_high")]
+    for row in days.to_pylist():
+        is_beyond = FIRST < row["value_date"] <= FIRST + DAY + AGE * DAY
+        assert [row[each] is None for each in measures] == [is_beyond] * 2, row["value_date"]
+        assert row["lth_adjusted_low_native"] is not None
+
+
+def test_no_figure_is_beyond_what_bitcoin_has_where_its_supply_is_not_known(build):
+    con = build(World([Move("a", FIRST, Decimal(20_999_999), Decimal(21_000_000))], None, None).tables)
+    days = f"select lth_adjusted_low_native from marts.onchain_lth_adjusted_daily where value_date = date '{FIRST}'"
+    assert con.sql(days).fetchall() == [(None,)]
+    assert con.sql("select echo_verdict from marts.onchain_internal_moves").fetchall() == [("exceeds_spent",)]
+
+
 def test_a_users_own_step_is_adjusted_as_the_projects_and_a_curve_is_not(build):
     world = MADE_WORLDS["a low bound beyond what was spent is not cut"]
     own = dict(world.tables) | {"holder_definitions": []}

@@ -52,7 +52,7 @@ def test_the_projects_labels_are_without_findings(flowhouse, home):
 def test_labels_in_order_are_without_findings(found):
     assert found(
         entities=f"{ENTITIES}\nmain,{GENESIS},Shop,exchange,{PAGE},MIT,\nmain,{WITNESS},Pit,miner,,,wrong\n",
-        fund_addresses=f"{FUNDS}\nAAA,main,{GENESIS},its page {PAGE},fact,\n",
+        fund_addresses=f"{FUNDS}\nIBIT,main,{GENESIS},its page {PAGE},fact,\n",
     ) == []  # fmt: skip
 
 
@@ -97,10 +97,10 @@ def test_a_label_that_was_withdrawn_is_found_where_it_is_still_given(found, home
 
 
 def test_an_address_of_two_funds_contradicts_itself(found):
-    lines = f"AAA,main,{GENESIS},{PAGE},fact,\nBBB,main,{GENESIS},{PAGE},fact,unverified\n"
+    lines = f"IBIT,main,{GENESIS},{PAGE},fact,\nFBTC,main,{GENESIS},{PAGE},fact,unverified\n"
     ((_, line, check, sentence),) = found(fund_addresses=f"{FUNDS}\n{lines}")
     assert (line, check) == (3, "conflict")
-    assert sentence.startswith("it is BBB here and AAA in ")
+    assert sentence.startswith("it is FBTC here and IBIT in ")
 
 
 def test_packs_are_held_against_each_other_but_may_agree(found, home):
@@ -143,3 +143,32 @@ def test_what_is_no_file_of_labels_is_wrong_usage(flowhouse, home, tmp_path, nam
     done = flowhouse("labels", "check", tmp_path / name, "--home", home)
     assert done.exit_code == 2
     assert "name a CSV file, a TagPack, or a folder of TagPacks." in done.output
+
+
+def test_a_fund_that_nobody_has_is_found_also_below_a_quoted_header(found):
+    header = ",".join(f'"{column}"' for column in FUNDS.split(","))
+    funds = f"{header}\nNOPE,main,{GENESIS},{PAGE},fact,\n3042,main,{WITNESS},{PAGE},fact,\n"
+    ((_, line, check, sentence),) = found(fund_addresses=funds)
+    assert (line, check) == (2, "ticker")
+    assert sentence.startswith("ticker is 'NOPE', which no fund has: ")
+
+
+@pytest.mark.parametrize("name", ["Sh\u200bop", "\u202eShop", "Shop\ufeff"])
+def test_characters_that_nobody_sees_are_found(found, name):
+    ((_, _, check, sentence),) = found(entities=f"{ENTITIES}\nmain,{GENESIS},{name},exchange,{PAGE},MIT,\n")
+    assert check == "name"
+    assert sentence.endswith(f"U+{next(ord(letter) for letter in name if ord(letter) > 127):04X}: write 'Shop'.")
+
+
+def test_a_day_that_is_to_come_is_found(found):
+    entities = f"{ENTITIES},since_date\nmain,{GENESIS},Shop,exchange,{PAGE},MIT,,2099-01-01\n"
+    ((_, _, check, sentence),) = found(entities=entities)
+    assert check == "date"
+    assert sentence.startswith("since_date is '2099-01-01': write a day up to today, ")
+
+
+@pytest.mark.parametrize("page", ["javascript:http://x.y", "data:text/html,https", "xhttp://x.y"])
+def test_what_is_no_page_is_found(found, page):
+    quoted = f'"{page}"'
+    ((_, _, check, _),) = found(entities=f"{ENTITIES}\nmain,{GENESIS},Shop,exchange,{quoted},MIT,\n")
+    assert check == "source"

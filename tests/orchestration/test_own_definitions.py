@@ -106,3 +106,25 @@ def test_the_lake_has_the_weights_until_the_definition_is_removed(tmp_path):
     assert home.lake.read("own_seeds", "holder_weights", {}).is_empty()
     with pytest.raises(UsageError, match="There is no definition 'mine' of your own: those are none"):
         own_definitions.remove(home, "mine")
+
+
+def test_a_file_whose_name_is_none_is_said_and_the_others_are_read(tmp_path):
+    home = Home(tmp_path)
+    own_definitions.add(home, "mine", own_definitions.step(100))
+    for name in ("Mine2.csv", "MINE.CSV", "notes.txt"):
+        (tmp_path / "definitions" / name).write_text("age_days,weight\n100,1\n")
+    own_seeds.create_tables(home.lake)
+    unread = own_seeds.update(home, Settings())
+    assert [sentence.split(" is not read: ")[0][-9:].lstrip("/") for sentence in unread] == ["MINE.CSV", "Mine2.csv"]
+    assert own_definitions.names(home) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("nothing.csv", "nothing.csv cannot be read"), (".", "cannot be read (Is a directory)"), ("moves.csv", "line 2")],
+)
+def test_the_doctor_fails_where_a_file_of_the_user_cannot_be_read(flowhouse, tmp_path, file, said):
+    (tmp_path / "moves.csv").write_text("move_date,owner\n2025-11-02,Me\n")
+    (tmp_path / "flowhouse.toml").write_text(f'[seeds]\ninternal_moves = "{file}"\n')
+    done = flowhouse("doctor", "--home", tmp_path)
+    assert (done.exit_code, said in done.output) == (1, True), done.output

@@ -191,9 +191,29 @@ def test_a_broken_file_keeps_the_rows_of_every_table(tmp_path, settings):
         ({"internal_moves": f"{MOVES}\ncoinbase-2025,2025-11-25,9,,,,Me,\n"},
          "line 2: move_id is 'coinbase-2025', the project's: give yours another name."),
         ({"internal_moves": f"{MOVES}\nmine,2025-11-02,999999999999999999,,,,Me,\n"},
-         "line 2: amount_native is '999999999999999999': there are never more than 21,000,000 coins."),
-        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,,,21000000.1,,Me,\n"},
-         "line 2: lth_high_native is '21000000.1': there are never more than 21,000,000 coins."),
+         "line 2: amount_native is '999999999999999999': there were never more than 20,038,750 coins by 2025-11-02."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-02,,,20038750.1,,Me,\n"},
+         "line 2: lth_high_native is '20038750.1': there were never more than 20,038,750 coins by 2025-11-02."),
+        ({"internal_moves": f"{MOVES}\nmine,2009-01-05,30000.1,,,,Me,\n"},
+         "line 2: amount_native is '30000.1': there were never more than 30,000 coins by 2009-01-05."),
+        ({"internal_moves": f"{MOVES}\nmine,2016-07-08,15750001,,,,Me,\n"},
+         "line 2: amount_native is '15750001': there were never more than 15,750,000 coins by 2016-07-08."),
+        ({"internal_moves": f"{MOVES},network\nmine,2025-11-02,21000000.1,,,,Me,,regtest\n"},
+         "line 2: amount_native is '21000000.1': there were never more than 21,000,000 coins by 2025-11-02."),
+        ({"internal_moves": f"{MOVES}\na,2025-11-02,15000000,,,,Me,\nb,2025-11-02,,1,6000000,,You,\n"},
+         "line 2: the moves of 2025-11-02 are 21,000,000 coins together: there were never more than 20,038,750 by then,"
+         " so correct the amounts."),
+        ({"internal_moves": f"{MOVES}\nmine,2025-11-22,19700000,,,,Me,\n"},
+         "line 2: the moves of 2025-11-22 are 20,235,904 coins together: there were never more than 20,051,250 by then,"
+         " so correct the amounts."),
+        ({"internal_moves": f"{MOVES}\ncb,2025-11-22,798636,535904,535904,,Coinbase Inc,\n"},
+         "line 2: as many coins moved on 2025-11-22 by coinbase-2025 of the project's, of Coinbase: remove the row."),
+        ({"internal_moves": f"{MOVES}\ncb,2024-05-28,141686.0,,,,Trustee,\n"},
+         "line 2: as many coins moved on 2024-05-28 by mtgox-2024 of the project's, of Mt. Gox trustee: remove the"
+         " row."),
+        ({"internal_moves": f"{MOVES}\ncb,2024-05-28,9,,,,\"MT.GOX  Trustee,\",\n"},
+         "line 2: asset 'BTC' and network 'main' and move_date '2024-05-28' and owner 'MT.GOX  Trustee,' stand in the"
+         " project's seeds already: keep one of them."),
         ({"internal_moves": f"{MOVES},asset\nmine,2025-11-02,9,,,,Me,,btc\n"},
          "line 2: asset is 'btc': choose from BTC."),
         ({"internal_moves": f"{MOVES},asset,network\nmine,2025-11-02,9,,,,Me,,ETH,ethereum\n"},
@@ -221,6 +241,20 @@ def test_a_row_that_does_not_fit_is_refused_in_a_sentence(refused, files, senten
 def test_a_move_is_on_a_day_that_its_chain_has_had(refused, moved, asset, network, first):
     sentence = refused(internal_moves=f"{MOVES},asset,network\nmine,{moved},9,,,,Me,,{asset},{network}\n")
     assert sentence.startswith(f"line 2: move_date is '{moved}': write a day from {first} to today, ")
+
+
+def test_two_spellings_of_one_owner_are_one(refused):
+    moves = f"{MOVES}\na,2025-11-02,9,,,,Me & Co,\nb,2025-11-02,8,,,,mé &co.,\n"
+    sentence = refused(internal_moves=moves)
+    assert sentence.startswith("line 3: asset 'BTC' and network 'main' and move_date '2025-11-02' and owner 'mé &co.'")
+
+
+@pytest.mark.parametrize(
+    ("day", "coins"), [("2014-02-28", 12_459_240), ("2012-11-28", 10_501_465), ("2016-07-09", 15_750_586)]
+)
+def test_all_that_a_recorded_day_had_may_have_moved(settings, day, coins):
+    moves = f"{MOVES}\nmine,{day},{coins},,,,Me,\n"
+    assert len(own_seeds.read(settings(internal_moves=moves))["internal_moves"]) == 1
 
 
 def test_a_users_own_token_may_have_moved_beyond_what_there_is_of_bitcoin(settings):

@@ -39,6 +39,13 @@ class Result:
         """The simulated networks among its rows."""
         return sorted(SIMULATED & {record.get("network") for record in self.records})
 
+    @property
+    def holders(self) -> str:
+        """The one series and definition of long-term holders that its rows are of, or nothing."""
+        found = {(record.get("series"), record.get("definition")) for record in self.records}
+        series, definition = found.pop() if len(found) == 1 else (None, None)
+        return f"{series}, {definition}" if series and definition else ""
+
 
 def ask(con: duckdb.DuckDBPyConnection, answer: Answer) -> Result:
     """Run an answer's query; a mart that is missing or has no rows is a reason, not an error."""

@@ -14,11 +14,12 @@ def sentence(results: Sequence[Result]) -> str:
     week, holders, streak = (_row(results, name) for name in ("week_flow", "holders_month", "streak_now"))
     if week is None:
         return "No week of the US spot Bitcoin funds is complete yet: nobody can be named a buyer or a seller."
-    text = f"In the week of {_day(week['since'])} to {_day(week['day'])}, US spot Bitcoin funds"
+    text = f"In the week of {_day(week['since'])} to {_day(week['day'])}, US spot Bitcoin funds{_part_of_reports(week)}"
     text += f" {_change(week['coins'], 'took in', 'gave back')} (US$ {amount(week['US$ m'])} m)"
     if streak and abs(streak["sessions"]) > 1:
         kind = "inflows" if streak["sessions"] > 0 else "outflows"
         text += f"; to {_day(streak['day'])} they had {abs(streak['sessions'])} sessions of {kind} in a row"
+        text += _part_of_funds(streak)
     if holders:
         text += f". Over the 30 days to {_day(holders['day'])} the supply of long-term holders"
         text += f" {_change(holders['coins'], 'rose by', 'fell by')}{_band(holders['low'], holders['high'])}"
@@ -26,6 +27,20 @@ def sentence(results: Sequence[Result]) -> str:
             text += ", touched by a known internal move that was no sale"
             text += _without_moves(holders["without moves, low"], holders["without moves, high"])
     return f"{text}."
+
+
+def _part_of_reports(week: Row) -> str:
+    """Of how many reports a flow is the sum, where some are missing."""
+    if week["reported"] == week["expected"]:
+        return ""
+    return f", by the {week['reported']} of {week['expected']} reports that are stored,"
+
+
+def _part_of_funds(streak: Row) -> str:
+    """Of how many funds a streak is, where some are missing."""
+    if streak["reported"] == streak["expected"]:
+        return ""
+    return f", by {streak['reported']} of {streak['expected']} funds"
 
 
 def _without_moves(low: float | None, high: float | None) -> str:

@@ -11,6 +11,7 @@ from sqlglot import ErrorLevel, exp
 from orchestration.answers.answers import AnswerMalformed, answers, parse, shown_in
 
 ANSWERS = pytest.mark.parametrize("answer", answers().values(), ids=lambda answer: answer.name)
+ALL = "All funds"
 HEAD = "-- question: Who?\n-- grain: One row per week.\n-- shown: build 20, example 10\n"
 EMPTY_ON_THE_SAMPLE = {
     *("reporting_latency", "first_prints", "changed_verdicts", "revisions", "source_disagreements"),
@@ -143,6 +144,105 @@ def test_the_price_is_that_of_the_venue_with_the_most_recent_days():
         found = con.sql(answers()["price"].sql).fetchall()
     assert {close for _, close, _, _ in found} == {2}
     assert len(found) == 150
+
+
+# Which funds, sources and series they rest on
+
+
+@pytest.fixture
+def con(sample_home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The marts that answers read, of the sample, to be changed."""
+    with duckdb.connect() as con:
+        con.execute(f"attach '{sample_home / 'published/latest/warehouse.duckdb'}' as sample (read_only)")
+        con.execute("create schema marts")
+        for mart in {mart for answer in answers().values() for mart in answer.marts} - {"etf_flows_daily_as_of"}:
+            con.execute(f"create table marts.{mart} as from sample.marts.{mart}")
+        yield con
+
+
+WITHOUT_A_TOTAL = ("etf_market_flows_weekly", "etf_flows_weekly", "etf_reporting_latency", "etf_observations")
+OF_FLOWS = ("absorption", "absorption_weeks", "all_funds_by_week", "fund_weeks", "holders", "ibit", "who_absorbed")
+
+
+def without_the_aggregator(con: duckdb.DuckDBPyConnection) -> None:
+    for mart in WITHOUT_A_TOTAL:
+        con.execute(f"delete from marts.{mart} where source = 'farside'")
+    con.execute("delete from marts.demand_vs_supply_weekly where flow_source = 'farside'")
+
+
+def asked(con: duckdb.DuckDBPyConnection, name: str) -> list[dict]:
+    result = con.sql(answers()[name].sql)
+    return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
+
+
+@pytest.mark.parametrize("name", [*OF_FLOWS, "figure_to_bytes", "ibit_weeks"])
+def test_an_answer_takes_the_best_source_that_is_stored_and_says_which(con, name):
+    without_the_aggregator(con)
+    found = asked(con, name)
+    assert found
+    column = {"fund_weeks": "by", "who_absorbed": "flow_source", "ibit_weeks": "US$ by", "holders": "days"}.get(name)
+    column = column or ("flows by" if name.startswith("absorption") else "source")
+    assert {str(row.get(column, "issuer")).split(",")[0] for row in found} <= {"issuer", "7 of 7", "6 of 7"}
+
+
+@pytest.mark.parametrize("name", ["flows_by_fund", "week_flow", "weeks_over_10000_btc", "fund_weeks", "streak_now"])
+def test_a_listed_fund_without_rows_makes_the_market_incomplete(con, name):
+    def whole():
+        found = [row for row in asked(con, name) if row.get("asset", "BTC") == "BTC" and row.get("fund") in (None, ALL)]
+        return {row.get("is complete", row.get("is_complete", row.get("reported") == row.get("expected")))
+                if name != "fund_weeks" else not row["funds"].startswith("only") for row in found}  # fmt: skip
+
+    assert True in whole()
+    for mart in ("etf_fund_daily", "etf_fund_weekly"):
+        con.execute(f"delete from marts.{mart} where ticker <> 'IBIT'")
+    con.execute("update marts.etf_market_daily set funds_reported = 1")
+    con.execute("update marts.etf_market_flows_weekly set funds_reported = 1, is_complete = false")
+    assert whole() == {False}
+
+
+def test_the_week_is_the_newest_with_most_funds_where_none_has_all(con):
+    con.execute("delete from marts.etf_fund_weekly where ticker = 'GBTC'")
+    con.execute(
+        "update marts.etf_fund_weekly set is_complete = false where week_start_date = '2025-11-03' and ticker <> 'IBIT'"
+    )
+    week = next(row for row in asked(con, "week_flow") if row["asset"] == "BTC")
+    assert (str(week["since"]), week["reported"], week["expected"]) == ("2025-10-27", 50, 55)
+
+
+def test_a_streak_tells_the_fewest_funds_on_one_of_its_sessions(con):
+    con.execute("delete from marts.etf_market_daily where asset <> 'BTC' or trade_date > '2025-11-05'")
+    con.execute("update marts.etf_market_daily set flow_streak_sessions = 5 where trade_date = '2025-11-05'")
+    con.execute("update marts.etf_market_daily set funds_reported = 9 where trade_date = '2025-11-03'")
+    con.execute("update marts.etf_market_daily set funds_reported = 2 where trade_date < '2025-10-30'")
+    assert [(row["sessions"], row["reported"], row["expected"]) for row in asked(con, "streak_now")] == [(5, 9, 11)]
+
+
+@pytest.mark.parametrize("name", ["holder_weeks", "matured_and_spent"])
+def test_what_holders_spent_is_of_a_published_series_where_there_is_no_node(con, name):
+    con.execute("delete from marts.onchain_lth_flows_daily where network <> 'main'")
+    con.execute(
+        "update marts.onchain_lth_flows_daily set series = 'bitview', definition_id = 'age_150d_step',"
+        " spent_native = 100, matured_native = 90"
+    )
+    found = asked(con, name)
+    assert {(row["series"], row["definition"]) for row in found} == {("bitview", "age_150d_step")}
+    assert all(row.get("BTC spent", row.get("spent")) for row in found)
+
+
+def test_ones_own_node_comes_before_what_is_published(con):
+    con.execute("delete from marts.onchain_lth_flows_daily where network <> 'regtest'")
+    con.execute("insert into marts.onchain_lth_flows_daily select * replace ('bitview' as series,"
+                " 'age_150d_step' as definition_id) from marts.onchain_lth_flows_daily"
+                " where definition_id = 'age_155d_step'")  # fmt: skip
+    assert {(row["series"], row["definition"]) for row in asked(con, "matured_and_spent")} == {
+        ("derived", "age_155d_step")
+    }
+    assert [row["series"] for row in asked(con, "holder_weeks")][:2] == ["derived", "bitview"]
+
+
+@ANSWERS
+def test_no_answer_needs_one_source_of_flows(answer):
+    assert "'farside'" not in answer.sql or answer.name == "as_known_at"  # an example, of which its words are the point
 
 
 def query(sql: str) -> exp.Expression:

@@ -205,7 +205,7 @@ def test_what_is_missing_stands_in_the_heading(edited, flowhouse):
         "update marts.demand_vs_supply_daily set missing = 'final days', has_internal_move = true",
     )
     output = flowhouse("show", "--home", home).output
-    assert "; lacks 2 of 11 funds; 11 of 11 funds." in output
+    assert "; lacks 2 of 11 funds; 1 later session without a report." in output
     assert "; lacks 1 of its sessions." in output
     assert "; lacks final days (3 rows)." in output
     assert "An owner is known to have moved coins" in output

@@ -135,3 +135,10 @@ def test_every_flow_of_the_sample_is_found_with_its_figure(sample_home, flowhous
     found = asked(flowhouse, sample_home, "ALL", "2025-10-30", "--asset", "BTC", "--source", "farside")
     expected = {ticker: float(text) * 1e6 for ticker, text in facts.items() if ticker not in ("value_date", "total")}
     assert {value["ticker"]: value["value"] for value in found if value["ticker"] != "TOTAL"} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("day", ["2024-05-02", "2024-05-01"])
+def test_a_fund_abroad_without_flows_says_how_to_give_them(sample_home, flowhouse, day):
+    result = flowhouse("why", "3042", day, "--home", sample_home)
+    assert result.exit_code == 2
+    assert "No flow of 3042, a fund of Hong Kong, was read here: give a CSV of yours with" in result.output

@@ -64,7 +64,7 @@ def warehouse(tmp_path) -> Path:
         con.execute("comment on table marts.etf_fund_daily is '<b>One row per fund.</b>'")
         con.execute(
             "create table marts.etf_market_daily as select asset, trade_date, net_flow_usd, -2335.042 as"
-            " net_flow_native, 11 as funds_reported, 11 as funds_expected, 11 as funds_valued, true as is_complete,"
+            " net_flow_native, 1 as funds_reported, 1 as funds_expected, 1 as funds_valued, true as is_complete,"
             " cumulative_flow_usd, flow_streak_sessions, held_native, net_assets_usd, 4.2 as supply_share_pct,"
             " 'node' as supply_method from marts.etf_fund_daily"
         )
@@ -180,18 +180,33 @@ def test_a_tile_says_its_figure_its_days_its_age_and_whether_it_is_complete(with
     assert "Complete: 5 of 5 complete sessions" in tile(text, "month_flow")
     assert f"{minus}40 to {minus}10 by definition" in tile(text, "holders_month")
     assert "4.20 %" in tile(text, "supply_share")
-    assert "Complete: 11 of 11 funds valued" in tile(text, "supply_share")
+    assert "Complete: 1 of 1 funds valued" in tile(text, "supply_share")
 
 
 def test_a_tile_that_is_not_complete_says_so(with_holders):
     with duckdb.connect(str(with_holders)) as con:
         con.execute("update marts.etf_market_daily set is_complete = false where trade_date = '2025-11-05'")
-        con.execute("update marts.etf_market_daily set funds_valued = 10")
+        con.execute("update marts.etf_market_daily set funds_expected = 2")
         con.execute("update marts.demand_vs_supply_daily set missing = 'final days, coins spent'")
     text = render(with_holders, MANIFEST).html
     assert "Incomplete: 4 of 5 complete sessions" in tile(text, "month_flow")
     assert "Incomplete: its last days may still change" in tile(text, "holders_month")
-    assert "Incomplete: 10 of 11 funds valued" in tile(text, "supply_share")
+    assert "Incomplete: 5 of 10 reports of funds" in tile(text, "week_flow")
+    assert "Incomplete: 1 of 2 funds valued" in tile(text, "supply_share")
+
+
+def test_the_answer_says_of_how_many_funds_it_speaks(with_holders):
+    with duckdb.connect(str(with_holders)) as con:
+        con.execute("update marts.etf_market_daily set funds_expected = 12")
+    assert "US spot Bitcoin funds, by the 5 of 60 reports that are stored, gave back 11,675 BTC" in said(with_holders)
+    assert "to 7 Nov 2025 they had 5 sessions of outflows in a row, by 1 of 12 funds. Over" in said(with_holders)
+
+
+def test_coins_without_a_value_are_said(with_holders):
+    with duckdb.connect(str(with_holders)) as con:
+        con.execute("update marts.etf_market_daily set funds_valued = 0, funds_expected = 3, net_assets_usd = null")
+    said = tile(render(with_holders, MANIFEST).html, "supply_share")
+    assert "Incomplete: 1 of 3 funds of which coins are known, 0 of them valued in US$" in said
 
 
 def test_a_home_without_a_node_says_how_to_get_holders(warehouse):

@@ -52,7 +52,7 @@ measured as (
     select
         lows.*,
         flows.net_change_native,
-        flows.spent_native,
+        coalesce(flows.spent_native, supply.lth_native - flows.net_change_native) as most_spent_native,
         excess.usual_change,
         excess.excess,
         excess.excess_deviations,
@@ -66,6 +66,13 @@ measured as (
             and lows.series = flows.series
             and lows.definition_id = flows.definition_id
             and lows.move_date = flows.value_date
+    left join {{ ref('onchain_holder_supply_daily') }} as supply
+        on
+            lows.asset = supply.asset
+            and lows.network = supply.network
+            and lows.series = supply.series
+            and lows.definition_id = supply.definition_id
+            and lows.move_date = supply.value_date
     left join {{ ref('int_moves__lth_excess') }} as excess
         on
             lows.asset = excess.asset
@@ -104,7 +111,7 @@ select
     {{ native('echo') }} as echo_native,
     echo_ratio,
     case
-        when is_adjusted_for and continues_move_id is null and day_low_native > spent_native then 'exceeds_spent'
+        when is_adjusted_for and continues_move_id is null and day_low_native > most_spent_native then 'exceeds_spent'
         when echo_date is null or excess is null then 'not_measured'
         when excess_deviations is null or excess_deviations > -3 then 'not_visible'
         when echo is null then 'assumed_unspent'

@@ -322,7 +322,8 @@ flows as (
     select
         flows.*,
         supply.lth_native,
-        supply.computation
+        supply.computation,
+        coalesce(supply.supply_native, case when flows.asset = 'BTC' then 21000000 end) as most_native
     from {{ ref('onchain_lth_flows_daily') }} as flows
     inner join {{ ref('onchain_holder_supply_daily') }} as supply
         on
@@ -334,6 +335,7 @@ flows as (
     inner join {{ steps() }} as steps on flows.definition_id = steps.definition_id
 ),
 
+-- Where the moves would keep more coins long-term than there are, the seed is wrong and no figure without them is known.
 adjusted as (
     select
         flows.asset,
@@ -347,6 +349,14 @@ adjusted as (
         flows.is_final,
         coalesce(internal.is_assumed_unspent, false) as is_assumed_unspent,
         {%- for scenario in ['low', 'high'] %}
+        coalesce(
+            flows.lth_native
+            + greatest(
+                internal.internal_{{ scenario }}_native,
+                internal.moved_{{ scenario }}_native,
+                internal.aged_{{ scenario }}_native
+            ) > flows.most_native, false
+        ) as is_beyond_{{ scenario }},
         coalesce(internal.internal_{{ scenario }}_native, 0) as internal_{{ scenario }}_native,
         coalesce(internal.moved_{{ scenario }}_native, 0) as moved_{{ scenario }}_native,
         coalesce(internal.moved_again_{{ scenario }}_native, 0) as moved_again_{{ scenario }}_native,
@@ -382,10 +392,15 @@ select
     adjusted.net_change_native,
     {%- for scenario in ['low', 'high'] %}
     {%- for measure in ['lth_adjusted', 'matured_adjusted', 'spent_adjusted', 'net_change_adjusted'] %}
-    {{ native("adjusted." ~ measure ~ "_" ~ scenario ~ "_native") }} as {{ measure }}_{{ scenario }}_native,
+    case
+        when not adjusted.is_beyond_{{ scenario }}
+            then {{ native("adjusted." ~ measure ~ "_" ~ scenario ~ "_native") }}
+    end as {{ measure }}_{{ scenario }}_native,
     {%- endfor %}
-    {{ native("adjusted.lth_adjusted_" ~ scenario ~ "_native - earlier.lth_adjusted_" ~ scenario ~ "_native") }}
-        as net_change_30d_adjusted_{{ scenario }}_native,
+    case
+        when not adjusted.is_beyond_{{ scenario }} and not earlier.is_beyond_{{ scenario }}
+            then {{ native("adjusted.lth_adjusted_" ~ scenario ~ "_native - earlier.lth_adjusted_" ~ scenario ~ "_native") }}
+    end as net_change_30d_adjusted_{{ scenario }}_native,
     {%- for measure in ['internal', 'moved', 'moved_again', 'aged'] %}
     {{ native("adjusted." ~ measure ~ "_" ~ scenario ~ "_native") }} as {{ measure }}_{{ scenario }}_native,
     {%- endfor %}
