@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.errors import UsageError
+from ingestion.issuance import HALVINGS, MOST_COINS
 from orchestration.configuration.cells import Column, Place, day, matching, one_of
 from orchestration.configuration.choices import nearest
 from orchestration.seeds import Row
@@ -36,17 +37,8 @@ FORMER_NAMES = {"source": "source_url"}
 owner, of which anything between nothing and the whole amount was long-term."""
 FIRST_BITCOIN, FIRST_ACCOUNTS = date(2009, 1, 3), date(2015, 7, 30)
 """Days of the first block of Bitcoin, and of Ethereum, the oldest of account chains."""
-HALVINGS = (
-    (FIRST_BITCOIN, 0, Decimal(50)),
-    (date(2012, 11, 28), 10_500_000, Decimal(25)),
-    (date(2016, 7, 9), 15_750_000, Decimal("12.5")),
-    (date(2020, 5, 11), 18_375_000, Decimal("6.25")),
-    (date(2024, 4, 20), 19_687_500, Decimal("3.125")),
-)
-"""From each day on, the coins issued by then, and those of a block from then on."""
 MAX_BLOCKS_A_DAY = 200
 """In the mean since a halving, of which 144 are meant: recorded supplies of 2011 to 2025 come to 171, in 2014."""
-MAX_BITCOIN = 21_000_000
 KEYS = (("asset", "network", "move_id", "move_date"), ("asset", "network", "move_date", "owner"))
 
 
@@ -115,11 +107,13 @@ def _check_possible(where: Place, row: Row) -> None:
 def _most_coins(row: Row) -> Decimal:
     """The most coins of a Bitcoin network that can have been issued by the end of a move's day."""
     if row["network"] != "main":
-        return Decimal(MAX_BITCOIN)
+        return Decimal(MOST_COINS)
     day = date.fromisoformat(row["move_date"])
-    since, issued, subsidy = next(each for each in reversed(HALVINGS) if each[0] <= day)
-    ends = (later[1] for later in HALVINGS if later[0] > day)
-    return min(issued + MAX_BLOCKS_A_DAY * ((day - since).days + 1) * subsidy, Decimal(next(ends, MAX_BITCOIN)))
+    begun = [era for era in ((FIRST_BITCOIN, 0), *HALVINGS) if era[0] <= day]
+    since, issued = begun[-1]
+    subsidy = Decimal(50) / 2 ** (len(begun) - 1)
+    end = next((coins for halving, coins in HALVINGS if halving > day), MOST_COINS)
+    return min(issued + MAX_BLOCKS_A_DAY * ((day - since).days + 1) * subsidy, Decimal(end))
 
 
 def _coins(row: Row) -> Decimal:

@@ -22,6 +22,7 @@ from ingestion.formats import closes, day_series, holder_supply
 from ingestion.formats.daily_csv import NUMBER
 from ingestion.formats.day_series import DATE, DaySeries, refused
 from ingestion.formats.holder_supply import Sides
+from ingestion.issuance import HALVINGS, MOST_COINS
 from ingestion.source import Cadence, Fetcher, Finding, PublisherSource, Sessions, cell_schema
 
 SERIES = "bitview"
@@ -73,20 +74,8 @@ NUMBERS_FROM = date(2011, 1, 1)
 """From then on every series has a number: coins of each kind, a market since 2010."""
 
 
-HALVINGS = (
-    (date(2012, 11, 28), 10_500_000),
-    (date(2016, 7, 9), 15_750_000),
-    (date(2020, 5, 11), 18_375_000),
-    (date(2024, 4, 20), 19_687_500),
-)
-"""Days of the block that first had half the subsidy, and the coins issued before it. A recorded series of supply comes
-to each of these numbers on that very day."""
-
 SHIFT = timedelta(days=1)
 """How far a halving may be off: its block may be dated to either side of midnight."""
-
-MOST_COINS = 21_000_000
-"""Coins that there will ever be."""
 
 CLOSES = {
     2011: (0.29, 35.0),
