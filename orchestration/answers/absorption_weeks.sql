@@ -3,8 +3,8 @@
 -- shown: build 40
 -- marts: demand_vs_supply_weekly, etf_market_flows_weekly
 
--- the source with most complete weeks; where it has none, with most funds
 with sources as (
+    -- the source with most complete weeks; where it has none, with most funds
     select
         source,
         row_number() over (
