@@ -1,5 +1,5 @@
-"""DuckDB without its progress bar, which version 1 draws on standard output after two seconds: among the rows of a
-pipe, and between the messages of a server.
+"""DuckDB without its progress bar, which it draws on standard output after two seconds where the program has no file:
+in the processes of an executor, and in `python -c`.
 """
 
 from pathlib import Path
