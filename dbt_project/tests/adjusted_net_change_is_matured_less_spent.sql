@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'onchain_lth_adjusted_daily'}}}) }}
 
 -- In each scenario, and the change of adjusted supply as well: coins inside are those moved in less those that left.
+-- Where moves would keep more coins than there are, none of them is known.
 with days as (
     select
         adjusted.*,
@@ -27,14 +28,15 @@ select *
 from days
 where
     {%- for scenario in ['low', 'high'] %}
+    {%- set adjusted = 'lth_adjusted_' ~ scenario ~ '_native' %}
     {%- set net_change = 'net_change_adjusted_' ~ scenario ~ '_native' %}
     {%- set matured = 'matured_adjusted_' ~ scenario ~ '_native' %}
     {%- set spent = 'spent_adjusted_' ~ scenario ~ '_native' %}
     {{ net_change }} <> {{ matured }} - {{ spent }}
-    or (matured_native is null) <> ({{ matured }} is null)
+    or (matured_native is null or {{ adjusted }} is null) <> ({{ matured }} is null)
     or (
         date_before = {{ add_days('value_date', -1) }}
-        and {{ net_change }} <> lth_adjusted_{{ scenario }}_native - {{ scenario }}_before
+        and {{ net_change }} <> {{ adjusted }} - {{ scenario }}_before
     )
     {{- " or" if not loop.last }}
     {%- endfor %}

@@ -68,9 +68,15 @@ def compiled(*models: str) -> list[Node]:
     return [_node(found[name]) for name in order]
 
 
+def data_test(name: str) -> str:
+    """The query of a test of rows: it finds those that fail."""
+    found = [node for node in _manifest().values() if node["resource_type"] == "test" and node["name"] == name]
+    return _query(found[0])
+
+
 @cache
 def _manifest() -> dict[str, dict[str, Any]]:
-    """The seeds and models as dbt compiles them, which takes 20 s of CPU: kept for all tests of this very code."""
+    """The seeds, models and tests as dbt compiles them, which takes 20 s of CPU: kept for all tests of this very code."""
     digest = hashlib.sha256(repr([project_digest(), version("dbt-core"), version("dbt-duckdb")]).encode()).hexdigest()
     KEPT.mkdir(parents=True, exist_ok=True)
     kept = KEPT / f"{digest}.json"
@@ -81,7 +87,7 @@ def _manifest() -> dict[str, dict[str, Any]]:
             with TemporaryDirectory() as folder:
                 durable.write({kept: _compile(Home(Path(folder)))})
     nodes = json.loads(kept.read_bytes())["nodes"]
-    return {name: node for name, node in nodes.items() if node["resource_type"] in ("seed", "model")}
+    return {name: node for name, node in nodes.items() if node["resource_type"] in ("seed", "model", "test")}
 
 
 def _compile(home: Home) -> bytes:
@@ -100,11 +106,14 @@ def _node(node: dict[str, Any]) -> Node:
             header = next(csv.reader(file))
         columns = {name: node["config"]["column_types"].get(name, "varchar") for name in header}
         return Node(node["name"], node["schema"], "seed", "", columns, ())
-    sql = RAW_TABLE.sub(r'raw."\1"', node["compiled_code"]).replace(f'"{CATALOGUE}".', "")
     is_typed = node["config"]["contract"]["enforced"]
     columns = {name: column["data_type"] for name, column in node["columns"].items()} if is_typed else {}
     key = [column for each in node["constraints"] if each["type"] == "primary_key" for column in each["columns"]]
-    return Node(node["name"], node["schema"], node["config"]["materialized"], sql, columns, key)
+    return Node(node["name"], node["schema"], node["config"]["materialized"], _query(node), columns, key)
+
+
+def _query(node: dict[str, Any]) -> str:
+    return RAW_TABLE.sub(r'raw."\1"', node["compiled_code"]).replace(f'"{CATALOGUE}".', "")
 
 
 def build(nodes: Sequence[Node], raw: Mapping[str, pl.DataFrame], seeds: Mapping[str, list[dict]]):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from in_memory import Node as Model
-from in_memory import compiled, examples
+from in_memory import compiled, data_test, examples
 from moves_oracle import DAY, NONE, Inside, Move, Node, as_moves, echo, excess
 
 from orchestration.home import DBT_PROJECT
@@ -37,6 +37,7 @@ def build() -> Callable[[Tables], duckdb.DuckDBPyConnection]:
     """Makes the marts of tables that have these rows; those that are not named have none."""
     models = compiled(*MARTS)
     texts = " ".join(model.sql for model in models if model.name in MADE)
+    identities = data_test("adjusted_net_change_is_matured_less_spent")
     given = [model for model in models if model.name not in MADE and f'"{model.name}"' in texts]
     steps = [*given, *(model for model in models if model.name in MADE)]
 
@@ -48,6 +49,7 @@ def build() -> Callable[[Tables], duckdb.DuckDBPyConnection]:
             con.execute(f"create schema {schema}")
         for model in steps:
             step(con, model, tables.get(model.name, []))
+        assert con.execute(identities).fetchall() == []
         return con
 
     return build
@@ -401,6 +403,13 @@ def test_more_coins_than_there_are_give_no_figure(build):
         is_beyond = FIRST < row["value_date"] <= FIRST + DAY + AGE * DAY
         assert [row[each] is None for each in measures] == [is_beyond] * 2, row["value_date"]
         assert row["lth_adjusted_low_native"] is not None
+
+
+def test_more_coins_than_there_are_fail_no_build_of_a_node(build):
+    con = build(World([Move("a", FIRST, Decimal(20_999_999), Decimal(21_000_000))], [25] * 24, None).tables)
+    unknown = "lth_adjusted_low_native is null and matured_adjusted_low_native is null"
+    days = con.sql(f"select count(*) from marts.onchain_lth_adjusted_daily where {unknown}").fetchall()
+    assert days == [(AGE + 1,)]
 
 
 def test_no_figure_is_beyond_what_bitcoin_has_where_its_supply_is_not_known(build):
