@@ -76,7 +76,7 @@ def data_test(name: str) -> str:
 
 @cache
 def _manifest() -> dict[str, dict[str, Any]]:
-    """The seeds, models and tests as dbt compiles them, which takes 20 s of CPU: kept for all tests of this very code."""
+    """The seeds, models and tests as dbt compiles them, in 20 s of CPU: kept for all tests of this very code."""
     digest = hashlib.sha256(repr([project_digest(), version("dbt-core"), version("dbt-duckdb")]).encode()).hexdigest()
     KEPT.mkdir(parents=True, exist_ok=True)
     kept = KEPT / f"{digest}.json"
