@@ -3,9 +3,11 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -87,11 +89,11 @@ class Project:
             BuildFailed: the project does not parse.
         """
         self._home = home
-        variables = _variables(strict_claims, is_from_spark)
-        self._options = _options(home, target, variables)
+        self._variables = _variables(strict_claims, is_from_spark)
+        self._options = _options(home, target)
         _write_profile(home, engine or Engine())
         # Parsing takes 5 to 9 s of CPU, reading what is kept 0.1.
-        name = f"{parse_digest([variables, target, version(ADAPTERS[target])])}.msgpack"
+        name = f"{parse_digest([json.dumps(self._variables), target, version(ADAPTERS[target])])}.msgpack"
         parse = kept.read(PARSES, name)
         if parse is None or (manifest := _unpacked(parse)) is None:
             # Nothing reads the manifest as a file: writing it takes 0.25 s of CPU.
@@ -106,6 +108,7 @@ class Project:
         on_node_done: OnNodeDone = no_op,
         exclude: Collection[str] = (),
         indirect_selection: Literal["eager", "cautious"] = "eager",
+        unchanged_before: date | None = None,
     ) -> list[NodeOutcome]:
         """Build seeds, models and tests into the home's build file.
 
@@ -114,6 +117,7 @@ class Project:
             on_node_done: called with each finished node.
             exclude: selectors of what is left out.
             indirect_selection: whether a test of a selected model is run where another of its models is not selected.
+            unchanged_before: the day before which coins were spent as in the build file; None where nothing is known.
 
         Raises:
             BuildFailed: a model or a test failed; the message names the first ones.
@@ -128,7 +132,9 @@ class Project:
         command += ["--indirect-selection", indirect_selection]
         command += ["--select", *selection] if selection else []
         command += ["--exclude", *exclude] if exclude else []
-        outcome = self._invoke(command, [on_event], self.manifest)
+        # A parse does not follow from this one.
+        variables = {"unchanged_before": unchanged_before.isoformat()} if unchanged_before else {}
+        outcome = self._invoke(command, [on_event], self.manifest, variables)
         return [_outcome(result) for result in _results(outcome)]
 
     def document(self) -> None:
@@ -157,10 +163,12 @@ class Project:
         command: Sequence[str],
         callbacks: Sequence[Callable[[EventMsg], None]] = (),
         manifest: Manifest | None = None,
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> dbtRunnerResult:
         runner = dbtRunner(manifest=manifest, callbacks=list(callbacks))
         try:
-            outcome = runner.invoke([*QUIET, *command, *self._options])
+            more = ["--vars", json.dumps({**self._variables, **variables})]
+            outcome = runner.invoke([*QUIET, *command, *self._options, *more])
         finally:
             # An open connection keeps the build file's write lock in this process.
             DuckDBConnectionManager.close_all_connections()
@@ -188,10 +196,10 @@ def parse_digest(options: Collection[str]) -> str:
     return hashlib.sha256(repr([project_digest(), str(DBT_PROJECT), versions, *options]).encode()).hexdigest()
 
 
-def _variables(strict_claims: bool, is_from_spark: bool) -> str:
+def _variables(strict_claims: bool, is_from_spark: bool) -> dict[str, Any]:
     code = b"".join(module.read_bytes() for module in sorted(COMPILED_LOTS.glob("*.py")))
     digest = hashlib.md5(code, usedforsecurity=False).hexdigest()
-    return json.dumps({"strict_claims": strict_claims, "is_from_spark": is_from_spark, "compiled_lots": digest})
+    return {"strict_claims": strict_claims, "is_from_spark": is_from_spark, "compiled_lots": digest}
 
 
 def _unpacked(parse: bytes) -> Manifest | None:
@@ -204,10 +212,10 @@ def _unpacked(parse: bytes) -> Manifest | None:
     return manifest
 
 
-def _options(home: Home, target: Target, variables: str) -> list[str]:
+def _options(home: Home, target: Target) -> list[str]:
     where = ["--project-dir", DBT_PROJECT, "--profiles-dir", home.build, "--target-path", home.dbt_target]
     where += ["--log-path", home.dbt_target]
-    return [*map(str, where), "--target", target, "--vars", variables]
+    return [*map(str, where), "--target", target]
 
 
 def _write_profile(home: Home, engine: Engine) -> None:

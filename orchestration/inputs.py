@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from orchestration.home import Home
 CODE = {".py", ".sql", ".j2", ".css", ".html", ".js"}
 PACKAGES = ("flowhouse", "duckdb", "dbt-core", "dbt-duckdb", "polars")
 CONTROL = "flowhouse/control"
+COIN_FLOW = "bitcoin/coin_flow"
+NEVER = date.max.isoformat()
 BUILT = "built.json"
 DIGESTS = "digests.json"
 
@@ -37,6 +40,7 @@ class Inputs:
         readings: how the last refresh of each source went.
         is_sample: whether the lake is the bundled sample's.
         written: SHA-256 that files of the snapshot had when they were written, by `source/table/file`.
+        first_days: ISO date of the first day of each part of COIN_FLOW, by its SHA-256.
     """
 
     folder: Path
@@ -46,6 +50,7 @@ class Inputs:
     readings: tuple[RefreshResult, ...]
     is_sample: bool
     written: Mapping[str, str] = field(default_factory=dict[str, str])
+    first_days: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def fingerprint(self) -> str:
@@ -59,7 +64,7 @@ class Built:
 
     Attributes:
         project: as in `Inputs`.
-        tables, rows: as in `Inputs`; a table that is not named must be read again.
+        tables, rows, first_days: as in `Inputs`; a table that is not named must be read again.
         build_id: the build that was published from it.
     """
 
@@ -67,6 +72,7 @@ class Built:
     tables: Mapping[str, str]
     rows: Mapping[str, int]
     build_id: str
+    first_days: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def without(self, tables: Collection[str]) -> "Built":
         """The same, with tables that must be read again."""
@@ -95,15 +101,28 @@ def take(home: Home, graph: Graph, strict_claims: bool, engine: Mapping[str, str
         is_sample = home.lake.is_sample
     home.write_control(folder)
     digests = _Digests(home)
-    tables, rows = {}, {}
+    found, tables, rows = {}, {}, {}
     for name in graph.tables:
         # A part that is written again with the same rows has another name, which says nothing.
-        found = sorted(digests.of(path) for path in (folder / name).glob("*.parquet"))
-        tables[name] = hashlib.sha256(json.dumps([digest for digest, _ in found]).encode()).hexdigest()
-        rows[name] = sum(count for _, count in found)
+        found[name] = sorted((*digests.of(path), path) for path in (folder / name).glob("*.parquet"))
+        tables[name] = hashlib.sha256(json.dumps([digest for digest, _, _ in found[name]]).encode()).hexdigest()
+        rows[name] = sum(count for _, count, _ in found[name])
     digests.write()
     made_by = _project(home, graph, strict_claims, engine or {})
-    return Inputs(folder, tables, rows, made_by, readings, is_sample, written)
+    known = before.first_days if (before := read_built(home)) else {}
+    first_days = {digest: known.get(digest) or _first_day(path) for digest, _, path in found[COIN_FLOW]}
+    return Inputs(folder, tables, rows, made_by, readings, is_sample, written, first_days)
+
+
+def unchanged_before(taken: Inputs, built: Built | None) -> date | None:
+    """The day before which coins were spent as in the last build; None where nothing is known of it.
+
+    A part of the coin flow holds days from its first one on.
+    """
+    if built is None or COIN_FLOW not in built.tables:
+        return None
+    changed = taken.first_days.items() ^ built.first_days.items()
+    return date.fromisoformat(min((day for _, day in changed), default=NEVER))
 
 
 def changed_since_written(taken: Inputs, tables: Collection[str]) -> list[str]:
@@ -136,6 +155,11 @@ def read_built(home: Home) -> Built | None:
 def write_built(home: Home, built: Built) -> None:
     """Note what the build file is made of."""
     home.write_state(f"{home.name}/{BUILT}", asdict(built))
+
+
+def _first_day(part: Path) -> str:
+    day = snapshot.least(part, "spend_date")
+    return day.isoformat() if day else NEVER  # a part without rows
 
 
 def _project(home: Home, graph: Graph, strict_claims: bool, engine: Mapping[str, str]) -> str:

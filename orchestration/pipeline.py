@@ -14,6 +14,7 @@ import gc
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from ingestion import reading, registry
@@ -172,16 +173,19 @@ def _derive_and_publish(
     if before:
         inputs.write_built(home, before.without(changed) if built else before.of_no_project())
     outcome.rebuilt = models.affected(changed) if built else list(models.models)
+    unchanged_before = inputs.unchanged_before(taken, built)
     if changed:
         _refuse_rot(home, taken, {table for key in outcome.rebuilt for table in models.tables_of[key]})
-        _derive(home, settings, changed if built else None, listeners, outcome)
+        _derive(home, settings, changed if built else None, unchanged_before, listeners, outcome)
     from orchestration.publishing import publish  # DuckDB takes 0.1 s of CPU to import
 
     previous = published.folder_of(home, built.build_id) if built else None
     marts = [key.removeprefix("marts/") for key in outcome.rebuilt if key.startswith("marts/")]
-    outcome.folder = publish.publish(home, taken, now(), settings, marts if previous else None, previous)
+    outcome.folder = publish.publish(
+        home, taken, now(), settings, marts if previous else None, previous, unchanged_before
+    )
     outcome.build_id, outcome.is_new = _build_id(home), True
-    inputs.write_built(home, Built(taken.project, taken.tables, taken.rows, outcome.build_id))
+    inputs.write_built(home, Built(taken.project, taken.tables, taken.rows, outcome.build_id, taken.first_days))
 
 
 def _build_id(home: Home) -> str:
@@ -189,7 +193,12 @@ def _build_id(home: Home) -> str:
 
 
 def _derive(
-    home: Home, settings: "Settings", changed: Collection[str] | None, listeners: Listeners, outcome: Outcome
+    home: Home,
+    settings: "Settings",
+    changed: Collection[str] | None,
+    unchanged_before: date | None,
+    listeners: Listeners,
+    outcome: Outcome,
 ) -> None:
     """Build what depends on the changed tables; everything, and the docs, where they are None."""
     # dbt takes 1.2 s of CPU to import, which a run with nothing new saves
@@ -199,7 +208,7 @@ def _derive(
     gc.disable()
     try:
         selection = [f"source:{table.replace('/', '.')}+" for table in changed or ()]
-        dbt, outcome.nodes = _build(home, settings, selection, listeners, outcome)
+        dbt, outcome.nodes = _build(home, settings, selection, unchanged_before, listeners, outcome)
         if changed is None or not home.docs_page.exists():
             dbt.document()
     except NodesFailed as error:
@@ -210,7 +219,12 @@ def _derive(
 
 
 def _build(
-    home: Home, settings: "Settings", selection: Sequence[str], listeners: Listeners, outcome: Outcome
+    home: Home,
+    settings: "Settings",
+    selection: Sequence[str],
+    unchanged_before: date | None,
+    listeners: Listeners,
+    outcome: Outcome,
 ) -> "tuple[Project, Sequence[NodeOutcome]]":
     """Build on the engine that the settings name; returns the project as the build file has it, and how nodes went."""
     if settings.engine.name == "spark":
@@ -221,7 +235,7 @@ def _build(
     from orchestration.dbt import Project
 
     dbt = Project(home, settings.engine, settings.claims.strict)
-    return dbt, dbt.build(selection, listeners.on_node_done)
+    return dbt, dbt.build(selection, listeners.on_node_done, unchanged_before=unchanged_before)
 
 
 def _refuse_loss(home: Home, taken: Inputs) -> None:

@@ -69,6 +69,26 @@
     group by asset, network, birth_date
 {% endmacro %}
 
+{# The first day whose coins were spent otherwise than the last build has it; none where that must be looked up anew. #}
+{% macro changed_from() %}
+    {%- if execute and var('unchanged_before') and load_cached_relation(this) -%}
+    {{- return(as_date(var('unchanged_before'))) -}}
+    {%- endif -%}
+{% endmacro %}
+
+{# Which rows of the coin flow are as in the last build: those of chains, up to that day. Of tokens all are new. #}
+{% macro kept_coin_flow() %}
+    {%- if changed_from() -%}
+    {%- set chains = "select distinct asset, network from " ~ ref('int_onchain__days') ~ " where not is_token" -%}
+    spend_date < {{ changed_from() }} and (
+        {%- for chain in run_query(chains).rows %}
+        (asset = '{{ chain['asset'] }}' and network = '{{ chain['network'] }}') or
+        {%- endfor %}
+        false
+    )
+    {%- endif -%}
+{% endmacro %}
+
 {# The whole numbers from 0 to `last`, one per row. #}
 {% macro each_from_zero(last) %}
     {{- return(adapter.dispatch('each_from_zero', 'flowhouse')(last)) -}}

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -57,6 +58,11 @@ def take(lake: Lake, tables: Collection[tuple[str, str]], folder: Path) -> dict[
 def rows(path: Path) -> int:
     """How many rows a file of a snapshot has, read from its footer."""
     return pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+
+
+def least(path: Path, column: str) -> Any:
+    """The least value of a column of a file of a snapshot; None where it has no rows."""
+    return pl.scan_parquet(path, glob=False).select(pl.min(column)).collect().item()
 
 
 def _by_source(tables: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:

@@ -7,7 +7,7 @@ published/<build id>/{warehouse.duckdb, parquet/<mart>.parquet, report.html, cha
 import json
 import shutil
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def publish(
     settings: Settings,
     changed: Collection[str] | None = None,
     previous: Path | None = None,
+    unchanged_before: date | None = None,
 ) -> Path:
     """Publish the marts of the build file as a new folder, in one step: a reader sees the old folder or the new one.
 
@@ -40,6 +41,7 @@ def publish(
         changed: names of the marts that were rebuilt since `previous`; None for all.
         previous: the published folder whose marts equal the build file's but for `changed`; not used where a file of it
             is not as it was published.
+        unchanged_before: the day before which coins were spent as in `previous`; None where nothing is known of it.
 
     Returns:
         The published folder.
@@ -53,7 +55,9 @@ def publish(
     part = durable.hidden(home.published / build_id)
     earlier = None if changed is None else marts.intact(previous)
     try:
-        written = marts.write(home.build_file, part, changed or (), earlier, settings.engine.memory_limit)
+        written = marts.write(
+            home.build_file, part, changed or (), earlier, settings.engine.memory_limit, unchanged_before
+        )
         _write(home, inputs, part, build_id, built_at, written, earlier)
         durable.sync_tree(part)
     except BaseException:  # on a full disk it would keep the room

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from lake_changes import drop_row
+from lake_changes import alter_row, drop_row
 
 from ingestion.lake.tables import Lake
 from orchestration import inputs, pipeline, project
@@ -100,6 +100,30 @@ def test_a_changed_table_rebuilds_what_depends_on_it_and_nothing_else(home):
     partial = dict(marts(published.warehouse(home).parent))
     build(home, is_full=True)
     assert partial == dict(marts(published.warehouse(home).parent))
+
+
+def coin_flow(home: Home, database: Path) -> pl.DataFrame:
+    """Coins of the sample's chain by cell."""
+    query = "select spend_date, birth_date, kind, coins from marts.onchain_coin_flow where network = 'regtest'"
+    with duckdb.connect(str(database), read_only=True) as con:
+        return con.sql(query).pl().sort("spend_date", "birth_date", "kind")
+
+
+def test_days_of_the_coin_flow_that_did_not_change_stay(home):
+    key = ["spend_date", "birth_date", "kind"]
+    parts = [home.lake.read("bitcoin", "coin_flow", {}, part) for part in home.lake.parts("bitcoin", "coin_flow")]
+    first, second = sorted(day for part in parts if (day := part["spend_date"].min()))[:2]
+    build(home, allows_empty=True)
+    with duckdb.connect(str(home.build_file)) as con:
+        con.execute("update marts.onchain_coin_flow set coins = 0 where network = 'regtest'")
+    for which, kept in (("newest", first), ("oldest", None)):
+        alter_row(home, "bitcoin/coin_flow", which)
+        build(home)
+        lake = [home.lake.read("bitcoin", "coin_flow", {}, part) for part in home.lake.parts("bitcoin", "coin_flow")]
+        expected = pl.concat(lake).group_by(key).agg(pl.sum("coins")).sort(key)
+        assert coin_flow(home, published.warehouse(home)).equals(expected)
+        zeros = coin_flow(home, home.build_file).filter(coins=0)["spend_date"]
+        assert zeros.is_empty() if kept is None else zeros.min() == kept and zeros.max() >= second
 
 
 def test_what_a_failed_build_left_half_new_is_built_again_even_where_the_change_was_taken_back(home, monkeypatch):

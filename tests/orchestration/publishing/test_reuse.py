@@ -2,7 +2,7 @@
 
 import json
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -125,6 +125,63 @@ def test_a_folder_that_is_not_as_it_was_published_is_not_carried_over(home, firs
     part = publish_after(home, HOUR, changed={"flows"}, previous=first)
     assert not {inode(part, "coins")} & {path.stat().st_ino for path in (first / "parquet").iterdir()}
     assert len(content(part)["coins"]) == 1000
+
+
+CELL = "('{}', '{}', date '2026-01-{:02}', date '2026-01-01', 'transfer', {})"
+MADE = {
+    "a day comes in": ("insert into marts.onchain_coin_flow values " + CELL.format("BTC", "main", 4, 1), 4),
+    "the newest day is another": ("update marts.onchain_coin_flow set coins = 9 where spend_date = '2026-01-03'", 3),
+    "a day in the middle is another": ("delete from marts.onchain_coin_flow where spend_date = '2026-01-02'", 2),
+    "a token's earlier day is another": (
+        "insert into marts.onchain_coin_flow values " + CELL.format("ABC", "anvil", 2, 5),
+        4,
+    ),
+    "a chain is gone": (
+        "delete from marts.onchain_coin_flow where network = 'test';"
+        " delete from marts.onchain_blocks_daily where network = 'test'",
+        2,
+    ),
+    "nothing is another": ("select 1", 32),
+}
+
+
+@pytest.mark.parametrize(("sql", "first"), MADE.values(), ids=MADE)
+def test_days_of_the_coin_flow_that_did_not_change_are_published_as_before(
+    home, publish_after, monkeypatch, sql, first
+):
+    monkeypatch.setattr(publish, "_write_report", lambda *_: None)
+    rows = [CELL.format("BTC", chain, day, day) for day in (1, 2, 3) for chain in ("main", "test")]
+    rows += [CELL.format(token, "anvil", day, day) for day in (1, 2, 3) for token in ("ABC", "XYZ")]
+    columns = "asset varchar, network varchar, spend_date date, birth_date date, kind varchar, coins integer"
+    change(home, f"create table marts.onchain_coin_flow ({columns})")
+    change(home, f"insert into marts.onchain_coin_flow values {', '.join(rows)}")
+    change(
+        home,
+        "create table marts.onchain_blocks_daily as from (values ('BTC', 'main'), ('BTC', 'test')) _(asset, network)",
+    )
+    before = publish_after(home)
+    change(home, sql)
+    unchanged = {"changed": {"onchain_coin_flow", "onchain_blocks_daily"}, "previous": before}
+    part = publish_after(home, HOUR, unchanged_before=date(2026, 1, 1) + (first - 1) * 24 * HOUR, **unchanged)
+    whole = publish_after(home, 2 * HOUR)
+    assert content(part) == content(whole)
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (part, whole)]
+    assert manifests[0]["marts"] == manifests[1]["marts"]
+
+
+def test_published_days_that_are_said_not_to_have_changed_are_not_written(home, publish_after, monkeypatch):
+    monkeypatch.setattr(publish, "_write_report", lambda *_: None)
+    change(home, "create table marts.onchain_blocks_daily as select 'BTC' as asset, 'main' as network")
+    change(
+        home,
+        "create table marts.onchain_coin_flow as select 'BTC' as asset, 'main' as network, n as coins,"
+        " date '2026-01-01' + n::integer as spend_date, spend_date as birth_date, '' as kind from range(9) _(n)",
+    )
+    before = publish_after(home)
+    change(home, "update marts.onchain_coin_flow set coins = 0")
+    told = {"changed": {"onchain_coin_flow"}, "previous": before, "unchanged_before": date(2026, 1, 6)}
+    part = content(publish_after(home, HOUR, **told))["onchain_coin_flow"]
+    assert [row[2] for row in part] == [0, 1, 2, 3, 4, 0, 0, 0, 0]
 
 
 def test_a_former_build_that_is_gone_or_has_other_marts_is_not_carried_over(home, first, publish_after):

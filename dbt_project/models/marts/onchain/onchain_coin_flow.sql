@@ -1,3 +1,5 @@
+{{ config(keep_where='kept_coin_flow') }}
+
 -- Cells of final days have one row each: passing 12.7 M of them on takes a third of the time of grouping them, and a
 -- fifth of the memory.
 with pending_days as (
@@ -21,6 +23,9 @@ finalized as (
                 and flow.network = pending_days.network
                 and flow.spend_date = pending_days.value_date
         )
+        {%- if changed_from() %}
+        and flow.spend_date >= {{ changed_from() }}
+        {%- endif %}
 ),
 
 summed as (
@@ -38,6 +43,9 @@ summed as (
             flow.asset = pending_days.asset
             and flow.network = pending_days.network
             and flow.spend_date = pending_days.value_date
+    {%- if changed_from() %}
+    where flow.spend_date >= {{ changed_from() }}
+    {%- endif %}
     group by flow.asset, flow.network, flow.spend_date, flow.birth_date, flow.kind
 )
 
