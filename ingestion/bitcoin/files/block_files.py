@@ -10,6 +10,7 @@ as what a crash left, is passed over, as Core does when it reindexes. The files 
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from ingestion.bitcoin.files.data_folder import (
     snapshot_base,
     xor_key,
 )
+from ingestion.bitcoin.files.plain_file import PlainFile
 from ingestion.bitcoin.hashing import merkle_root, sha256d
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.bitcoin.proof_of_work import is_proven
@@ -176,6 +178,16 @@ class BlockFiles:
         with opened(self.undo_file(number)) as file:
             return self._read(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
+    @contextmanager
+    def open_plain(self, path: Path) -> Iterator[PlainFile]:
+        """A block or undo file to read piece by piece.
+
+        Raises:
+            MissingBlocks, UnreadableFile: see `opened`.
+        """
+        with opened(path) as file:
+            yield PlainFile(file.fileno(), self._key)
+
     def is_set_aside(self, position: int, byte: int) -> bool:
         """Whether a plain byte at a position of a file is a zero on disk, as in space that is not written yet."""
         return byte == self._key[position % 8]
@@ -214,13 +226,7 @@ class BlockFiles:
 
     def _read(self, fd: int, offset: int, size: int) -> np.ndarray:
         """`size` bytes of a file from `offset`, fewer where it ends, without XOR."""
-        data = np.empty(size, dtype=np.uint8)
-        filled = 0
-        while got := os.preadv(fd, [data.data[filled:]], offset + filled):
-            filled += got
-        data = data[:filled]
-        unmask(data, self._key, offset)
-        return data
+        return PlainFile(fd, self._key).read(offset, size)
 
     def _unmasked(self, raw: bytes, position: int) -> bytes:
         """A block's prefix and header without XOR, as one integer: that takes a microsecond."""
@@ -258,14 +264,3 @@ def txid(block: bytes | memoryview, place: Sequence[int]) -> bytes:
     """Id, as hashed, of the transaction at a place of a block, as `decode.transactions` has it: without witnesses."""
     start, inputs, outputs, end = place
     return sha256d(block[start : start + 4], block[inputs:outputs], block[end - 4 : end])
-
-
-def unmask(data: np.ndarray, key: np.ndarray, offset: int) -> None:
-    """Undo in place the XOR of bytes (uint8) read at `offset` of their file; `key` is 8 bytes."""
-    if not key.any():
-        return
-    rotated = np.roll(key, -(offset % 8))
-    whole = len(data) // 8 * 8
-    words = data[:whole].view(np.uint64)
-    words ^= rotated.view(np.uint64)[0]
-    data[whole:] ^= rotated[: len(data) - whole]

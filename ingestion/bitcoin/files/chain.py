@@ -1,15 +1,15 @@
 """The best chain in a node's own files, read while the node may be running."""
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from ingestion.bitcoin.chain_view import SECONDS_A_DAY
-from ingestion.bitcoin.errors import MissingBlocks
-from ingestion.bitcoin.files import tip, undo_matching
+from ingestion.bitcoin.errors import MissingBlocks, MissingUndo
+from ingestion.bitcoin.files import tip, undo_in_order, undo_matching
 from ingestion.bitcoin.files.block_files import BlockFiles
 from ingestion.bitcoin.files.block_index import ABOVE_GAP, NOWHERE, UNLINKED, BlockIndex, Header
 from ingestion.bitcoin.files.kept_headers import KeptHeaders
@@ -147,6 +147,42 @@ class FileChain:
         heights = self._index.heights
         return data, {heights[row]: record for row, record in matches.records.items() if self._is_on_chain(row)}
 
+    def undo_records(self, number: int, heights: list[int]) -> Iterator[tuple[np.ndarray, list[ByteRange]]]:
+        """The undo records of some of a file's blocks, in order of height: bytes, and the records in them.
+
+        That of genesis is empty.
+
+        Raises:
+            MissingUndo: a block has no record.
+            DamagedFile, MissingBlocks, UnreadableFile: see `undo`.
+        """
+        data, records = self.undo(number)
+        for height in heights:
+            if height and height not in records:
+                raise MissingUndo(
+                    f"{self.undo_file(number)} has no undo record of the block at height {height}: restore the file, or"
+                    f" {self.repair}."
+                )
+            yield data, [records[height] if height else (0, 0)]
+
+    def undo_records_in_order(self, number: int, heights: list[int]) -> Iterator[tuple[np.ndarray, list[ByteRange]]]:
+        """As `undo_records`, faster: a piece of the file after the other, each overwritten by the next one.
+
+        Raises:
+            NotInOrder: `undo_records` must do it, from the first one on.
+            MissingBlocks, UnreadableFile: see `undo`.
+        """
+        index = self._index
+        rows = [row for row in index.rows_of(number) if index.heights[row] and self._is_read_from(number, row)]
+        skipped = sum(1 for row in rows if index.heights[row] < heights[0])
+        if heights[0] == 0:
+            yield np.empty(0, dtype=np.uint8), [(0, 0)]
+        for data, records in undo_in_order.records(index, number, rows):
+            wanted = records[skipped:]
+            skipped -= len(records) - len(wanted)
+            if wanted:
+                yield data, wanted
+
     def undo_file(self, number: int) -> Path:
         """Path of the undo file of that number, for messages."""
         return self._files.undo_file(number)
@@ -167,6 +203,10 @@ class FileChain:
     def _undo_number(self, row: int) -> int:
         return self._undo_numbers.get(row, self._index.numbers[row])
 
+    def _is_read_from(self, number: int, row: int) -> bool:
+        """Whether a block is on the chain, and its record is read from the undo file of that number."""
+        return self._is_on_chain(row) and self._undo_number(row) == number
+
     def _files_with(self, height: int) -> list[int]:
         """Numbers of the files that have blocks of that height."""
         index = self._index
@@ -186,7 +226,7 @@ class FileChain:
     def _check_fit(self, number: int, matches: Matches) -> None:
         """Raise DamagedFile where a block of the chain has no record, and a record of its undo file fits no block."""
         index = self._index
-        own = (row for row in index.rows_of(number) if self._is_on_chain(row) and self._undo_number(row) == number)
+        own = (row for row in index.rows_of(number) if self._is_read_from(number, row))
         if matches.misfit is not None and any(index.heights[row] and row not in matches.records for row in own):
             raise undo_matching.no_fit(index, number, matches)
 
