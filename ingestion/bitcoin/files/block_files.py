@@ -10,9 +10,9 @@ as what a crash left, is passed over, as Core does when it reindexes. The files 
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -249,6 +249,32 @@ class BlockFiles:
                 f"{file} begins with {magic.hex()}, which no known network uses: pass the data folder of a"
                 f" {self.network.name} node, with its own xor.dat."
             )
+
+
+class BlockReader:
+    """Reads one block after the other into the same memory: each is overwritten by the next.
+
+    The file of the last one stays open until the end of the `with`, which gives errors their names.
+    """
+
+    def __init__(self, files: BlockFiles):
+        self._files = files
+        self._number: int | None = None
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._opened.__exit__(*error)
+
+    def read(self, number: int, offset: int, size: int) -> np.ndarray:
+        """As `BlockFiles.block`."""
+        if number != self._number:
+            self._opened.close()
+            self._file = self._opened.enter_context(self._files.open_plain(self._files.block_file(number)))
+            self._number = number
+        return self._file.read(offset, size)
 
 
 def is_genuine(block: np.ndarray, size: int) -> bool:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from ingestion.bitcoin.chain_view import SECONDS_A_DAY
 from ingestion.bitcoin.errors import MissingBlocks, MissingUndo
 from ingestion.bitcoin.files import tip, undo_in_order, undo_matching
-from ingestion.bitcoin.files.block_files import BlockFiles
+from ingestion.bitcoin.files.block_files import BlockFiles, BlockReader
 from ingestion.bitcoin.files.block_index import ABOVE_GAP, NOWHERE, UNLINKED, BlockIndex, Header
 from ingestion.bitcoin.files.kept_headers import KeptHeaders
 from ingestion.bitcoin.files.undo_matching import ByteRange, Matches
@@ -133,6 +134,18 @@ class FileChain:
     def block(self, height: int) -> np.ndarray:
         """Plain bytes (uint8) of the chain's block at `height`."""
         return self._index.block(self._chain[height])
+
+    @contextmanager
+    def block_reader(self) -> Iterator[Callable[[int], np.ndarray]]:
+        """A function that gives blocks as `block` does, each overwritten by the next."""
+        index = self._index
+        with BlockReader(self._files) as reader:
+
+            def read(height: int) -> np.ndarray:
+                row = self._chain[height]
+                return reader.read(index.numbers[row], index.offsets[row], index.sizes[row])
+
+            yield read
 
     def undo(self, number: int) -> tuple[np.ndarray, dict[int, ByteRange]]:
         """An undo file's plain bytes (uint8), and the record of each of its blocks on the chain, by height.

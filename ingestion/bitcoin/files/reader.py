@@ -181,16 +181,17 @@ def _add_up(
     sums = _Sums(int(days[-1]) + 1, blocks, reading.watching)
     step = 1 if reading.bodies else len(blocks)
     done = 0
-    for undo, records in pieces:
-        end = done + len(records)
-        blocks[done:end, 1:3] = records
-        for first in range(done, end, step):
-            if stop.is_set():
-                raise CancelledError
-            _fold(chain, number, undo, sums, first, min(first + step, end))
-            if reading.bodies:
-                _read_body(chain, heights[first], reading.check, sums, first)
-        done = end
+    with chain.block_reader() as read_block:
+        for undo, records in pieces:
+            end = done + len(records)
+            blocks[done:end, 1:3] = records
+            for first in range(done, end, step):
+                if stop.is_set():
+                    raise CancelledError
+                _fold(chain, number, undo, sums, first, min(first + step, end))
+                if reading.bodies:
+                    _read_body(chain, heights[first], read_block(heights[first]), reading.check, sums, first)
+            done = end
     return sums.rows()
 
 
@@ -273,8 +274,8 @@ def _fold(chain: FileChain, number: int, undo: np.ndarray, sums: _Sums, first: i
     sums.watched_spent = sums.search.found(undo)
 
 
-def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, n: int) -> None:
-    block, outputs = chain.block(height), sums.outputs[n]
+def _read_body(chain: FileChain, height: int, block: np.ndarray, check: bool, sums: _Sums, n: int) -> None:
+    outputs = sums.outputs[n]
     transactions, inputs, listed = decode.read_block(
         block, sums.spent, outputs, sums.signatures, sums.large, sums.search.keyed
     )
