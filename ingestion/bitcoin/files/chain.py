@@ -14,6 +14,7 @@ from ingestion.bitcoin.files import tip, undo_in_order, undo_matching
 from ingestion.bitcoin.files.block_files import BlockFiles, BlockReader
 from ingestion.bitcoin.files.block_index import ABOVE_GAP, NOWHERE, UNLINKED, BlockIndex, Header
 from ingestion.bitcoin.files.kept_headers import KeptHeaders
+from ingestion.bitcoin.files.undo_in_order import NotInOrder
 from ingestion.bitcoin.files.undo_matching import ByteRange, Matches
 from ingestion.bitcoin.networks import Network
 
@@ -190,7 +191,7 @@ class FileChain:
         skipped = sum(1 for row in rows if index.heights[row] < heights[0])
         if heights[0] == 0:
             yield np.empty(0, dtype=np.uint8), [(0, 0)]
-        for data, records in undo_in_order.records(index, number, rows):
+        for _, data, records in undo_in_order.pieces(index, number, rows):
             wanted = records[skipped:]
             skipped -= len(records) - len(wanted)
             if wanted:
@@ -232,8 +233,11 @@ class FileChain:
 
     def _match(self, number: int) -> Matches:
         if number not in self._matches:
-            undo = self._files.undo(number)
-            self._matches[number] = undo_matching.match(self._index, number, undo, self._is_on_chain)
+            try:
+                self._matches[number] = undo_in_order.match(self._index, number)
+            except NotInOrder:
+                undo = self._files.undo(number)
+                self._matches[number] = undo_matching.match(self._index, number, undo, self._is_on_chain)
         return self._matches[number]
 
     def _check_fit(self, number: int, matches: Matches) -> None:

@@ -5,6 +5,7 @@ not that plain is left to `undo_matching`, which reads the whole file first.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ingestion.bitcoin import decode
 from ingestion.bitcoin.files.block_files import CHECKSUM_BYTES, PREFIX_BYTES
 from ingestion.bitcoin.files.block_index import BlockIndex
 from ingestion.bitcoin.files.plain_file import PIECE_BYTES
-from ingestion.bitcoin.files.undo_matching import ByteRange
+from ingestion.bitcoin.files.undo_matching import ByteRange, Matches
 from ingestion.bitcoin.hashing import sha256d
 
 
@@ -20,7 +21,15 @@ class NotInOrder(Exception):
     """The file has something else than the blocks' records in their order, which only `undo_matching` sorts out."""
 
 
-def records(index: BlockIndex, number: int, rows: Sequence[int]) -> Iterator[tuple[np.ndarray, list[ByteRange]]]:
+class Piece(NamedTuple):
+    """Bytes (uint8) from `offset` of a file, and where the records of the next blocks stand in them."""
+
+    offset: int
+    data: np.ndarray
+    records: list[ByteRange]
+
+
+def pieces(index: BlockIndex, number: int, rows: Sequence[int]) -> Iterator[Piece]:
     """Pieces of an undo file with the next blocks' records in each; a piece is overwritten by the next one.
 
     Args:
@@ -42,7 +51,7 @@ def records(index: BlockIndex, number: int, rows: Sequence[int]) -> Iterator[tup
             data = file.read(at, size)
             found = _records_of(index, data, rows[done:])
             if found:
-                yield data, found
+                yield Piece(at, data, found)
                 done += len(found)
                 at += found[-1][1] + CHECKSUM_BYTES
                 size = PIECE_BYTES
@@ -52,6 +61,21 @@ def records(index: BlockIndex, number: int, rows: Sequence[int]) -> Iterator[tup
                 size *= 2
         if file.has(files.network.magic, at):
             raise NotInOrder
+
+
+def match(index: BlockIndex, number: int) -> Matches:
+    """What an undo file has, as `undo_matching.match` finds it, where each block of the file has its record.
+
+    Raises:
+        NotInOrder, MissingBlocks, UnreadableFile: see `pieces`.
+    """
+    rows = [row for row in index.rows_of(number) if index.heights[row]]
+    if any(index.heights[row] < 0 or index.has_sibling(row) for row in rows):
+        raise NotInOrder
+    found = [
+        (offset + start, offset + end) for offset, _, records in pieces(index, number, rows) for start, end in records
+    ]
+    return Matches(dict(zip(rows, found, strict=True)), None)
 
 
 def _records_of(index: BlockIndex, data: np.ndarray, rows: Sequence[int]) -> list[ByteRange]:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from node_folder import KEY, KEYS, START, blocks_of, grown, opened, pay
+from node_folder import KEY, KEYS, REGTEST, START, blocks_of, grown, opened, pay
 from polars.testing import assert_frame_equal
 
-from ingestion.bitcoin.files import plain_file, reader, undo_in_order
+from ingestion.bitcoin.files import plain_file, reader, undo_in_order, undo_matching
+from ingestion.bitcoin.files.block_files import BlockFiles
+from ingestion.bitcoin.files.block_index import BlockIndex
 from ingestion.bitcoin.files.undo_in_order import NotInOrder
 from ingestion.sample.node_files import masked, undo_record, write_files
 from ingestion.sample.regtest import Chain
@@ -132,3 +134,29 @@ def test_a_file_out_of_order_gives_the_same_rows(tmp_path, chain):
     for one, other in zip(*batches, strict=True):
         for table in ("coin_flow", "coin_created", "blocks_daily", "script_flow", "transfer_signatures"):
             assert_frame_equal(getattr(one, table), getattr(other, table))
+
+
+@pytest.mark.parametrize("piece", [10, 300, 1 << 18])
+def test_a_file_that_has_every_blocks_record_is_matched_in_one_pass(tmp_path, chain, monkeypatch, piece):
+    monkeypatch.setattr(undo_in_order, "PIECE_BYTES", piece)
+    write_files(blocks_of(tmp_path), [chain.blocks[:9], chain.blocks[9:]], key=KEY)
+    index = BlockIndex(BlockFiles(tmp_path, REGTEST))
+    for number in (0, 1):
+        whole = undo_matching.match(index, number, index.files.undo(number), lambda _: False)
+        assert undo_in_order.match(index, number) == whole
+        assert whole.records
+
+
+@pytest.mark.parametrize("kind", ["sibling", "unlinked"])
+def test_files_of_more_than_one_chain_are_not_matched_in_one_pass(tmp_path, chain, kind):
+    stale = chain.fork(20)
+    stale.mine(stale.tip.time + 1, [pay(stale, *list(stale.unspent)[:5])], tag=b"stale")
+    blocks = [*chain.blocks, stale.tip] if kind == "sibling" else [*chain.blocks[:20], *chain.blocks[21:]]
+    write_files(blocks_of(tmp_path), [blocks], [sorted(blocks, key=lambda block: block.height)])
+    index = BlockIndex(BlockFiles(tmp_path, REGTEST))
+    if kind == "unlinked":
+        # rows by height: those without one come first
+        undo = [undo_record(block) for block in [*chain.blocks[21:], *chain.blocks[1:20]]]
+        (blocks_of(tmp_path) / "rev00000.dat").write_bytes(b"".join(undo))
+    with pytest.raises(NotInOrder):
+        undo_in_order.match(index, 0)
