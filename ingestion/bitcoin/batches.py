@@ -133,12 +133,9 @@ def batch_of_blocks(
         read: their rows.
     """
     keys = [] if is_finalized else ["height"]
-    days = pl.DataFrame(
-        {"height": range(first, last + 1), "day": chain.day_of_height[first : last + 1]},
-        schema={"height": pl.Int64, "day": pl.Int64},
-    )
     flow, blocks, scripts, signatures, large, addresses, entities = (
-        rows.join(days, on="height") for rows in read.frames
+        rows.with_columns(day=pl.Series(chain.day_of_height[rows["height"].to_numpy()], dtype=pl.Int64))
+        for rows in read.frames
     )
     blocks = _with_subsidy(chain, blocks, bodies)
     by_block = {} if is_finalized else BLOCK
@@ -173,12 +170,25 @@ def _with_subsidy(chain: ChainView, blocks: pl.DataFrame, bodies: bool) -> pl.Da
 
 
 def _coin_flow(flow: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    return (
-        flow.group_by(*keys, "day", "birth_day", "kind")
-        .agg(pl.sum("amount_sats", "coins"))
-        .sort(*keys, "day", "birth_day", "kind")
-        .rename({"day": "spend_date", "birth_day": "birth_date"})
-        .with_columns(_name("kind", KINDS))
+    """Coins spent by day or block, birth day and kind, sorted, as files have them where a day's blocks are in one.
+
+    A column of numbers is sorted in a tenth of the time that grouping by three columns takes.
+    """
+    day = flow[keys[0] if keys else "day"].to_numpy()
+    birth_day, kind = flow["birth_day"].to_numpy(), flow["kind"].to_numpy()
+    key = (day * (int(birth_day.max(initial=0)) + 1) + birth_day) * len(KINDS) + kind
+    if (key[1:] <= key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        first = np.flatnonzero(np.diff(key[order], prepend=-1))
+        sums = [np.add.reduceat(flow[name].to_numpy()[order], first) for name in ("amount_sats", "coins")]
+        flow = flow[order[first]].with_columns(amount_sats=sums[0], coins=sums[1])
+    return flow.select(
+        *keys,
+        "amount_sats",
+        "coins",
+        spend_date="day",
+        birth_date="birth_day",
+        kind=pl.Series("kind", KINDS).gather(flow["kind"]),
     )
 
 

@@ -10,8 +10,9 @@ as what a crash left, is passed over, as Core does when it reindexes. The files 
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from ingestion.bitcoin.files.data_folder import (
     snapshot_base,
     xor_key,
 )
+from ingestion.bitcoin.files.plain_file import PlainFile
 from ingestion.bitcoin.hashing import merkle_root, sha256d
 from ingestion.bitcoin.networks import NETWORKS, Network
 from ingestion.bitcoin.proof_of_work import is_proven
@@ -176,6 +178,16 @@ class BlockFiles:
         with opened(self.undo_file(number)) as file:
             return self._read(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
+    @contextmanager
+    def open_plain(self, path: Path) -> Iterator[PlainFile]:
+        """A block or undo file to read piece by piece.
+
+        Raises:
+            MissingBlocks, UnreadableFile: see `opened`.
+        """
+        with opened(path) as file:
+            yield PlainFile(file.fileno(), self._key)
+
     def is_set_aside(self, position: int, byte: int) -> bool:
         """Whether a plain byte at a position of a file is a zero on disk, as in space that is not written yet."""
         return byte == self._key[position % 8]
@@ -214,13 +226,7 @@ class BlockFiles:
 
     def _read(self, fd: int, offset: int, size: int) -> np.ndarray:
         """`size` bytes of a file from `offset`, fewer where it ends, without XOR."""
-        data = np.empty(size, dtype=np.uint8)
-        filled = 0
-        while got := os.preadv(fd, [data.data[filled:]], offset + filled):
-            filled += got
-        data = data[:filled]
-        unmask(data, self._key, offset)
-        return data
+        return PlainFile(fd, self._key).read(offset, size)
 
     def _unmasked(self, raw: bytes, position: int) -> bytes:
         """A block's prefix and header without XOR, as one integer: that takes a microsecond."""
@@ -245,6 +251,32 @@ class BlockFiles:
             )
 
 
+class BlockReader:
+    """Reads one block after the other into the same memory: each is overwritten by the next.
+
+    The file of the last one stays open until the end of the `with`, which gives errors their names.
+    """
+
+    def __init__(self, files: BlockFiles):
+        self._files = files
+        self._number: int | None = None
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._opened.__exit__(*error)
+
+    def read(self, number: int, offset: int, size: int) -> np.ndarray:
+        """As `BlockFiles.block`."""
+        if number != self._number:
+            self._opened.close()
+            self._file = self._opened.enter_context(self._files.open_plain(self._files.block_file(number)))
+            self._number = number
+        return self._file.read(offset, size)
+
+
 def is_genuine(block: np.ndarray, size: int) -> bool:
     """Whether these bytes (uint8) are all of a block of that size: the transactions that its header commits to."""
     spans = np.zeros((size // MIN_TRANSACTION_BYTES, 4), dtype=np.int64)
@@ -258,14 +290,3 @@ def txid(block: bytes | memoryview, place: Sequence[int]) -> bytes:
     """Id, as hashed, of the transaction at a place of a block, as `decode.transactions` has it: without witnesses."""
     start, inputs, outputs, end = place
     return sha256d(block[start : start + 4], block[inputs:outputs], block[end - 4 : end])
-
-
-def unmask(data: np.ndarray, key: np.ndarray, offset: int) -> None:
-    """Undo in place the XOR of bytes (uint8) read at `offset` of their file; `key` is 8 bytes."""
-    if not key.any():
-        return
-    rotated = np.roll(key, -(offset % 8))
-    whole = len(data) // 8 * 8
-    words = data[:whole].view(np.uint64)
-    words ^= rotated.view(np.uint64)[0]
-    data[whole:] ^= rotated[: len(data) - whole]

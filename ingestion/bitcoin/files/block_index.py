@@ -3,6 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from struct import Struct
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from ingestion.bitcoin.files.kept_headers import KeptHeaders
 from ingestion.bitcoin.hashing import sha256d
 from ingestion.bitcoin.proof_of_work import work
 
+# Parent, time and bits of a header.
+_LINKS = Struct("<4x32s32xII4x")
 UNKNOWN, UNLINKED, ABOVE_GAP = -1, -2, -3
 NOWHERE = -1
 
@@ -210,5 +213,5 @@ class BlockIndex:
 
 
 def _parsed(header: bytes, block_hash: bytes) -> Header:
-    time, bits = (int.from_bytes(header[at : at + 4], "little") for at in (68, 72))
-    return Header(block_hash, header[4:36], time, bits)
+    parent, time, bits = _LINKS.unpack(header)
+    return Header(block_hash, parent, time, bits)

@@ -1,18 +1,20 @@
 """The best chain in a node's own files, read while the node may be running."""
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from ingestion.bitcoin.chain_view import SECONDS_A_DAY
-from ingestion.bitcoin.errors import MissingBlocks
-from ingestion.bitcoin.files import tip, undo_matching
-from ingestion.bitcoin.files.block_files import BlockFiles
+from ingestion.bitcoin.errors import MissingBlocks, MissingUndo
+from ingestion.bitcoin.files import tip, undo_in_order, undo_matching
+from ingestion.bitcoin.files.block_files import BlockFiles, BlockReader
 from ingestion.bitcoin.files.block_index import ABOVE_GAP, NOWHERE, UNLINKED, BlockIndex, Header
 from ingestion.bitcoin.files.kept_headers import KeptHeaders
+from ingestion.bitcoin.files.undo_in_order import NotInOrder
 from ingestion.bitcoin.files.undo_matching import ByteRange, Matches
 from ingestion.bitcoin.networks import Network
 
@@ -134,6 +136,18 @@ class FileChain:
         """Plain bytes (uint8) of the chain's block at `height`."""
         return self._index.block(self._chain[height])
 
+    @contextmanager
+    def block_reader(self) -> Iterator[Callable[[int], np.ndarray]]:
+        """A function that gives blocks as `block` does, each overwritten by the next."""
+        index = self._index
+        with BlockReader(self._files) as reader:
+
+            def read(height: int) -> np.ndarray:
+                row = self._chain[height]
+                return reader.read(index.numbers[row], index.offsets[row], index.sizes[row])
+
+            yield read
+
     def undo(self, number: int) -> tuple[np.ndarray, dict[int, ByteRange]]:
         """An undo file's plain bytes (uint8), and the record of each of its blocks on the chain, by height.
 
@@ -146,6 +160,42 @@ class FileChain:
         self._check_fit(number, matches)
         heights = self._index.heights
         return data, {heights[row]: record for row, record in matches.records.items() if self._is_on_chain(row)}
+
+    def undo_records(self, number: int, heights: list[int]) -> Iterator[tuple[np.ndarray, list[ByteRange]]]:
+        """The undo records of some of a file's blocks, in order of height: bytes, and the records in them.
+
+        That of genesis is empty.
+
+        Raises:
+            MissingUndo: a block has no record.
+            DamagedFile, MissingBlocks, UnreadableFile: see `undo`.
+        """
+        data, records = self.undo(number)
+        for height in heights:
+            if height and height not in records:
+                raise MissingUndo(
+                    f"{self.undo_file(number)} has no undo record of the block at height {height}: restore the file, or"
+                    f" {self.repair}."
+                )
+            yield data, [records[height] if height else (0, 0)]
+
+    def undo_records_in_order(self, number: int, heights: list[int]) -> Iterator[tuple[np.ndarray, list[ByteRange]]]:
+        """As `undo_records`, faster: a piece of the file after the other, each overwritten by the next one.
+
+        Raises:
+            NotInOrder: `undo_records` must do it, from the first one on.
+            MissingBlocks, UnreadableFile: see `undo`.
+        """
+        index = self._index
+        rows = [row for row in index.rows_of(number) if index.heights[row] and self._is_read_from(number, row)]
+        skipped = sum(1 for row in rows if index.heights[row] < heights[0])
+        if heights[0] == 0:
+            yield np.empty(0, dtype=np.uint8), [(0, 0)]
+        for _, data, records in undo_in_order.pieces(index, number, rows):
+            wanted = records[skipped:]
+            skipped -= len(records) - len(wanted)
+            if wanted:
+                yield data, wanted
 
     def undo_file(self, number: int) -> Path:
         """Path of the undo file of that number, for messages."""
@@ -167,6 +217,10 @@ class FileChain:
     def _undo_number(self, row: int) -> int:
         return self._undo_numbers.get(row, self._index.numbers[row])
 
+    def _is_read_from(self, number: int, row: int) -> bool:
+        """Whether a block is on the chain, and its record is read from the undo file of that number."""
+        return self._is_on_chain(row) and self._undo_number(row) == number
+
     def _files_with(self, height: int) -> list[int]:
         """Numbers of the files that have blocks of that height."""
         index = self._index
@@ -179,14 +233,17 @@ class FileChain:
 
     def _match(self, number: int) -> Matches:
         if number not in self._matches:
-            undo = self._files.undo(number)
-            self._matches[number] = undo_matching.match(self._index, number, undo, self._is_on_chain)
+            try:
+                self._matches[number] = undo_in_order.match(self._index, number)
+            except NotInOrder:
+                undo = self._files.undo(number)
+                self._matches[number] = undo_matching.match(self._index, number, undo, self._is_on_chain)
         return self._matches[number]
 
     def _check_fit(self, number: int, matches: Matches) -> None:
         """Raise DamagedFile where a block of the chain has no record, and a record of its undo file fits no block."""
         index = self._index
-        own = (row for row in index.rows_of(number) if self._is_on_chain(row) and self._undo_number(row) == number)
+        own = (row for row in index.rows_of(number) if self._is_read_from(number, row))
         if matches.misfit is not None and any(index.heights[row] and row not in matches.records for row in own):
             raise undo_matching.no_fit(index, number, matches)
 

@@ -15,16 +15,18 @@ from ingestion.bitcoin import decode, signatures
 from ingestion.bitcoin.batches import (
     CELLS,
     LARGE_ROWS,
+    SCRIPT_CELLS,
     TOTALS,
     BlockRows,
     batch_of_blocks,
-    script_rows,
     signature_rows,
     watched_rows,
 )
-from ingestion.bitcoin.errors import DamagedFile, MissingUndo
+from ingestion.bitcoin.errors import DamagedFile
+from ingestion.bitcoin.files import undo_sums
 from ingestion.bitcoin.files.block_files import MAX_BLOCK_BYTES, MIN_TRANSACTION_BYTES, is_genuine, txid
 from ingestion.bitcoin.files.chain import FileChain
+from ingestion.bitcoin.files.undo_in_order import NotInOrder
 from ingestion.bitcoin.files.undo_matching import ByteRange
 from ingestion.bitcoin.rows import KINDS, Batch
 from ingestion.bitcoin.watched import NOTHING, Watched
@@ -158,33 +160,57 @@ def _read_file(reading: _Reading, number: int, heights: list[int], stop: threadi
         CancelledError: `stop` was set.
     """
     chain = reading.chain
-    undo, records = chain.undo(number)
-    days = chain.day_of_height
-    sums = _Sums(int(days[heights[-1]]) + 1, reading.watching)
-    totals = np.zeros((len(heights), len(TOTALS)), dtype=np.int64)
-    for n, height in enumerate(heights):
-        if stop.is_set():
-            raise CancelledError
-        totals[n, 0] = height
-        if height > 0:
-            _fold(chain, number, height, undo, records, sums, totals[n])
-        totals[n, 1] += 1  # the coinbase
-        if reading.bodies:
-            _read_body(chain, height, reading.check, sums, totals[n])
-        is_last = n + 1 == len(heights)
-        if is_last or height >= reading.finalize_until or days[heights[n + 1]] != days[height]:
-            sums.drain(days[height], height)
-    return sums.rows(pl.DataFrame(totals, schema=TOTALS, orient="row"))
+    try:
+        return _add_up(reading, number, heights, chain.undo_records_in_order(number, heights), stop)
+    except NotInOrder:
+        return _add_up(reading, number, heights, chain.undo_records(number, heights), stop)
+
+
+def _add_up(
+    reading: _Reading,
+    number: int,
+    heights: list[int],
+    pieces: Iterator[tuple[np.ndarray, list[ByteRange]]],
+    stop: threading.Event,
+) -> BlockRows:
+    chain = reading.chain
+    days = chain.day_of_height[heights]
+    blocks = np.zeros((len(heights), len(undo_sums.BLOCK)), dtype=np.int64)
+    blocks[:, 0] = heights
+    blocks[:, 3] = np.append(days[1:] != days[:-1], True) | (blocks[:, 0] >= reading.finalize_until)
+    sums = _Sums(int(days[-1]) + 1, blocks, reading.watching)
+    step = 1 if reading.bodies else len(blocks)
+    done = 0
+    with chain.block_reader() as read_block:
+        for undo, records in pieces:
+            end = done + len(records)
+            blocks[done:end, 1:3] = records
+            for first in range(done, end, step):
+                if stop.is_set():
+                    raise CancelledError
+                _fold(chain, number, undo, sums, first, min(first + step, end))
+                if reading.bodies:
+                    _read_body(chain, heights[first], read_block(heights[first]), reading.check, sums, first)
+            done = end
+    return sums.rows()
 
 
 class _Sums:
-    """Sums over the blocks of a day, or of one block, and the rows that earlier ones came to."""
+    """Sums over the blocks of a day, or of one block, and the rows that earlier ones came to.
 
-    def __init__(self, days: int, watching: Watching):
+    Attributes:
+        blocks: int64 [block, undo_sums.BLOCK], the blocks of a file.
+        spent_totals: int64 [block, 3], of each what `decode.fold_undo` says.
+        outputs: int64 [block, kind, 4], of each what `decode.read_block` says.
+    """
+
+    def __init__(self, days: int, blocks: np.ndarray, watching: Watching):
+        self.blocks = blocks
+        self.spent_totals = np.zeros((len(blocks), 3), dtype=np.int64)
+        self.outputs = np.zeros((len(blocks), len(KINDS), 4), dtype=np.int64)
         self.cells = np.zeros((days, len(KINDS), 2), dtype=np.int64)
         self.scripts = signatures.empty_scripts()
         self.signatures = signatures.empty_sums()
-        self.blocks = 0
         self.spent = signatures.room_for_spent(MAX_BLOCK_BYTES // MIN_TRANSACTION_BYTES)
         self.large = signatures.room_for_large()
         self.large_rows: list[tuple[int | str, ...]] = []
@@ -192,67 +218,64 @@ class _Sums:
         self.watched = WatchedSums(watching)
         self.search = Search(watching)
         self.watched_spent = NO_COINS
-        self._heights: list[int] = []
-        self._drained: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []
+        self._cells: list[np.ndarray] = []
+        self._scripts: list[np.ndarray] = []
+        self._signed: list[tuple[int, int, np.ndarray]] = []
+        self._bodies = 0
 
-    def drain(self, last_day: int, height: int) -> None:
-        """Keep the sums as rows of this height, and begin anew."""
-        self._heights.append(height)
-        cells = _drain(self.cells[: last_day + 1], height)
-        self._drained.append((cells, self.scripts.copy(), self.signatures.copy(), self.blocks))
-        self.scripts[:] = 0
-        self.signatures[:] = 0
-        self.blocks = 0
-        self.watched.drain(height)
+    def fold(self, undo: np.ndarray, first: int, end: int, day_of_height: np.ndarray) -> tuple[int, int]:
+        """Add what the blocks first to `end` spent; as `undo_sums.fold_blocks`: (status, blocks without fault)."""
+        status, done, cells, scripts = undo_sums.fold_blocks(
+            undo,
+            self.blocks[first:end],
+            day_of_height,
+            self.cells,
+            self.scripts,
+            self.spent,
+            self.spent_totals[first:end],
+            self.search.keyed,
+        )
+        self._cells.append(cells)
+        self._scripts.append(scripts)
+        return status, done
 
-    def rows(self, totals: pl.DataFrame) -> BlockRows:
-        """All rows, with the totals of the blocks."""
-        cells, scripts, sums, blocks = map(list, zip(*self._drained, strict=True))
+    def end_body(self, n: int) -> None:
+        """Keep what bodies came to as rows, where the block ends a day, and begin anew."""
+        self._bodies += 1
+        height, _, _, is_last = self.blocks[n].tolist()
+        if is_last:
+            self._signed.append((height, self._bodies, self.signatures.copy()))
+            self.signatures[:] = 0
+            self._bodies = 0
+            self.watched.drain(height)
+
+    def rows(self) -> BlockRows:
+        """All rows, and the totals of the blocks, each of which has a coinbase besides what is spent."""
+        totals = np.column_stack([self.blocks[:, 0], self.spent_totals, self.outputs.reshape(len(self.blocks), -1)])
+        totals[:, 1] += 1
+        heights, bodies, sums = map(list, zip(*self._signed, strict=True)) if self._signed else ([], [], [])
         return BlockRows(
-            pl.DataFrame(np.concatenate(cells), schema=CELLS, orient="row"),
-            totals,
-            script_rows(self._heights, scripts),
-            signature_rows(self._heights, blocks, sums).filter(pl.col("blocks") > 0),
+            pl.DataFrame(np.concatenate(self._cells), schema=CELLS, orient="row"),
+            pl.DataFrame(totals, schema=TOTALS, orient="row"),
+            pl.DataFrame(np.concatenate(self._scripts), schema=SCRIPT_CELLS, orient="row"),
+            signature_rows(heights, bodies, sums),
             pl.DataFrame(self.large_rows, schema=LARGE_ROWS, orient="row"),
             *watched_rows(self._watching, *self.watched.rows()),
         )
 
 
-def _fold(
-    chain: FileChain,
-    number: int,
-    height: int,
-    undo: np.ndarray,
-    records: dict[int, ByteRange],
-    sums: _Sums,
-    totals: np.ndarray,
-) -> None:
-    if height not in records:
-        raise MissingUndo(
-            f"{chain.undo_file(number)} has no undo record of the block at height {height}: restore the file, or"
-            f" {chain.repair}."
-        )
-    status = decode.fold_undo(
-        undo,
-        *records[height],
-        height,
-        chain.day_of_height,
-        sums.cells,
-        sums.scripts,
-        sums.spent,
-        totals[1:4],
-        sums.search.keyed,
-    )
+def _fold(chain: FileChain, number: int, undo: np.ndarray, sums: _Sums, first: int, end: int) -> None:
+    status, done = sums.fold(undo, first, end, chain.day_of_height)
     if status != decode.OK:
         raise DamagedFile(
-            f"{chain.undo_file(number)} has a record for height {height} that {decode.STATUS[status]}: {chain.repair}."
+            f"{chain.undo_file(number)} has a record for height {sums.blocks[first + done, 0]} that"
+            f" {decode.STATUS[status]}: {chain.repair}."
         )
     sums.watched_spent = sums.search.found(undo)
 
 
-def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: np.ndarray) -> None:
-    block = chain.block(height)
-    outputs = totals[4:].reshape(len(KINDS), 4)
+def _read_body(chain: FileChain, height: int, block: np.ndarray, check: bool, sums: _Sums, n: int) -> None:
+    outputs = sums.outputs[n]
     transactions, inputs, listed = decode.read_block(
         block, sums.spent, outputs, sums.signatures, sums.large, sums.search.keyed
     )
@@ -261,32 +284,22 @@ def _read_body(chain: FileChain, height: int, check: bool, sums: _Sums, totals: 
             f"{chain.block_file(height)} has a block at height {height} that cannot be read to its end: restore the"
             f" file, or {chain.repair}."
         )
-    if (transactions, inputs) != (totals[1], totals[2]):
+    others, spends, spent_sats = sums.spent_totals[n].tolist()
+    if (transactions, inputs) != (others + 1, spends):
         raise DamagedFile(
             f"{chain.block_file(height)} has {inputs} inputs in the block at height {height}, its undo record"
-            f" {totals[2]}: restore both files, or {chain.repair}."
+            f" {spends}: restore both files, or {chain.repair}."
         )
-    created, spent = int(outputs[:, decode.OUTPUT_SATS].sum()), int(totals[3])
-    is_too_much = created > spent + chain.network.subsidy(height)
+    is_too_much = int(outputs[:, decode.OUTPUT_SATS].sum()) > spent_sats + chain.network.subsidy(height)
     if is_too_much or (check and not is_genuine(block, chain.block_bytes(height))):
         raise DamagedFile(
             f"{chain.block_file(height)} has other transactions in the block at height {height} than its header says:"
             f" restore the file, or {chain.repair}."
         )
-    sums.blocks += 1
     sums.watched.add(sums.watched_spent, sums.search.found(block), height)
     block_at = int.from_bytes(block[68:72], "little")
     for row in sums.large[:listed].tolist():
         *what, start, inputs_start, outputs_end, end = row
         place = start, inputs_start, outputs_end, end
         sums.large_rows.append((height, block_at, txid(block.data, place)[::-1].hex(), *what))
-
-
-def _drain(cells: np.ndarray, height: int) -> np.ndarray:
-    """The cells that have coins, as rows of CELLS; sets the cells to zero."""
-    cells = cells.reshape(-1, 2)
-    filled = np.flatnonzero(cells[:, decode.COINS])
-    birth_day, kind = np.divmod(filled, len(KINDS))
-    rows = np.column_stack([np.full(len(filled), height), birth_day, kind, cells[filled]])
-    cells[filled] = 0
-    return rows
+    sums.end_body(n)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from node_folder import HOUR, KEY, KEYS, REGTEST, START, assert_read, blocks_of, grown, opened, pay, records
 
 from ingestion.bitcoin.errors import DamagedFile, MissingBlocks, MissingUndo, NotADataFolder, WrongNetwork
-from ingestion.bitcoin.files.block_files import unmask
 from ingestion.bitcoin.files.chain import FileChain
+from ingestion.bitcoin.files.plain_file import unmask
 from ingestion.bitcoin.networks import NETWORKS
 from ingestion.sample import node_files, regtest
 from ingestion.sample.node_files import write_files

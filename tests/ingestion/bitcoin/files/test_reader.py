@@ -8,6 +8,7 @@ from polars.testing import assert_frame_equal
 
 from ingestion.bitcoin.errors import DamagedFile, MissingUndo
 from ingestion.bitcoin.files import reader
+from ingestion.bitcoin.files.block_files import BlockReader
 from ingestion.bitcoin.files.chain import FileChain
 from ingestion.bitcoin.networks import COIN, NETWORKS
 from ingestion.bitcoin.rows import BLOCK, BLOCKS_DAILY, COIN_CREATED, COIN_FLOW
@@ -169,10 +170,10 @@ def test_without_bodies_flow_is_the_same_and_what_needs_them_is_null(folder):
 
 
 def test_without_bodies_no_body_is_read(tmp_path, folder, monkeypatch):
-    def refuse(self, height):
+    def refuse(*_):
         raise AssertionError("read a body")
 
-    monkeypatch.setattr(FileChain, "block", refuse)
+    monkeypatch.setattr(BlockReader, "read", refuse)
     assert len(list(reader.read(folder, None, 60, bodies=False))) == 1
 
 
