@@ -49,8 +49,8 @@ def placed(node: Node, found: pl.DataFrame) -> pl.DataFrame:
     ours = [(each, headers[each].hash, headers[each].time)[: blocks.width] for each in asked if each in headers]
     if sorted(ours) != blocks.filter(pl.col("block_number").is_in(asked.implode())).rows():
         raise AnswerRefused(f"{node.shown} returned logs of blocks that are not on its chain")
-    for number, of_block in sample.group_by("block_number"):
-        check_bloom(node, headers[number[0]], of_block)
+    for number, address, topics in sample.select("block_number", "address", "topics").iter_rows():
+        _check_log(node, headers[number], [address, *topics])
     if has_times:
         return found
     rows = [(each, headers[each].time) for each in asked]
@@ -65,8 +65,13 @@ def check_bloom(node: Node, header: Header, found: pl.DataFrame) -> None:
         AnswerRefused: its bloom excludes one.
         NodeRefused: the chain does not fill its blooms, so missing logs would go unnoticed.
     """
-    of_logs = found.head(SAMPLE).select("address", "topics").iter_rows()
-    if not node.has_blooms or all(header.may_hold([[address, *topics]]) for address, topics in of_logs):
+    for address, topics in found.head(SAMPLE).select("address", "topics").iter_rows():
+        _check_log(node, header, [address, *topics])
+
+
+def _check_log(node: Node, header: Header, items: Sequence[str]) -> None:
+    """The same of one log, by its address and topics."""
+    if node.may_hold(header, [items]):
         return
     excluded = f"{node.shown} gives a log of block {header.number:,} that the block's bloom excludes"
     if header.bloom:

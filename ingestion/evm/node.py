@@ -133,9 +133,9 @@ class Node:
         ):
             yield from found
 
-    def may_hold(self, header: Header, pairs: Iterable[Pair]) -> bool:
-        """Whether the block may have an event of `pairs`."""
-        return not self.has_blooms or header.may_hold(pairs)
+    def may_hold(self, header: Header, items: Iterable[Sequence[str]]) -> bool:
+        """Whether the block may have a log with all of any of these groups of addresses and topics."""
+        return not self.has_blooms or header.may_hold(items)
 
     def logs(self, first: int, last: int, pairs: Sequence[Pair]) -> pl.DataFrame:
         """Events of `pairs` in the blocks from `first` to `last`, as decode.LOGS.
