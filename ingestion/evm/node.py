@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import msgspec
 import polars as pl
 
-from ingestion.evm import bloom, decode, json_rpc
+from ingestion.evm import balance_calls, bloom, decode, json_rpc
 from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.rows import COIN, Block, Pair
 from ingestion.threads import in_order
@@ -193,6 +193,18 @@ class Node:
         """What each address holds of a token (COIN for the chain's own) at the end of a block, in smallest units."""
         if token == COIN:
             return self._numbers("eth_getBalance", [[address, hex(at)] for address in addresses])
+        try:
+            return [units for batch in _batches(addresses) for units in self._balances_in_one_call(batch, token, at)]
+        except AnswerRefused:
+            return self._balances_by_calls(addresses, token, at)
+
+    def _balances_in_one_call(self, addresses: Sequence[str], token: str, at: int) -> list[int]:
+        """The same by `balance_calls`: a node loads the state of an old block once, not for each address."""
+        data = balance_calls.code(token, addresses)
+        return balance_calls.balances(self._call("eth_call", [{"data": data}, hex(at)], Digits), len(addresses))
+
+    def _balances_by_calls(self, addresses: Sequence[str], token: str, at: int) -> list[int]:
+        """The same by a call for each address."""
         data = [BALANCE_OF + 24 * "0" + address[2:] for address in addresses]
         return self._numbers("eth_call", [[{"to": token, "data": each}, hex(at)] for each in data])
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
 import polars as pl
@@ -15,6 +16,7 @@ from simulated import HOLDERS, TOKEN, held
 from ingestion.evm import ingest
 from ingestion.evm import provider as rpc
 from ingestion.evm.block_range import BlockRange
+from ingestion.evm.errors import AnswerRefused
 from ingestion.evm.node import Node
 from ingestion.evm.rows import TRANSFER, ZERO_ADDRESS
 from ingestion.lake.tables import Lake
@@ -72,6 +74,24 @@ def test_supplies_are_reconciled_with_the_contract(history, clean):
         minted = sum(value for _, sender, _, value in emitted if sender == ZERO_ADDRESS)
         burned = sum(value for _, _, receiver, value in emitted if receiver == ZERO_ADDRESS)
         assert units == from_logs == minted - burned
+
+
+def test_one_call_has_the_balances_that_a_call_for_each_address_has(history, monkeypatch):
+    with closing(rpc.Provider(history.node.url)) as provider:
+        node, addresses = Node(provider), [*HOLDERS, ZERO_ADDRESS, "0x" + 20 * "ef"]
+        one_by_one = node._balances_by_calls(addresses, TOKEN, 60)
+        assert len(set(one_by_one)) > 20
+        monkeypatch.delattr(Node, "_balances_by_calls")
+        assert node.balances(addresses, TOKEN, 60) == one_by_one
+        assert node.balances([ZERO_ADDRESS], TOKEN, 60) == one_by_one[-2:-1]
+
+
+def test_balances_of_what_is_no_token_are_refused(history):
+    with (
+        closing(rpc.Provider(history.node.url)) as provider,
+        pytest.raises(AnswerRefused, match="answers '0x' to eth_call"),
+    ):
+        Node(provider).balances(HOLDERS[:2], "0x" + 20 * "ef", 60)
 
 
 def test_a_part_of_the_chain_can_be_asked_for_and_the_rest_follows(history, clean, tmp_path):
