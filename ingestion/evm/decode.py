@@ -1,6 +1,7 @@
 """Answers to eth_getLogs, decoded in columns: no Python object per log."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 
@@ -164,11 +165,11 @@ def requested(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
     Raises:
         AnswerRefused: there are logs of other contracts or events.
     """
-    addresses, events = ([*set(each)] for each in zip(*pairs, strict=True))
-    is_wanted = pl.col("address").is_in(addresses) & event().is_in(events)
-    if not found.select(is_wanted.fill_null(False).all()).item():
+    addresses, events = (set(each) for each in zip(*pairs, strict=True))
+    of_logs = set(found.select("address", event()).unique().iter_rows())
+    if any(address not in addresses or topic not in events for address, topic in of_logs):
         raise AnswerRefused("the answer has logs of contracts or events that were not requested")
-    return filter_pairs(found, pairs)
+    return found if of_logs <= {*pairs} else filter_pairs(found, pairs)
 
 
 def filter_pairs(found: pl.DataFrame, pairs: Sequence[Pair]) -> pl.DataFrame:
@@ -183,12 +184,19 @@ def event() -> pl.Expr:
     return pl.col("topics").list.get(0, null_on_oob=True).str.to_lowercase().alias("event")
 
 
-def has_known_shape() -> pl.Expr:
-    """Whether a log has as many topics and digits as `transfers`, `liquidations`, `vault_changes` or `issuance` read,
-    or is an ERC-721 transfer."""
+def shape() -> tuple[pl.Expr, ...]:
+    """A log's event, how many topics it has, and how many digits of data, as `event`, `shape` and `digits`."""
     topics, digits = pl.col("topics").list.len(), pl.col("data").str.len_bytes() - 2
+    return event(), topics.alias("shape"), digits.alias("digits")
+
+
+@cache
+def has_known_shape() -> pl.Expr:
+    """Whether a log of a `shape` has as many topics and digits as `transfers`, `liquidations`, `vault_changes` or
+    `issuance` read, or is an ERC-721 transfer."""
     return pl.any_horizontal(
-        (event() == topic) & (topics == count) & (digits == words * DIGITS) for topic, count, words in SHAPES
+        (pl.col("event") == topic) & (pl.col("shape") == count) & (pl.col("digits") == words * DIGITS)
+        for topic, count, words in SHAPES
     )
 
 
@@ -211,9 +219,7 @@ def rows(found: pl.DataFrame, watch_list: WatchList, is_final: bool) -> dict[str
         pl.lit(watch_list.chain_id, pl.Int64).alias("chain_id"),
         pl.from_epoch("block_time", "s").dt.date().alias("value_date"),
         pl.lit(is_final).alias("is_final"),
-        event(),
-        pl.col("topics").list.len().alias("shape"),
-        (pl.col("data").str.len_bytes() - 2).alias("digits"),
+        *shape(),
     )
     tokens = [token.address for token in watch_list.tokens]
     contracts = pl.DataFrame(

@@ -93,7 +93,8 @@ class Issuance:
         if not tokens:
             return found, tuple(pairs)
         is_told = pl.col("address").is_in(list(tokens)) & decode.event().is_in(EVENTS).fill_null(False)
-        told, whole = found.filter(is_told, decode.has_known_shape()), set[str]()
+        told = found.filter(is_told).with_columns(decode.shape()).filter(decode.has_known_shape()).select(found.columns)
+        whole = set[str]()
         rewritten = [found.filter(~is_told)]
         for token in sorted(tokens):
             try:

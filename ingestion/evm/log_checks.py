@@ -94,15 +94,18 @@ def completed(node: Node, found: pl.DataFrame, blocks: range, pairs: Sequence[Pa
         NodeRefused: a block cannot be read, or the node does not have it.
     """
     with_event: dict[Pair, list[int]] = defaultdict(list)
-    events = found.select("address", decode.event(), "block_number")
+    shapes = found.select("address", *decode.shape(), "block_number").unique()
+    events = shapes.select("address", "event", "block_number")
     for address, topic, number in events.unique().sort("block_number").iter_rows():
         with_event[address, topic].append(number)
     again = {(*pair, number) for pair in pairs for number in with_event[pair] if _is_asked_again(pair, with_event)}
-    odd = events.filter(~found.select(decode.has_known_shape()).to_series()).unique()
+    odd = shapes.filter(~decode.has_known_shape()).select(events.columns).unique()
     again |= set(odd.iter_rows() if odd.height <= CALLS_A_BATCH else ())
     doubted = _silences(with_event, blocks, pairs)
     for *pair, number in again:
         doubted[number].append((pair[0], pair[1]))
+    if not doubted:
+        return found
     rows = pl.DataFrame(sorted(again), schema=events.schema, orient="row")
     kept = found.with_columns(decode.event()).join(rows, on=rows.columns, how="anti", maintain_order="left")
     return decode.once(pl.concat([kept.select(found.columns), *_requested(node, dict(sorted(doubted.items())))]))
