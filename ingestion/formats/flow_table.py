@@ -45,16 +45,17 @@ def vet(cells: pl.DataFrame, sessions: Sessions) -> tuple[pl.DataFrame, list[Fin
     Raises:
         PageRefused: its days, its funds, its figures or its totals cannot be those of a table of flows.
     """
-    days = {
-        day: dict(rows.select("ticker", "value").iter_rows())
-        for (day,), rows in cells.group_by("value_date", maintain_order=True)
-    }
+    days: dict[date, dict[str, float | None]] = {}
+    for day, ticker, value in zip(cells["value_date"], cells["ticker"], cells["value"], strict=True):
+        days.setdefault(day, {})[ticker] = value
     asset = cells["asset"][0]
     _check_days([*days])
     _check_figures(days)
     _check_repeated(days)
     _check_funds(asset, days)
     findings = list(_wrong_totals(asset, days, sessions))
+    if not findings:
+        return cells, []
     if len(findings) > WRONG_TOTALS:
         raise PageRefused(
             f"on {len(findings)} days, {findings[0].value_date} among them, its funds do not add up to the printed"

@@ -66,7 +66,8 @@ def to_table(known: Known) -> pl.DataFrame:
 
 def cells_of(page: pl.DataFrame) -> dict[Key, float | None]:
     """A page's frame by key."""
-    return {Key(*row[:4]): row[4] for row in page.select(*Key._fields, "value").iter_rows()}
+    keys = map(Key._make, zip(*(page[name] for name in Key._fields), strict=True))
+    return dict(zip(keys, page["value"], strict=True))
 
 
 def learn(known: Known, page: Cells, capture: str, settled_until: date) -> None:

@@ -335,6 +335,16 @@ def test_a_refused_page_is_read_once_the_parser_has_learned(home):
     assert home.figures == [(0, "a", "1"), (1, "a", "9"), (2, "a", "1")]
 
 
+def test_the_log_forgets_a_refused_page_that_was_removed(home):
+    home.put(page(("a", "1")))
+    refused = home.put(b"challenge", minute=1)
+    assert home.read().failures
+    for ending in (".json", ".meta.json"):
+        home.path(refused, ending).unlink()
+    assert home.read().failures == ()
+    assert home.lake.read("made", CAPTURES, {})["verdict"].to_list() == ["read"]
+
+
 @pytest.mark.parametrize("first", ["lower", "greater"])
 def test_a_page_of_a_second_already_read_is_read_as_if_both_had_come_at_once(home, first):
     lower, *_, greater = sorted(map(str, range(1, 9)), key=lambda text: hashlib.sha256(page(("a", text))).hexdigest())
