@@ -113,7 +113,7 @@ def _write(
     if earlier:
         shutil.copyfile(earlier.folder / published.WAREHOUSE, warehouse)
         con.execute(f"attach '{_quoted(warehouse)}' as warehouse")
-        first_change = _first_change(con, unchanged_before) if unchanged_before and COIN_FLOW in stale else None
+        first_change = _first_change(con, unchanged_before) if unchanged_before and COIN_FLOW in changed else None
         _delete(con, stale, first_change)
     else:
         first_change = None

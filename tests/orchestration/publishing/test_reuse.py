@@ -179,9 +179,12 @@ def test_published_days_that_are_said_not_to_have_changed_are_not_written(home, 
     )
     before = publish_after(home)
     change(home, "update marts.onchain_coin_flow set coins = 0")
-    told = {"changed": {"onchain_coin_flow"}, "previous": before, "unchanged_before": date(2026, 1, 6)}
-    part = content(publish_after(home, HOUR, **told))["onchain_coin_flow"]
+    told = {"previous": before, "unchanged_before": date(2026, 1, 6)}
+    part = content(publish_after(home, HOUR, changed={"onchain_coin_flow"}, **told))["onchain_coin_flow"]
     assert [row[2] for row in part] == [0, 1, 2, 3, 4, 0, 0, 0, 0]
+    change(home, "delete from marts.onchain_coin_flow where spend_date = '2026-01-02'")
+    rest = content(publish_after(home, 2 * HOUR, changed={"flows"}, **told))["onchain_coin_flow"]
+    assert [row[2] for row in rest] == 8 * [0]
 
 
 def test_a_former_build_that_is_gone_or_has_other_marts_is_not_carried_over(home, first, publish_after):
