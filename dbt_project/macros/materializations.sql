@@ -1,13 +1,14 @@
 {#
     Tables and views built in place. The adapter builds a copy, renames twice and drops the old one, for readers of the
     same file; the build file has no readers, and for over a hundred models that took a fifth of a rebuild's CPU.
-    Where the macro named as keep_where gives a condition, rows of the last build that meet it stay: the model gives the
-    others.
+    Where the macro that a model's meta names as keep_where gives a condition, rows of the last build that meet it stay:
+    the model gives the others.
 #}
 
 {% materialization table, adapter="duckdb" %}
     {% set target = this.incorporate(type="table") %}
-    {% set kept = context[config.get("keep_where")]() if config.get("keep_where") %}
+    {% set keep_where = model.config.meta.get("keep_where") %}
+    {% set kept = context[keep_where]() if keep_where %}
     {{ run_hooks(pre_hooks) }}
     {% call statement("main") %}
         {% if kept %}

@@ -1,6 +1,5 @@
 """dbt in this process, its models in several threads."""
 
-import json
 import shutil
 import time
 
@@ -66,7 +65,7 @@ def test_the_oldest_that_is_kept_is_dropped_and_nothing_kept_where_there_is_no_r
 
 def test_lots_that_changed_code_matched_are_not_kept(tmp_path, monkeypatch):
     def rules() -> str:
-        return json.loads(dbt._variables(strict_claims=False, is_from_spark=False))["compiled_lots"]
+        return dbt._variables(strict_claims=False, is_from_spark=False)["compiled_lots"]
 
     before = rules()
     code = shutil.copytree(dbt.COMPILED_LOTS, tmp_path / "token_lots")

@@ -118,7 +118,7 @@ def test_tests_of_an_unchanged_home_stand_and_one_can_be_asked_for_alone(locatio
 
 
 def test_a_test_that_fails_is_a_failed_check_and_what_it_kept_from_running_is_none(location, run, monkeypatch):
-    def fail(home, settings, changed, listeners, outcome):
+    def fail(home, settings, changed, unchanged_before, listeners, outcome):
         outcome.nodes = [
             NodeOutcome("cohorts_sum_to_supply", "fail", 0, "Got 3 results."),
             NodeOutcome("market_flows_are_the_sum_of_the_funds_flows", "skipped", 0, ""),

@@ -1,5 +1,3 @@
-{{ config(keep_where='kept_coin_flow') }}
-
 -- Cells of final days have one row each: passing 12.7 M of them on takes a third of the time of grouping them, and a
 -- fifth of the memory.
 with pending_days as (
