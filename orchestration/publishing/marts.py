@@ -146,10 +146,11 @@ def _create_schema(con: duckdb.DuckDBPyConnection) -> None:
 def _first_change(con: duckdb.DuckDBPyConnection, unchanged_before: date) -> date:
     """The first day that the coin flow has otherwise than it was published before, that of tokens too."""
     chains = "select asset, network from build.marts.onchain_blocks_daily"
-    of_tokens = f"where (asset, network) not in ({chains}) and spend_date < date '{unchanged_before}'"
-    days = (
-        f"select spend_date, count(*), bit_xor(hash(flow)) from {{}}.marts.{COIN_FLOW} as flow {of_tokens} group by 1"
-    )
+    of_tokens = f"(asset, network) not in ({chains}) and spend_date < date '{unchanged_before}'"
+    # By their numbers: else every column of all rows is read, which takes ten times as long.
+    numbers = f"select rowid from {{0}}.marts.{COIN_FLOW} where {of_tokens}"
+    days = f"select spend_date, count(*), bit_xor(hash(flow)) from {{0}}.marts.{COIN_FLOW} as flow"
+    days += f" where rowid in ({numbers}) group by 1"
     one, other = days.format("build"), days.format("warehouse")
     changed = f"({one} except {other}) union all ({other} except {one})"
     return con.sql(f"select min(spend_date) from ({changed})").fetchall()[0][0] or unchanged_before
