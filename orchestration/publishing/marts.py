@@ -13,13 +13,16 @@ from ingestion.digests import sha256
 from orchestration import quiet_duckdb
 from orchestration.errors import BuildFailed
 from orchestration.inputs import versions
-from orchestration.publishing import published
+from orchestration.publishing import published, row_groups
 
 STORAGE_VERSION = "v1.0.0"
 """Files of this version are opened by every DuckDB client since 1.0."""
 
 COIN_FLOW = "onchain_coin_flow"
 """The mart with more rows than all others, few of which change."""
+
+ROW_GROUP = 122_880
+"""Rows of a row group of a Parquet file, as DuckDB has it: smaller ones are larger in sum, larger ones read in vain."""
 
 FEW_ROWS = 1_000_000
 """Up to so many rows one thread writes: 55,000 took it 0.5 s of CPU, and two threads 0.8 s."""
@@ -128,11 +131,52 @@ def _write(
             marts[name] = before[name]
         else:
             con.execute(f"insert into warehouse.marts.{name} {_in_order(name, first_change)}")
-            con.execute(f"copy warehouse.marts.{name} to '{_quoted(file)}' (compression zstd, compression_level 1)")
+            if not (earlier and first_change and name == COIN_FLOW and _extend(con, earlier, file, first_change)):
+                _copy(con, f"warehouse.marts.{name}", file)
             marts[name] = {"rows": rows[name], "sha256": sha256(file)}
     con.commit()
     con.execute("detach warehouse")
     return marts
+
+
+def _copy(con: duckdb.DuckDBPyConnection, rows: str, file: Path) -> None:
+    options = f"compression zstd, compression_level 1, row_group_size {ROW_GROUP}"
+    con.execute(f"copy {rows} to '{_quoted(file)}' ({options})")
+
+
+def _extend(con: duckdb.DuckDBPyConnection, earlier: Earlier, file: Path, first_change: date) -> bool:
+    """Write the coin flow's Parquet file with the row groups of the earlier one that are before the first change.
+
+    All 12.7 M rows of a chain take 6 s of CPU to write, these 0.4.
+
+    Returns:
+        Whether there are such row groups; else nothing is written.
+    """
+    before = earlier.folder / published.parquet(COIN_FLOW)
+    same = f"select count(*) from warehouse.marts.{COIN_FLOW} where spend_date < date '{first_change}'"
+    whole = max(con.sql(same).fetchall()[0][0] - 1, 0) // ROW_GROUP  # one row at least is written
+    rest = file.with_name("rest.parquet")
+    try:
+        kept = row_groups.rows(before)[:whole]
+        if not kept or set(kept) != {ROW_GROUP}:
+            return False
+        _copy(con, f"({_rows_after(con, sum(kept))})", rest)
+        row_groups.extend(before, len(kept), rest, file)
+    except row_groups.Unknown:
+        return False
+    finally:
+        rest.unlink(missing_ok=True)
+    return True
+
+
+def _rows_after(con: duckdb.DuckDBPyConnection, count: int) -> str:
+    """The rows of the published coin flow behind the first ones. By their days: an offset alone reads all of them."""
+    days = f"select spend_date, count(*) as rows from warehouse.marts.{COIN_FLOW} group by spend_date"
+    days = f"select *, sum(rows) over (order by spend_date) as so_far from ({days})"
+    ((day, offset),) = con.sql(
+        f"select spend_date, {count} - (so_far - rows) from ({days}) where so_far > {count} order by 1 limit 1"
+    ).fetchall()
+    return f"from warehouse.marts.{COIN_FLOW} where spend_date >= date '{day}' offset {offset}"
 
 
 def _create_schema(con: duckdb.DuckDBPyConnection) -> None:

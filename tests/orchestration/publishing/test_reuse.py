@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.publishing import marts, publish
+from orchestration.publishing import marts, publish, published, row_groups
 from orchestration.publishing.report import drawing
 
 HOUR = timedelta(hours=1)
@@ -185,6 +185,43 @@ def test_published_days_that_are_said_not_to_have_changed_are_not_written(home, 
     change(home, "delete from marts.onchain_coin_flow where spend_date = '2026-01-02'")
     rest = content(publish_after(home, 2 * HOUR, changed={"flows"}, **told))["onchain_coin_flow"]
     assert [row[2] for row in rest] == 8 * [0]
+
+
+@pytest.mark.parametrize(("first", "kept"), [(1, 0), (5, 1), (9, 3), (10, 4), (12, 4)])
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_row_groups_before_the_first_change_are_copied(home, publish_after, monkeypatch, first, kept, is_readable):
+    monkeypatch.setattr(publish, "_write_report", lambda *_: None)
+    monkeypatch.setattr(marts, "ROW_GROUP", 2048)
+    change(home, "create table marts.onchain_blocks_daily as select 'BTC' as asset, 'main' as network")
+    change(
+        home,
+        "create table marts.onchain_coin_flow as select 'BTC' as asset, 'main' as network, n as coins, '' as kind,"
+        " date '2026-01-01' + (n // 1000)::integer as spend_date, spend_date - (n % 1000)::integer as birth_date"
+        " from range(10240) _(n)",
+    )
+    before = publish_after(home)
+    counts, extend = [], row_groups.extend
+
+    def count(earlier: Path, count: int, rest: Path, file: Path) -> None:
+        counts.append(count)
+        if not is_readable:
+            raise row_groups.Unknown
+        extend(earlier, count, rest, file)
+
+    monkeypatch.setattr(row_groups, "extend", count)
+    day = date(2026, 1, first)
+    change(home, f"update marts.onchain_coin_flow set coins = -coins where spend_date = date '{day}'")
+    told = {"changed": {"onchain_coin_flow"}, "previous": before, "unchanged_before": day}
+    folders = publish_after(home, HOUR, **told), publish_after(home, 2 * HOUR)
+    assert counts == [kept] * bool(kept)
+    files = [folder / published.parquet("onchain_coin_flow") for folder in folders]
+    part, whole = [duckdb.sql(f"from '{file}'").fetchall() for file in files]
+    assert part == whole
+    assert content(folders[0]) == content(folders[1])
+    names = {path.name for path in files[0].parent.iterdir()}
+    assert names == {path.name for path in files[1].parent.iterdir()}
+    if kept and is_readable:
+        assert row_groups.rows(files[0])[:kept] == kept * [2048]
 
 
 def test_a_former_build_that_is_gone_or_has_other_marts_is_not_carried_over(home, first, publish_after):
