@@ -237,8 +237,10 @@ def test_a_mart_with_another_number_of_rows_is_written_though_nobody_said_so(hom
     assert content(part)["coins"] == content(publish_after(home, 2 * HOUR))["coins"]
 
 
-def test_many_publications_do_not_make_the_file_grow(home, publish_after, monkeypatch):
+@pytest.mark.parametrize("large", [10_000, 100_000])
+def test_many_publications_do_not_make_the_file_grow(home, publish_after, monkeypatch, large):
     monkeypatch.setattr(publish, "_write_report", lambda *_: None)
+    monkeypatch.setattr(marts, "LARGE_KEYED", large)
     change(home, "insert into marts.flows select n, random() from range(10, 50000) as numbers(n)")
     folder = publish_after(home)
     size = (folder / "warehouse.duckdb").stat().st_size
