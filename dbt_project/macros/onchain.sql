@@ -89,7 +89,7 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Whether compiled code pays: to load it takes as long as a million cells in SQL, a second. #}
+{# Whether compiled code pays: to load it takes as long as a quarter of a million cells in SQL, a second. #}
 {% macro has_many_cells() %}
     {%- set count = run_query("select count(*) as cells from " ~ ref('stg_bitcoin__coin_flow')).rows[0]['cells'] -%}
     {{- return(count >= var('compiled_from_cells')) -}}

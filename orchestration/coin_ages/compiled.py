@@ -41,7 +41,7 @@ def spend(spends, births, amounts, first, class_of, closes, is_uncertain, by_bir
         spends, births: int32 [cell], days since 1970.
         amounts: int64 [cell], satoshi.
         first: the first of the days, since 1970.
-        class_of: int32 [age in days], number of its class.
+        class_of: int32 [age in days], number of its class; of all ages that the days allow.
         closes: int64 [day], or NO_CLOSE or NO_DAY.
         is_uncertain: bool [day].
         by_birth: int64 [day of birth, class], added to.
@@ -50,7 +50,7 @@ def spend(spends, births, amounts, first, class_of, closes, is_uncertain, by_bir
     """
     for n in range(len(amounts)):
         day, birth, amount = np.int64(spends[n]) - first, np.int64(births[n]) - first, amounts[n]
-        if not 0 <= birth <= day < len(closes) or day - birth >= len(class_of) or amount < 0:
+        if not 0 <= birth <= day < len(closes) or amount < 0:
             return False
         now, before = closes[day], closes[birth]
         if now == NO_DAY or before == NO_DAY:

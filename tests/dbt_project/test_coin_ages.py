@@ -151,10 +151,41 @@ def more_spent_than_created(world: World) -> None:
     world.add(TABLES.flow, CHAIN, FIRST + DAY, FIRST, "transfer", 10**15)
 
 
-def units_beyond_63_bits(world: World) -> None:
-    day = FIRST + DAY * 100
-    for _ in range(2):
-        world.add(TABLES.flow, CHAIN, day, day, "transfer", MOST // 2 + 1)
+def negative(world: World) -> None:
+    """Beside more of the same birth."""
+    for amount in (10, -1):
+        world.add(TABLES.flow, CHAIN, FIRST + DAY * 9, FIRST, "transfer", amount)
+
+
+def more_of_one_birth_spent_than_created(world: World) -> None:
+    """Beside another birth that reached its ages before a snapshot."""
+    for number, amount in ((0, 100), (5, 10)):
+        world.rows[TABLES.created] = [
+            row for row in world.rows[TABLES.created] if row[:3] != [*SNAPSHOT, FIRST + DAY * number]
+        ]
+        world.add(TABLES.created, SNAPSHOT, FIRST + DAY * number, "transfer", amount)
+    cells_of(world)[:] = [cell for cell in cells_of(world) if cell[:2] != [*SNAPSHOT]]
+    world.add(TABLES.flow, SNAPSHOT, FIRST + DAY * 6, FIRST + DAY * 5, "transfer", 20)
+
+
+def beyond_63_bits(*cells: tuple[int, int], created: int) -> Callable[[World], None]:
+    """Of days spent and born."""
+
+    def change(world: World) -> None:
+        forget(world, [birth for _, birth in cells])
+        for birth in {birth for _, birth in cells}:
+            world.add(TABLES.created, CHAIN, FIRST + DAY * birth, "transfer", created)
+        for spend, birth in cells:
+            world.add(TABLES.flow, CHAIN, FIRST + DAY * spend, FIRST + DAY * birth, "transfer", MOST // 2 + 1)
+
+    return change
+
+
+def forget(world: World, days: list[int]) -> None:
+    """Leave out the chain's coins that are born or spent on these days."""
+    dates = {FIRST + DAY * day for day in days}
+    for name in (TABLES.created, TABLES.flow):
+        world.rows[name] = [row for row in world.rows[name] if row[:2] != [*CHAIN] or not dates & set(row[2:4])]
 
 
 def created_beyond_63_bits(world: World) -> None:
@@ -172,9 +203,15 @@ def no_days(world: World) -> None:
     world.rows[TABLES.days] = [row for row in world.rows[TABLES.days] if row[:2] != [*SNAPSHOT]]
 
 
-def a_day_without_a_row_of_closes(world: World) -> None:
-    birth = cells_of(world)[-1][3]
-    world.rows[TABLES.closes] = [row for row in world.rows[TABLES.closes] if row[2] != birth]
+def no_row_of_closes(name: str, *row: object) -> Callable[[World], None]:
+    """On a day of a row that is the only one with it."""
+
+    def change(world: World) -> None:
+        forget(world, [350])
+        world.add(name, CHAIN, FIRST + DAY * 350, *row)
+        world.rows[TABLES.closes] = [each for each in world.rows[TABLES.closes] if each[2] != FIRST + DAY * 350]
+
+    return change
 
 
 def close_of(value: object) -> Callable[[World], None]:
@@ -185,6 +222,8 @@ def close_of(value: object) -> Callable[[World], None]:
 
 
 def born_long_ago(world: World) -> None:
+    """Each day takes memory."""
+    world.add(TABLES.closes, CHAIN, FIRST - DAY * 2000, Decimal(1), False)
     world.add(TABLES.created, CHAIN, FIRST - DAY * 2000, "transfer", 5)
 
 
@@ -193,15 +232,18 @@ STRANGE = {
     "of no kind": last_cell(4, None),
     "without a birth": last_cell(3, None),
     "of no amount": last_cell(5, None),
-    "negative": last_cell(5, -1),
+    "negative": negative,
     "spent before its birth": last_cell(3, FIRST + DAY * 400),
     "spent after the last day": last_cell(2, FIRST + DAY * 401),
     "more spent than created": more_spent_than_created,
-    "units beyond 63 bits": units_beyond_63_bits,
+    "more of one birth spent than created": more_of_one_birth_spent_than_created,
+    "spent beyond 63 bits": beyond_63_bits((60, 10), (60, 20), created=MOST // 2 + 1),
+    "spent of a birth beyond 63 bits": beyond_63_bits((360, 310), (362, 310), (370, 310), created=5),
     "created beyond 63 bits": created_beyond_63_bits,
     "reached beyond 63 bits": reached_beyond_63_bits,
     "a chain without days": no_days,
-    "a day without a row of closes": a_day_without_a_row_of_closes,
+    "spent on a day without a row of closes": no_row_of_closes(TABLES.flow, FIRST, "transfer", 5),
+    "born on a day without a row of closes": no_row_of_closes(TABLES.created, "transfer", 5),
     "a negative close": close_of(-1),
     "a close beyond 63 bits": close_of(10**11),
     "born long ago": born_long_ago,

@@ -5,7 +5,7 @@
 ] -%}
 
 -- All values are those of smallest units as if they were coins, in fixed point: exact in running sums, and in any order.
--- Where there are many cells, compiled code gives the rows of chains in a tenth of the CPU. It reads these itself:
+-- Where there are many cells, compiled code gives the rows of chains in a third of the CPU. It reads these itself:
 -- {{ ref('int_onchain__ages') }}, {{ ref('int_onchain__days') }}, {{ ref('stg_bitcoin__coin_created') }},
 -- {{ ref('stg_bitcoin__coin_flow') }}
 with created as (
