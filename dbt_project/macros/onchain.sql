@@ -89,6 +89,40 @@
     {%- endif -%}
 {% endmacro %}
 
+{# Whether compiled code pays: to load it takes as long as a quarter of a million cells in SQL, a second. #}
+{% macro has_many_cells() %}
+    {%- set count = run_query("select count(*) as cells from " ~ ref('stg_bitcoin__coin_flow')).rows[0]['cells'] -%}
+    {{- return(count >= var('compiled_from_cells')) -}}
+{% endmacro %}
+
+{#
+    The Python job that fills a table with what int_onchain__ages_daily selects; none where there are few cells or Spark
+    made the rows.
+#}
+{% macro ages_job(table, rows) %}
+    {%- if not var('is_from_spark', false) and has_many_cells() -%}
+from orchestration.coin_ages.job import Tables, fill
+
+
+class dbtObj:
+    def __init__(self, load): ...
+
+
+def model(dbt, con):
+    tables = Tables(
+        days='{{ ref("int_onchain__days") }}',
+        ages='{{ ref("int_onchain__ages") }}',
+        closes='{{ ref("int_onchain__closes") }}',
+        created='{{ ref("stg_bitcoin__coin_created") }}',
+        flow='{{ ref("stg_bitcoin__coin_flow") }}',
+    )
+    fill(con, '{{ table }}', {{ tojson(rows) }}, tables)
+
+
+def materialize(rows, con): ...
+    {%- endif -%}
+{% endmacro %}
+
 {# The whole numbers from 0 to `last`, one per row. #}
 {% macro each_from_zero(last) %}
     {{- return(adapter.dispatch('each_from_zero', 'flowhouse')(last)) -}}
@@ -147,8 +181,8 @@
     {{- return("cast(" ~ amount ~ " as double) / " ~ cases) -}}
 {% endmacro %}
 
-{# The first day of a date's month. #}
-{% macro month_start(date) %}{{ return("cast(date_trunc('month', " ~ date ~ ") as date)") }}{% endmacro %}
+{# The number of a date's month, which follows that of the month before. #}
+{% macro month_number(date) %}{{ return("(year(" ~ date ~ ") * 12 + month(" ~ date ~ "))") }}{% endmacro %}
 
 {# Signatures of transfers, and whether they are those of house-keeping; ingestion/bitcoin/signatures.py tells them. #}
 {% macro transfer_signatures() %}

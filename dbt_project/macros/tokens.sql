@@ -342,6 +342,7 @@ where tokens.settled_date > tokens.matched_date
     select
         asset,
         network,
+        false as is_token,
         spend_date,
         birth_date,
         kind,
@@ -351,6 +352,7 @@ where tokens.settled_date > tokens.matched_date
     select
         asset,
         network,
+        true as is_token,
         value_date as spend_date,
         birth_date,
         kind,
@@ -365,6 +367,7 @@ where tokens.settled_date > tokens.matched_date
     select
         asset,
         network,
+        false as is_token,
         birth_date,
         kind,
         amount_sats as amount_units
@@ -373,6 +376,7 @@ where tokens.settled_date > tokens.matched_date
     select
         asset,
         network,
+        true as is_token,
         birth_date,
         kind,
         amount_units

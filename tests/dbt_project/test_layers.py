@@ -399,9 +399,10 @@ def test_no_chain_of_models_from_raw_is_longer_than_five():
     the daily flows is a mart that people read by itself, so reading it is the only way to agree with it; a sixth
     would be a step that nobody reads. A node says which coins were spent, but of tokens that is found here: their lots,
     and the list of tokens whose lots hold, are where such a chain begins for them. So are weights: who counts as a
-    long-term holder is a question, not a fact that travels."""
+    long-term holder is a question, not a fact that travels. So are closes: which one values a day is found among prices
+    alone."""
     lots = {"int_tokens__lots", "onchain_tokens"}
-    begins = lots | {"int_onchain__weights"}
+    begins = lots | {"int_onchain__weights", "int_onchain__closes"}
     assert not {
         name for name, depth in depths([path for path in FACTS if path.stem not in begins]).items() if depth > 5
     }

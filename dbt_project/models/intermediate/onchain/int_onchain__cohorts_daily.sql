@@ -1,29 +1,29 @@
 -- Amounts are smallest units times weights in 1e-9, as whole numbers.
 with matured as (
     select
-        held.asset,
-        held.network,
+        daily.asset,
+        daily.network,
         weights.definition_id,
-        held.reached_date as value_date,
-        sum(held.held_units * {{ sats('weights.weight_change') }}) as matured
-    from {{ ref('int_onchain__held_by_age') }} as held
-    inner join {{ ref('int_onchain__weights') }} as weights on held.age_days = weights.age_days
+        daily.value_date,
+        sum(daily.reached_units * {{ sats('weights.weight_change') }}) as matured
+    from {{ ref('int_onchain__ages_daily') }} as daily
+    inner join {{ ref('int_onchain__weights') }} as weights on daily.class_age_days = weights.age_days
     where weights.weight_change <> 0
-    group by held.asset, held.network, weights.definition_id, held.reached_date
+    group by daily.asset, daily.network, weights.definition_id, daily.value_date
 ),
 
 spent as (
     select
-        flow.asset,
-        flow.network,
+        daily.asset,
+        daily.network,
         weights.definition_id,
-        flow.spend_date as value_date,
-        sum(flow.spent_units * {{ sats('weights.weight') }}) as spent
-    from {{ ref('int_onchain__spent_by_age') }} as flow
-    inner join {{ ref('int_onchain__ages') }} as ages on flow.class_age_days = ages.age_days
+        daily.value_date,
+        sum(daily.spent_units * {{ sats('weights.weight') }}) as spent
+    from {{ ref('int_onchain__ages_daily') }} as daily
+    inner join {{ ref('int_onchain__ages') }} as ages on daily.class_age_days = ages.age_days
     inner join {{ ref('int_onchain__weights') }} as weights on ages.weight_age_days = weights.age_days
     where weights.weight > 0
-    group by flow.asset, flow.network, weights.definition_id, flow.spend_date
+    group by daily.asset, daily.network, weights.definition_id, daily.value_date
 ),
 
 definitions as (

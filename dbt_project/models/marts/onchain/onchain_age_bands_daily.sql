@@ -15,53 +15,49 @@ with bands as (
 
 aged as (
     select
-        held.asset,
-        held.network,
-        held.reached_date as value_date,
-        held.age_days,
-        sum(held.held_units) as held_units,
-        coalesce(sum(case when closes.close_usd is null then held.held_units end), 0) as unpriced_units,
-        coalesce(sum(held.held_units * closes.close_fixed), 0) as cost
-    from {{ ref('int_onchain__held_by_age') }} as held
-    inner join bands on held.age_days = bands.age_days
-    inner join {{ ref('int_onchain__closes') }} as closes
-        on held.asset = closes.asset and held.network = closes.network and held.birth_date = closes.value_date
-    group by held.asset, held.network, held.reached_date, held.age_days
+        daily.asset,
+        daily.network,
+        daily.value_date,
+        bands.age_band,
+        bands.band_before,
+        daily.reached_units as held_units,
+        daily.reached_unpriced_units as unpriced_units,
+        daily.reached_cost as cost
+    from {{ ref('int_onchain__ages_daily') }} as daily
+    inner join bands on daily.class_age_days = bands.age_days
 ),
 
 changes as (
     select
-        aged.asset,
-        aged.network,
-        aged.value_date,
-        bands.age_band,
-        aged.held_units,
-        aged.unpriced_units,
-        aged.cost
+        asset,
+        network,
+        value_date,
+        age_band,
+        held_units,
+        unpriced_units,
+        cost
     from aged
-    inner join bands on aged.age_days = bands.age_days
     union all
     select
-        aged.asset,
-        aged.network,
-        aged.value_date,
-        bands.band_before as age_band,
-        -aged.held_units as held_units,
-        -aged.unpriced_units as unpriced_units,
-        -aged.cost as cost
+        asset,
+        network,
+        value_date,
+        band_before as age_band,
+        -held_units as held_units,
+        -unpriced_units as unpriced_units,
+        -cost as cost
     from aged
-    inner join bands on aged.age_days = bands.age_days
-    where bands.band_before is not null
+    where band_before is not null
     union all
     select
         spent.asset,
         spent.network,
-        spent.spend_date as value_date,
+        spent.value_date,
         ages.age_band,
         -spent.spent_units as held_units,
         -spent.unpriced_units as unpriced_units,
         -spent.cost as cost
-    from {{ ref('int_onchain__spent_value') }} as spent
+    from {{ ref('int_onchain__ages_daily') }} as spent
     inner join {{ ref('int_onchain__ages') }} as ages on spent.class_age_days = ages.age_days
 ),
 

@@ -1,64 +1,58 @@
--- Coins count from the first shown day at or after their birth until the one at or after they are spent.
+-- Coins count from the end of the month of their birth, or the last day, until that of the month they are spent in.
 with shown as (
     select
         asset,
         network,
         decimals,
-        value_date,
-        min(case when is_shown then value_date end) over (
-            partition by asset, network order by value_date desc rows between unbounded preceding and current row
-        ) as shown_date,
-        is_shown
-    from (
-        select
-            asset,
-            network,
-            decimals,
-            value_date,
-            value_date = last_date
-            or {{ month_start('value_date') }} <> {{ month_start(add_days('value_date', 1)) }} as is_shown
-        from {{ ref('int_onchain__days') }}
-    ) as days
+        {{ month_number('value_date') }} as month_number,
+        max(value_date) as value_date
+    from {{ ref('int_onchain__days') }}
+    group by asset, network, decimals, {{ month_number('value_date') }}
 ),
 
-changes as (
+created as (
     select
-        held.asset,
-        held.network,
-        held.birth_date,
-        held.reached_date as value_date,
-        held.held_units as change_units
-    from {{ ref('int_onchain__held_by_age') }} as held
-    where held.age_days = 0
-    union all
+        created.asset,
+        created.network,
+        created.birth_date,
+        -- A snapshot's coins count from its day on.
+        {{ month_number('greatest(created.birth_date, days.first_date)') }} as month_number,
+        {{ sats('created.amount_units') }} as change_units
+    from {{ coin_created() }} as created
+    inner join {{ ref('int_onchain__days') }} as days
+        on created.asset = days.asset and created.network = days.network and days.day_number = 0
+),
+
+-- By month and birth first: a join of every cell would take most of the time.
+spent as (
     select
         asset,
         network,
         birth_date,
-        spend_date as value_date,
-        -{{ sats('amount_units') }} as change_units
+        {{ month_number('spend_date') }} as month_number,
+        -sum({{ sats('amount_units') }}) as change_units
     from {{ coin_flow() }}
+    group by asset, network, birth_date, {{ month_number('spend_date') }}
 ),
 
 summed as (
     select
         changes.asset,
         changes.network,
-        shown.shown_date,
+        changes.month_number,
         closes.price_bucket_usd,
         sum(changes.change_units) as change_units
-    from changes
-    inner join shown
-        on
-            changes.asset = shown.asset
-            and changes.network = shown.network
-            and changes.value_date = shown.value_date
+    from (
+        select * from created
+        union all
+        select * from spent
+    ) as changes
     inner join {{ ref('int_onchain__closes') }} as closes
         on
             changes.asset = closes.asset
             and changes.network = closes.network
             and changes.birth_date = closes.value_date
-    group by changes.asset, changes.network, shown.shown_date, closes.price_bucket_usd
+    group by changes.asset, changes.network, changes.month_number, closes.price_bucket_usd
 ),
 
 buckets as (
@@ -66,7 +60,7 @@ buckets as (
         asset,
         network,
         price_bucket_usd,
-        min(shown_date) as first_date
+        min(month_number) as first_month
     from summed
     group by asset, network, price_bucket_usd
 ),
@@ -88,14 +82,13 @@ balances as (
         on
             buckets.asset = shown.asset
             and buckets.network = shown.network
-            and buckets.first_date <= shown.value_date
-            and shown.is_shown
+            and buckets.first_month <= shown.month_number
     left join summed
         on
             buckets.asset = summed.asset
             and buckets.network = summed.network
             and buckets.price_bucket_usd = summed.price_bucket_usd
-            and shown.value_date = summed.shown_date
+            and shown.month_number = summed.month_number
 )
 
 select

@@ -1,17 +1,17 @@
 with sales as (
     select
-        flow.asset,
-        flow.network,
-        flow.spend_date,
+        daily.asset,
+        daily.network,
+        daily.value_date,
         ages.weight_age_days,
-        case when flow.unpriced_units > 0 then 1 else 0 end as is_unpriced,
-        flow.spent_units,
-        cast(flow.cost as double) as cost_usd,
-        cast(flow.profit as double) as profit_usd,
-        cast(flow.loss as double) as loss_usd
-    from {{ ref('int_onchain__spent_value') }} as flow
-    inner join {{ ref('int_onchain__ages') }} as ages on flow.class_age_days = ages.age_days
-    where flow.is_sale and flow.spent_units > 0
+        case when daily.unpriced_units > daily.burned_unpriced_units then 1 else 0 end as is_unpriced,
+        daily.spent_units - daily.burned_units as sold_units,
+        cast(daily.cost - daily.burned_cost as double) as cost_usd,
+        cast(daily.profit as double) as profit_usd,
+        cast(daily.loss as double) as loss_usd
+    from {{ ref('int_onchain__ages_daily') }} as daily
+    inner join {{ ref('int_onchain__ages') }} as ages on daily.class_age_days = ages.age_days
+    where daily.spent_units > daily.burned_units
 ),
 
 sold as (
@@ -19,16 +19,16 @@ sold as (
         sales.asset,
         sales.network,
         weights.definition_id,
-        sales.spend_date as value_date,
+        sales.value_date,
         max(sales.is_unpriced) as is_unpriced,
-        cast(sum(sales.spent_units * {{ sats('weights.weight') }}) as double) / 1e9 as sold_units,
+        cast(sum(sales.sold_units * {{ sats('weights.weight') }}) as double) / 1e9 as sold_units,
         {{ exact_sum('sales.cost_usd * weights.weight / 1e9') }} as cost_usd,
         {{ exact_sum('sales.profit_usd * weights.weight / 1e9') }} as profit_usd,
         {{ exact_sum('sales.loss_usd * weights.weight / 1e9') }} as loss_usd
     from sales
     inner join {{ ref('int_onchain__weights') }} as weights on sales.weight_age_days = weights.age_days
     where weights.weight > 0
-    group by sales.asset, sales.network, weights.definition_id, sales.spend_date
+    group by sales.asset, sales.network, weights.definition_id, sales.value_date
 ),
 
 derived as (

@@ -1,31 +1,19 @@
-with spent as (
+with sums as (
     select
         asset,
         network,
-        spend_date as value_date,
+        value_date,
         sum(unpriced_units) as unpriced_units,
         sum(cost) as cost,
         sum(uncertain_cost) as uncertain_cost,
-        sum(case when is_sale then spent_units end) as sold_units,
-        sum(case when is_sale then unpriced_units end) as sold_unpriced_units,
-        sum(case when is_sale then cost end) as sold_cost
-    from {{ ref('int_onchain__spent_value') }}
-    group by asset, network, spend_date
-),
-
-created as (
-    select
-        held.asset,
-        held.network,
-        held.reached_date as value_date,
-        coalesce(sum(case when closes.close_usd is null then held.held_units end), 0) as unpriced_units,
-        coalesce(sum(held.held_units * closes.close_fixed), 0) as cost,
-        coalesce(sum(case when closes.is_uncertain then held.held_units * closes.close_fixed end), 0) as uncertain_cost
-    from {{ ref('int_onchain__held_by_age') }} as held
-    inner join {{ ref('int_onchain__closes') }} as closes
-        on held.asset = closes.asset and held.network = closes.network and held.birth_date = closes.value_date
-    where held.age_days = 0
-    group by held.asset, held.network, held.reached_date
+        sum(spent_units - burned_units) as sold_units,
+        sum(unpriced_units - burned_unpriced_units) as sold_unpriced_units,
+        sum(cost - burned_cost) as sold_cost,
+        sum(case when class_age_days = 0 then reached_unpriced_units else 0 end) as created_unpriced_units,
+        sum(case when class_age_days = 0 then reached_cost else 0 end) as created_cost,
+        sum(case when class_age_days = 0 then reached_uncertain_cost else 0 end) as created_uncertain_cost
+    from {{ ref('int_onchain__ages_daily') }}
+    group by asset, network, value_date
 ),
 
 running as (
@@ -35,12 +23,12 @@ running as (
         closes.is_carried,
         closes.carried_days,
         case
-            when supply.has_flows and coalesce(spent.sold_unpriced_units, 0) = 0
-                then cast(spent.sold_units as double) * closes.close_usd / nullif(cast(spent.sold_cost as double), 0)
+            when supply.has_flows and coalesce(sums.sold_unpriced_units, 0) = 0
+                then cast(sums.sold_units as double) * closes.close_usd / nullif(cast(sums.sold_cost as double), 0)
         end as sopr,
-        sum(coalesce(created.unpriced_units, 0) - coalesce(spent.unpriced_units, 0)) over so_far as unpriced_units,
-        sum(coalesce(created.cost, 0) - coalesce(spent.cost, 0)) over so_far as cost,
-        sum(coalesce(created.uncertain_cost, 0) - coalesce(spent.uncertain_cost, 0)) over so_far as uncertain_cost,
+        sum(coalesce(sums.created_unpriced_units - sums.unpriced_units, 0)) over so_far as unpriced_units,
+        sum(coalesce(sums.created_cost - sums.cost, 0)) over so_far as cost,
+        sum(coalesce(sums.created_uncertain_cost - sums.uncertain_cost, 0)) over so_far as uncertain_cost,
         sum(supply.destroyed_unit_days) over so_far as destroyed_so_far,
         (sum(supply.supply_units) over so_far) - supply.supply_units as held_so_far
     from {{ ref('int_onchain__supply_daily') }} as supply
@@ -49,16 +37,11 @@ running as (
             supply.asset = closes.asset
             and supply.network = closes.network
             and supply.value_date = closes.value_date
-    left join created
+    left join sums
         on
-            supply.asset = created.asset
-            and supply.network = created.network
-            and supply.value_date = created.value_date
-    left join spent
-        on
-            supply.asset = spent.asset
-            and supply.network = spent.network
-            and supply.value_date = spent.value_date
+            supply.asset = sums.asset
+            and supply.network = sums.network
+            and supply.value_date = sums.value_date
     window so_far as (
         partition by supply.asset, supply.network
         order by supply.value_date
