@@ -24,6 +24,7 @@ from test_tokens import (
     ENTITY,
     EXCHANGE,
     FIRST,
+    LOTS,
     WALLETS,
     Token,
     Transfer,
@@ -117,7 +118,9 @@ def list_tokens(home: Home) -> None:
 
 def rows(home: Home) -> Counter:
     with duckdb.connect(str(home.build_file), read_only=True) as build:
-        return Counter(build.sql("from intermediate.int_tokens__lots").fetchall())
+        rows = build.sql(f"select network, address, lots.* exclude (token_number) from {LOTS}").fetchall()
+        assert build.sql("select count(*) from intermediate.int_tokens__lots").fetchall() == [(len(rows),)]
+        return Counter(rows)
 
 
 def types(home: Home) -> list:
@@ -138,8 +141,7 @@ def by_plain_python(found: Counter, token: Token, names: set[str]) -> Counter:
 
 TOKEN_ROWS = """
     select
-        token_number,
-        hash(network, token) as token,
+        hash(network, token) as token_number,
         hash(network, token, '{zero}') as zero,
         last_date,
         settled_date
@@ -151,7 +153,7 @@ ENTITIES = """
 """
 MOVES = """
     select
-        hash(network, token) as token,
+        hash(network, token) as token_number,
         value_date,
         hash(network, token, from_address) as sender,
         hash(network, token, to_address) as receiver,
@@ -164,7 +166,7 @@ STORE = """
     select
         network, token, holder, value_date, birth_date, kind, amount_units, lots, new_holders
     from matched_lots
-    inner join tokens using (token_number)
+    inner join tokens on hash(network, token) = token_number
 """
 MERGE = """
     create or replace table merged as
@@ -189,13 +191,9 @@ def prepare(con: duckdb.DuckDBPyConnection, streams: dict[Token, list[Transfer]]
     con.register("moved", pl.DataFrame(moved, schema, orient="row").to_arrow())
     con.execute("create table transfers as from moved")
     con.execute("create table entities (address text, entity text)")
-    con.execute(
-        "create table tokens (token_number integer, network text, token text, last_date date, settled_date date)"
-    )
-    for number, token in enumerate(list(streams)[: (len(streams) + 1) // 2]):
-        con.execute(
-            "insert into tokens values (?, ?, ?, ?, ?)", [number, token.network, token.address, LAST + DAY, settled]
-        )
+    con.execute("create table tokens (network text, token text, last_date date, settled_date date)")
+    for token in list(streams)[: (len(streams) + 1) // 2]:
+        con.execute("insert into tokens values (?, ?, ?, ?)", [token.network, token.address, LAST + DAY, settled])
     con.execute(
         "create table lots (network text, token text, holder ubigint, value_date date, birth_date date, kind text,"
         " amount_units decimal(38), lots bigint, new_holders bigint)"
