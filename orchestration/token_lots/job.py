@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.token_lots import compiled
-from orchestration.token_lots.compiled import MOVE, NAME, NOTHING, TOKEN
+from orchestration.token_lots.compiled import MOVE, NAME, NOTHING, TOKEN, WAYS
 from orchestration.token_lots.matching import Lots, Matching, Piece, Share, Totals
 from orchestration.token_lots.spool import Spool
 
@@ -123,18 +123,24 @@ class Transfers:
     def read(self, begin: int, end: int) -> Piece:
         """The transfers of the days from one to before another."""
         first, last = self.dates[begin].item(), self.dates[end - 1].item()
-        rows = self._con.execute(self._moves, [first, last]).to_arrow_table()
-        token, value_date, sender, receiver, amount_units = (column.combine_chunks() for column in rows.columns)
+        rows = self._con.execute(self._moves, [first, last]).to_arrow_table(GROUP)
         since_1970 = self.dates[begin:end].astype(np.int64)
         numbers = np.empty(since_1970[-1] - since_1970[0] + 1, dtype=np.int32)
         numbers[since_1970 - since_1970[0]] = np.arange(end - begin)
-        tokens, sides = token.to_numpy().copy(), np.stack((sender.to_numpy(), receiver.to_numpy()))
-        ways, ends = compiled.classify(
-            *(tokens, value_date.view(pa.int32()).to_numpy(), sides, (begin, since_1970[0], numbers)),
-            *(self._names, self.tokens, self._entities),
-        )
-        moves = np.empty(ends[-1], dtype=MOVE)
-        compiled.put_in_order(ways, ends, tokens, sides, _limbs(amount_units), moves)
+        counts = np.zeros(WAYS * (end - begin), dtype=np.int64)
+        classified = []
+        for batch in rows.to_batches():
+            token, value_date, sender, receiver, amount_units = batch.columns
+            tokens, sides = token.to_numpy().copy(), np.stack((sender.to_numpy(), receiver.to_numpy()))
+            ways = compiled.classify(
+                *(tokens, value_date.view(pa.int32()).to_numpy(), sides, (begin, since_1970[0], numbers)),
+                *(self._names, self.tokens, self._entities, counts),
+            )
+            classified.append((ways, tokens, sides, _limbs(amount_units)))
+        ends = np.append(0, np.cumsum(counts))
+        moves, places = np.empty(ends[-1], dtype=MOVE), ends[:-1].copy()
+        for ways, tokens, sides, amounts in classified:
+            compiled.put_in_order(ways, tokens, sides, amounts, places, moves)
         return Piece(begin, end, moves, ends)
 
     def _days_until(self, days: pa.ChunkedArray) -> np.ndarray:
