@@ -173,7 +173,9 @@ class Writer:
 
     def _store(self, rows: pa.Table) -> None:
         whole = rows.unify_dictionaries().combine_chunks()
-        self._con.register("matched_lots", pa.Table.from_batches(whole.to_batches(GROUP), whole.schema))
+        # DuckDB keeps what was registered until the transaction ends: a reader that has been read, but no rows.
+        batches = pa.RecordBatchReader.from_batches(whole.schema, iter(whole.to_batches(GROUP)))
+        self._con.register("matched_lots", batches)
         self._con.execute(self._insert)
         self._con.unregister("matched_lots")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -308,6 +309,17 @@ def test_a_killed_job_leaves_everything_as_it_was(tmp_path):
         found = Counter(con.sql("from lots").fetchall())
     names = {side for each in transfers for side in (each.sender, each.receiver)}
     assert by_plain_python(found, TOKENS[0], names) == expected(transfers, {}, LAST)
+
+
+def test_rows_that_are_stored_do_not_stay_in_memory_until_the_transaction_ends(monkeypatch):
+    monkeypatch.setattr(job, "GROUP", 10)
+    monkeypatch.setattr(job, "WRITTEN", 20)
+    with duckdb.connect() as con:
+        prepare(con, {TOKENS[0]: any_stream(random.Random(1), 10**9, 300)}, LAST)
+        con.execute("begin")
+        before = pa.total_allocated_bytes()
+        run_job(con)
+        assert pa.total_allocated_bytes() == before
 
 
 @pytest.mark.parametrize("number", range(10))
