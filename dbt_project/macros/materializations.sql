@@ -53,18 +53,19 @@
 #}
 {% materialization incremental, adapter="duckdb" %}
     {% set target = this.incorporate(type="table") %}
-    {% set new = make_temp_relation(target) if is_incremental() else target %}
+    {% set goes_on = is_incremental() %}
+    {% set new = make_temp_relation(target) if goes_on else target %}
     {{ run_hooks(pre_hooks) }}
-    {% if is_incremental() %}{% do run_query(create_table_as(True, new, compiled_code)) %}{% endif %}
+    {% if goes_on %}{% do run_query(create_table_as(True, new, compiled_code)) %}{% endif %}
     {% set job = context[config.get("start_with")](new) %}
-    {% if not is_incremental() %}
+    {% if not goes_on %}
         {% call statement("main") %}
             {{ drop_old() }}
             {{ create_table_as(False, new, without_rows(compiled_code) if job else compiled_code) }}
         {% endcall %}
     {% endif %}
     {% if job %}{% call statement("start", language="python") %}{{ job }}{% endcall %}{% endif %}
-    {% if is_incremental() %}
+    {% if goes_on %}
         {% call statement("main") %}{{ context[config.get("replace_with")](target, new) }}{% endcall %}
     {% endif %}
     {{ finish(target, post_hooks) }}

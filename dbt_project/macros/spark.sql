@@ -64,7 +64,7 @@
             lots.* except (history),
             case lots.kind when 'settled' then states.state end as history
         from ({{ rows }}) as lots
-        left join ({{ token_states() }}) as states on lots.network = states.network and lots.token = states.token
+        left join ({{ token_states() }}) as states on lots.token_number = states.token_number
     {% endset %}
     {{ run_hooks(pre_hooks) }}
     {% set overwrite = "set spark.sql.sources.partitionOverwriteMode = " %}
@@ -82,7 +82,9 @@
 {% endmaterialization %}
 
 {# On Spark the rows of a table are not those that a model starts from. #}
-{% macro is_incremental() %}{{ return(target.type != "spark" and dbt.is_incremental()) }}{% endmacro %}
+{% macro is_incremental() %}
+    {{- return(target.type != "spark" and dbt.is_incremental() and has_numbered_lots()) -}}
+{% endmacro %}
 
 {#
     The statement with the CTEs that its model's meta names as computed_once read from tables, made here in the order

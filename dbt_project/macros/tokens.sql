@@ -72,6 +72,7 @@
     select
         network,
         token,
+        {{ number_of('network, token') }} as token_number,
         last_date,
         settled_date
     from ({{ token_coverage() }}) as coverage
@@ -108,6 +109,16 @@
         and transfers.amount_units < {{ too_many_units() }}
 {% endmacro %}
 
+{# What a row of lots is, one of a few: as text it would cost DuckDB 0.1 s of CPU per million rows to store. #}
+{% macro kind_of_lots(kind) %}{{ return(adapter.dispatch('kind_of_lots', 'flowhouse')(kind)) }}{% endmacro %}
+
+{% macro default__kind_of_lots(kind) %}{{ return(kind) }}{% endmacro %}
+
+{% macro duckdb__kind_of_lots(kind) %}
+    {%- set kinds = ['mint', 'received', 'transfer', 'burn', 'holders', 'unspent', 'settled', 'kept', 'moved'] -%}
+    {{- return("cast(" ~ kind ~ " as enum('" ~ kinds | join("', '") ~ "'))") -}}
+{% endmacro %}
+
 {# A digest of the entity map, of how tokens are minted, and of the code that match lots and number holders. #}
 {% macro matching_rules() %}
     {%- set macros = [token_moves('x'), moment_of('x', 'y'), next_known('x', 'y', 'z')] %}
@@ -126,8 +137,7 @@
 {# What the lots of each token depend on: the rules, the days that count, and the last block that moved it by then. #}
 {% macro token_states() %}
     select
-        covered.network,
-        covered.token,
+        covered.token_number,
         concat_ws(
             ' ',
             max(rules.rules),
@@ -142,7 +152,13 @@
             covered.network = transfers.network
             and covered.token = transfers.token
             and covered.last_date >= transfers.value_date
-    group by covered.network, covered.token
+    group by covered.token_number
+{% endmacro %}
+
+{# Whether there are lots to go on from: those of an older version do not number their tokens. #}
+{% macro has_numbered_lots() %}
+    {%- set lots = load_relation(this) -%}
+    {{- return(lots and "token_number" in adapter.get_columns_in_relation(lots) | map(attribute="name") | list) -}}
 {% endmacro %}
 
 {#
@@ -154,18 +170,16 @@
 {% macro default__changed_tokens() %}{{ return(none) }}{% endmacro %}
 
 {% macro spark__changed_tokens() %}
-    {%- if not execute or flags.FULL_REFRESH or not load_relation(this) %}{{ return(none) }}{% endif -%}
+    {%- if not execute or flags.FULL_REFRESH or not has_numbered_lots() %}{{ return(none) }}{% endif -%}
     {%- set tokens %}
         select
-            coalesce(states.network, kept.network) as network,
-            coalesce(states.token, kept.token) as token,
+            states.token_number,
             states.state is null as is_gone
         from ({{ token_states() }}) as states
-        full join (select distinct network, token from {{ this }}) as kept
-            on states.network = kept.network and states.token = kept.token
-        left join (select distinct network, token, history from {{ this }} where kind = 'settled') as made
-            on states.network = made.network and states.token = made.token and states.state = made.history
-        where made.network is null
+        full join (select distinct token_number from {{ this }}) as kept on states.token_number = kept.token_number
+        left join (select distinct token_number, history from {{ this }} where kind = 'settled') as made
+            on states.token_number = made.token_number and states.state = made.history
+        where made.token_number is null
     {% endset -%}
     {%- set rows = run_query(tokens).rows -%}
     {{- return(none if rows | selectattr('is_gone') | list else rows) -}}
@@ -176,7 +190,7 @@
     {%- if changed is not none %}
     where
         {%- for token in changed %}
-        (covered.network = '{{ token['network'] }}' and covered.token = '{{ token['token'] }}') or
+        covered.token_number = {{ token['token_number'] }} or
         {%- endfor %}
         false
     {%- endif %}
@@ -211,8 +225,7 @@
 {# The day up to which the lots of tokens are kept, and the last blocks and the rules that they come from. #}
 {% macro settled_lots(tokens) %}
 select
-    tokens.network,
-    tokens.token,
+    tokens.token_number,
     null as holder,
     tokens.settled_date as value_date,
     coalesce(last_blocks.value_date, tokens.last_block_date) as birth_date,
@@ -234,52 +247,60 @@ where tokens.settled_date > tokens.matched_date
 #}
 {% macro lot_states() %}
     {%- if is_incremental() %}
-    with settled as (
+    with covered as (
+        {{ covered_tokens() }}
+    ),
+
+    settled as (
         select
-            network,
-            token,
+            token_number,
             value_date as settled_date,
             birth_date as value_date,
             history
         from (
             select
                 *,
-                row_number() over (partition by network, token order by value_date desc) as newest_first
+                row_number() over (partition by token_number order by value_date desc) as newest_first
             from {{ this }}
             where kind = 'settled'
         ) as settled
         where newest_first = 1
     ),
 
+    still_settled as (
+        select
+            settled.*,
+            covered.network,
+            covered.token
+        from settled
+        inner join covered
+            on settled.token_number = covered.token_number and settled.settled_date <= covered.settled_date
+    ),
+
     matched as (
         select
-            settled.network,
-            settled.token,
+            settled.token_number,
             settled.settled_date as matched_date,
             settled.value_date as last_block_date,
             settled.history
-        from settled
-        inner join ({{ last_blocks('settled') }}) as blocks
+        from still_settled as settled
+        inner join ({{ last_blocks('still_settled') }}) as blocks
             on settled.network = blocks.network and settled.token = blocks.token
         inner join ({{ matching_rules() }}) as rules on settled.history = rules.rules || ' ' || blocks.block_hash
-        inner join ({{ covered_tokens() }}) as covered
-            on
-                settled.network = covered.network
-                and settled.token = covered.token
-                and settled.settled_date <= covered.settled_date
     )
 
     select
-        coalesce(covered.network, settled.network) as network,
-        coalesce(covered.token, settled.token) as token,
+        coalesce(covered.token_number, settled.token_number) as token_number,
+        covered.network,
+        covered.token,
         covered.last_date,
         covered.settled_date,
         coalesce(matched.matched_date, {{ day_zero() }}) as matched_date,
         matched.last_block_date,
         matched.history
-    from ({{ covered_tokens() }}) as covered
-    full join settled on covered.network = settled.network and covered.token = settled.token
-    left join matched on covered.network = matched.network and covered.token = matched.token
+    from covered
+    full join settled on covered.token_number = settled.token_number
+    left join matched on covered.token_number = matched.token_number
     {%- else %}
     select {{ state_of_nothing() }}
     from ({{ covered_tokens() }}) as covered
@@ -289,6 +310,7 @@ where tokens.settled_date > tokens.matched_date
 
 {# The columns of the state of a token that nothing is kept of. #}
 {% macro state_of_nothing() %}
+        token_number,
         network,
         token,
         last_date,
@@ -302,18 +324,21 @@ where tokens.settled_date > tokens.matched_date
 {% macro known_states(states) %}
     {%- for state in states %}
     select
-        '{{ state['network'] }}' as network,
-        '{{ state['token'] }}' as token,
+        cast('{{ state['token_number'] }}' as ubigint) as token_number,
+        {{ as_text(state['network']) }} as network,
+        {{ as_text(state['token']) }} as token,
         {{ as_date(state['last_date']) }} as last_date,
         {{ as_date(state['settled_date']) }} as settled_date,
         {{ as_date(state['matched_date']) }} as matched_date,
         {{ as_date(state['last_block_date']) }} as last_block_date,
-        {{ "'" ~ state['history'] ~ "'" if state['history'] else 'null' }} as history
+        {{ as_text(state['history']) }} as history
     {{- ' union all' if not loop.last }}
     {%- endfor %}
 {% endmacro %}
 
-{% macro as_date(date) %}cast({{ "'" ~ date ~ "'" if date else 'null' }} as date){% endmacro %}
+{% macro as_text(text) %}{{ "'" ~ text ~ "'" if text else 'null' }}{% endmacro %}
+
+{% macro as_date(date) %}cast({{ as_text(date) }} as date){% endmacro %}
 
 {# Replaces the days after the kept ones, and the unspent lots of holders who moved something. #}
 {% macro replace_lots(lots, new) %}
@@ -326,8 +351,7 @@ where tokens.settled_date > tokens.matched_date
     {%- for state in states %}
     delete from {{ lots }}
     where
-        network = '{{ state['network'] }}'
-        and token = '{{ state['token'] }}'
+        token_number = '{{ state['token_number'] }}'
         and value_date > {{ as_date(state['value_date']) }};
     {%- endfor %}
     delete from {{ lots }}
@@ -432,12 +456,10 @@ def materialize(rows, con): ...
 
 {% macro starting_tokens(lots) %}
     create or replace temporary table starting_tokens as
-    select
-        cast((row_number() over (order by network, token)) - 1 as integer) as token_number,
-        {{ state_of_nothing() }}
+    select {{ state_of_nothing() }}
     from ({{ covered_tokens() }}) as covered
     {%- if is_incremental() %}
-    inner join {{ lots }} as kept using (network, token)
+    inner join {{ lots }} as kept using (token_number)
     where kept.kind = 'kept' and kept.value_date = {{ day_zero() }}
     {%- endif %}
 {% endmacro %}
@@ -453,7 +475,6 @@ def materialize(rows, con): ...
 {% macro numbered_tokens() %}
     select
         token_number,
-        {{ number_of('network, token') }} as token,
         {{ number_of('network, token, ' ~ zero_address()) }} as zero,
         last_date,
         settled_date
@@ -471,7 +492,7 @@ def materialize(rows, con): ...
 
 {% macro starting_moves() %}
     select
-        {{ number_of('network, token') }} as token,
+        {{ number_of('network, token') }} as token_number,
         value_date,
         {{ number_of('network, token, from_address') }} as sender,
         {{ number_of('network, token, to_address') }} as receiver,
@@ -486,25 +507,22 @@ def materialize(rows, con): ...
 {% macro starting_lots(lots) %}
     insert into {{ lots }}
     select
-        tokens.network,
-        tokens.token,
-        matched.holder,
-        matched.value_date,
-        matched.birth_date,
-        matched.kind,
-        matched.amount_units,
-        matched.lots,
-        matched.new_holders,
+        token_number,
+        holder,
+        value_date,
+        birth_date,
+        kind,
+        amount_units,
+        lots,
+        new_holders,
         null as history
-    from matched_lots as matched
-    inner join starting_tokens as tokens on matched.token_number = tokens.token_number
+    from matched_lots
 {% endmacro %}
 
 {% macro merged_lots(lots) %}
     create or replace temporary table merged_lots as
     select
-        network,
-        token,
+        token_number,
         holder,
         value_date,
         birth_date,
@@ -515,7 +533,7 @@ def materialize(rows, con): ...
         history
     from {{ lots }}
     where kind in ('transfer', 'burn')
-    group by network, token, holder, value_date, birth_date, kind, new_holders, history;
+    group by token_number, holder, value_date, birth_date, kind, new_holders, history;
     delete from {{ lots }} where kind in ('transfer', 'burn');
     insert into {{ lots }} from merged_lots;
     drop table merged_lots
@@ -529,7 +547,7 @@ def materialize(rows, con): ...
             tokens.token,
             max(lots.value_date) as value_date
         from {{ lots }} as lots
-        inner join starting_tokens as tokens using (network, token)
+        inner join starting_tokens as tokens using (token_number)
         where
             lots.kind in ('mint', 'received', 'transfer', 'burn')
             and lots.value_date <= tokens.settled_date

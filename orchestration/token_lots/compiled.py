@@ -74,7 +74,7 @@ def enter(names, numbers, meanings):
 
 
 @njit(nogil=True, cache=True)
-def classify(keys, dates, sides, days, names, tokens, entities):
+def classify(keys, dates, sides, days, names, tokens, entities, counts):
     """Say of which day and way each transfer is, put entities for addresses, and count them.
 
     Args:
@@ -84,14 +84,13 @@ def classify(keys, dates, sides, days, names, tokens, entities):
         days: (number of the first day of the piece, date of it, numbers of the days from this date on).
         names, entities: NAME of tokens and of addresses that belong to entities.
         tokens: TOKEN by its number.
+        counts: int64 [WAYS * day of the piece + way], added to.
 
     Returns:
-        (WAYS * day of the piece + way of each transfer, or NOTHING where it does not count; where each way of each day
-        begins, with the end of all).
+        WAYS * day of the piece + way of each transfer, or NOTHING where it does not count.
     """
     first, first_date, numbers = days
     ways = np.empty(len(keys), dtype=np.int32)
-    ends = np.zeros(WAYS * (numbers[-1] + 1) + 1, dtype=np.int64)
     for n in range(len(keys)):
         name = names[look_up(names, keys[n])]
         day = numbers[dates[n] - first_date]
@@ -107,19 +106,22 @@ def classify(keys, dates, sides, days, names, tokens, entities):
                 sides[side, n] = entity.meaning
         if sides[0, n] != sides[1, n]:
             ways[n] = WAYS * day + way
-            ends[ways[n] + 1] += 1
-    return ways, np.cumsum(ends)
+            counts[ways[n]] += 1
+    return ways
 
 
 @njit(nogil=True, cache=True)
-def put_in_order(ways, ends, tokens, sides, amounts, moves):
-    """Set MOVE to the transfers that count, by day and way; see `classify`, which gives them."""
-    at = ends.copy()
+def put_in_order(ways, tokens, sides, amounts, places, moves):
+    """Set MOVE to the transfers that count, by day and way; see `classify`, which gives them.
+
+    Args:
+        places: where the next transfer of each way of each day goes, counted up.
+    """
     for n in range(len(ways)):
         if ways[n] == NOTHING:
             continue
-        move = moves[at[ways[n]]]
-        at[ways[n]] += 1
+        move = moves[places[ways[n]]]
+        places[ways[n]] += 1
         move.sender, move.receiver = sides[0, n], sides[1, n]
         move.low, move.high = amounts[n, 0], amounts[n, 1]
         move.token = tokens[n]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.token_lots import compiled
-from orchestration.token_lots.compiled import MOVE, NAME, NOTHING, TOKEN
+from orchestration.token_lots.compiled import MOVE, NAME, NOTHING, TOKEN, WAYS
 from orchestration.token_lots.matching import Lots, Matching, Piece, Share, Totals
 from orchestration.token_lots.spool import Spool
 
@@ -38,19 +38,19 @@ def match(
 
     Args:
         con: in whose transaction everything is read and written.
-        tokens: query of (token_number, token, zero, last_date, settled_date), numbered from 0: the token and its holder
-            that mints and burns, as `moves` number them, and the last days that count and that are settled.
+        tokens: query of (token_number, zero, last_date, settled_date): the token and its holder that mints and burns,
+            as `moves` number them, and the last days that count and that are settled.
         entities: query of (holder, entity), as `moves` number them: whom an address belongs to.
         days: query of (value_date, transfers): all days with transfers.
-        moves: query of (token, value_date, sender, receiver, amount_units) between two dates, its parameters, for all
-            tokens and addresses; tokens and holders are numbers of 64 bits.
+        moves: query of (token_number, value_date, sender, receiver, amount_units) between two dates, its parameters,
+            for all tokens and addresses; tokens and holders are numbers of 64 bits.
         insert: statement that stores the rows of `matched_lots` (token_number, holder, value_date, birth_date, kind,
             amount_units, lots, new_holders).
         merge: statement that adds up stored rows of coins that left, of several shares of the holders.
     """
     counts = sorted(con.execute(days).fetchall())
     transfers = Transfers(con, tokens, entities, moves, [day for day, _ in counts])
-    written = Writer(con, insert, transfers.dates)
+    written = Writer(con, insert, transfers)
     totals = Totals(len(transfers.tokens), len(counts))
     room, folder = _quarter(con), _folder(con)
     with _little_memory(con, min(room, ENGINE_BYTES)):
@@ -99,39 +99,48 @@ class Transfers:
 
     Attributes:
         dates: of the days.
-        settled: numbers of the tokens that are settled up to before a day.
-        tokens: TOKEN by number.
+        settled: places of the tokens that are settled up to before a day.
+        tokens: TOKEN by place.
+        numbers: of the tokens, by place.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, tokens: str, entities: str, moves: str, days: Sequence[date]):
         self.dates = np.array(days, dtype="datetime64[D]")
-        rows = con.execute(tokens).to_arrow_table().sort_by("token_number")
+        rows = con.execute(tokens).to_arrow_table()
         self.tokens = np.empty(len(rows), dtype=TOKEN)
         self.tokens["zero"] = rows["zero"]
         self.tokens["end"] = self._days_until(rows["last_date"])
         self.settled: dict[int, list[int]] = defaultdict(list)
         for token, day in enumerate(self._days_until(rows["settled_date"])):
             self.settled[int(day)].append(token)
-        self._names = _names(rows["token"], rows["token_number"])
-        self._entities = _names(*con.execute(entities).to_arrow_table().columns)
+        self.numbers = rows["token_number"].to_numpy()
+        self._names = _names(self.numbers, np.arange(len(rows), dtype=np.uint64))
+        entity_rows = con.execute(entities).to_arrow_table()
+        self._entities = _names(*(column.to_numpy() for column in entity_rows.columns))
         self._con = con
         self._moves = moves
 
     def read(self, begin: int, end: int) -> Piece:
         """The transfers of the days from one to before another."""
         first, last = self.dates[begin].item(), self.dates[end - 1].item()
-        rows = self._con.execute(self._moves, [first, last]).to_arrow_table()
-        token, value_date, sender, receiver, amount_units = (column.combine_chunks() for column in rows.columns)
+        rows = self._con.execute(self._moves, [first, last]).to_arrow_table(GROUP)
         since_1970 = self.dates[begin:end].astype(np.int64)
         numbers = np.empty(since_1970[-1] - since_1970[0] + 1, dtype=np.int32)
         numbers[since_1970 - since_1970[0]] = np.arange(end - begin)
-        tokens, sides = token.to_numpy().copy(), np.stack((sender.to_numpy(), receiver.to_numpy()))
-        ways, ends = compiled.classify(
-            *(tokens, value_date.view(pa.int32()).to_numpy(), sides, (begin, since_1970[0], numbers)),
-            *(self._names, self.tokens, self._entities),
-        )
-        moves = np.empty(ends[-1], dtype=MOVE)
-        compiled.put_in_order(ways, ends, tokens, sides, _limbs(amount_units), moves)
+        counts = np.zeros(WAYS * (end - begin), dtype=np.int64)
+        classified = []
+        for batch in rows.to_batches():
+            token, value_date, sender, receiver, amount_units = batch.columns
+            tokens, sides = token.to_numpy().copy(), np.stack((sender.to_numpy(), receiver.to_numpy()))
+            ways = compiled.classify(
+                *(tokens, value_date.view(pa.int32()).to_numpy(), sides, (begin, since_1970[0], numbers)),
+                *(self._names, self.tokens, self._entities, counts),
+            )
+            classified.append((ways, tokens, sides, _limbs(amount_units)))
+        ends = np.append(0, np.cumsum(counts))
+        moves, places = np.empty(ends[-1], dtype=MOVE), ends[:-1].copy()
+        for ways, tokens, sides, amounts in classified:
+            compiled.put_in_order(ways, tokens, sides, amounts, places, moves)
         return Piece(begin, end, moves, ends)
 
     def _days_until(self, days: pa.ChunkedArray) -> np.ndarray:
@@ -141,15 +150,15 @@ class Transfers:
 class Writer:
     """Inserts rows of `matched_lots`, many at once."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, insert: str, dates: np.ndarray):
+    def __init__(self, con: duckdb.DuckDBPyConnection, insert: str, transfers: Transfers):
         self._con = con
         self._insert = insert
-        self._dates = dates
+        self._transfers = transfers
         self._waiting: list[pa.Table] = []
 
     def add(self, lots: Lots, kind: str | None = None) -> None:
         """Insert lots, now or later; without a kind they are of that of their moment."""
-        self._waiting.append(_table(lots, kind, self._dates))
+        self._waiting.append(_table(lots, kind, self._transfers))
         if sum(map(len, self._waiting)) >= WRITTEN:
             rows = pa.concat_tables(self._waiting)
             whole = len(rows) // GROUP * GROUP
@@ -164,7 +173,9 @@ class Writer:
 
     def _store(self, rows: pa.Table) -> None:
         whole = rows.unify_dictionaries().combine_chunks()
-        self._con.register("matched_lots", pa.Table.from_batches(whole.to_batches(GROUP), whole.schema))
+        # DuckDB keeps what was registered until the transaction ends: a reader that has been read, but no rows.
+        batches = pa.RecordBatchReader.from_batches(whole.schema, iter(whole.to_batches(GROUP)))
+        self._con.register("matched_lots", batches)
         self._con.execute(self._insert)
         self._con.unregister("matched_lots")
 
@@ -211,10 +222,10 @@ def _pieces(counts: Sequence[tuple[date, int]], cuts: Collection[int]) -> Iterat
         yield begin, len(counts)
 
 
-def _names(numbers: pa.ChunkedArray, meanings: pa.ChunkedArray) -> np.ndarray:
+def _names(numbers: np.ndarray, meanings: np.ndarray) -> np.ndarray:
     """A table of NAME, at most half full."""
     names = np.zeros(1 << (2 * len(numbers)).bit_length(), dtype=NAME)
-    compiled.enter(names, numbers.to_numpy(), meanings.to_numpy().astype(np.uint64))
+    compiled.enter(names, numbers, meanings)
     return names
 
 
@@ -227,16 +238,16 @@ def _joined(lots: Sequence[Lots]) -> Lots:
     return Lots(*(np.concatenate(each) for each in zip(*(each[:4] for each in lots), strict=True)))
 
 
-def _table(lots: Lots, kind: str | None, dates: np.ndarray) -> pa.Table:
+def _table(lots: Lots, kind: str | None, transfers: Transfers) -> pa.Table:
     """Rows as the insertion takes them; without a kind they are of that of their moment."""
     count = len(lots.token)
     kinds = pa.array(np.zeros(count, dtype=np.int8) if kind else (lots.moment % 4).astype(np.int8))
     return pa.table(
         {
-            "token_number": lots.token.astype(np.int32),
+            "token_number": transfers.numbers[lots.token],
             "holder": pa.nulls(count, pa.uint64()) if lots.holder is None else lots.holder,
-            "value_date": _dates(lots.moment, dates),
-            "birth_date": _dates(lots.birth, dates),
+            "value_date": _dates(lots.moment, transfers.dates),
+            "birth_date": _dates(lots.birth, transfers.dates),
             "kind": pa.DictionaryArray.from_arrays(kinds, [kind] if kind else BY_MOMENT),
             "amount_units": pa.nulls(count, UNITS) if lots.total is None else _units(lots.total),
             "lots": pa.nulls(count, pa.int64()) if lots.total is None else np.ascontiguousarray(lots.total["count"]),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from test_tokens import (
     ENTITY,
     EXCHANGE,
     FIRST,
+    LOTS,
     WALLETS,
     Token,
     Transfer,
@@ -117,7 +119,9 @@ def list_tokens(home: Home) -> None:
 
 def rows(home: Home) -> Counter:
     with duckdb.connect(str(home.build_file), read_only=True) as build:
-        return Counter(build.sql("from intermediate.int_tokens__lots").fetchall())
+        rows = build.sql(f"select network, address, lots.* exclude (token_number) from {LOTS}").fetchall()
+        assert build.sql("select count(*) from intermediate.int_tokens__lots").fetchall() == [(len(rows),)]
+        return Counter(rows)
 
 
 def types(home: Home) -> list:
@@ -138,8 +142,7 @@ def by_plain_python(found: Counter, token: Token, names: set[str]) -> Counter:
 
 TOKEN_ROWS = """
     select
-        token_number,
-        hash(network, token) as token,
+        hash(network, token) as token_number,
         hash(network, token, '{zero}') as zero,
         last_date,
         settled_date
@@ -151,7 +154,7 @@ ENTITIES = """
 """
 MOVES = """
     select
-        hash(network, token) as token,
+        hash(network, token) as token_number,
         value_date,
         hash(network, token, from_address) as sender,
         hash(network, token, to_address) as receiver,
@@ -164,7 +167,7 @@ STORE = """
     select
         network, token, holder, value_date, birth_date, kind, amount_units, lots, new_holders
     from matched_lots
-    inner join tokens using (token_number)
+    inner join tokens on hash(network, token) = token_number
 """
 MERGE = """
     create or replace table merged as
@@ -189,13 +192,9 @@ def prepare(con: duckdb.DuckDBPyConnection, streams: dict[Token, list[Transfer]]
     con.register("moved", pl.DataFrame(moved, schema, orient="row").to_arrow())
     con.execute("create table transfers as from moved")
     con.execute("create table entities (address text, entity text)")
-    con.execute(
-        "create table tokens (token_number integer, network text, token text, last_date date, settled_date date)"
-    )
-    for number, token in enumerate(list(streams)[: (len(streams) + 1) // 2]):
-        con.execute(
-            "insert into tokens values (?, ?, ?, ?, ?)", [number, token.network, token.address, LAST + DAY, settled]
-        )
+    con.execute("create table tokens (network text, token text, last_date date, settled_date date)")
+    for token in list(streams)[: (len(streams) + 1) // 2]:
+        con.execute("insert into tokens values (?, ?, ?, ?)", [token.network, token.address, LAST + DAY, settled])
     con.execute(
         "create table lots (network text, token text, holder ubigint, value_date date, birth_date date, kind text,"
         " amount_units decimal(38), lots bigint, new_holders bigint)"
@@ -310,6 +309,17 @@ def test_a_killed_job_leaves_everything_as_it_was(tmp_path):
         found = Counter(con.sql("from lots").fetchall())
     names = {side for each in transfers for side in (each.sender, each.receiver)}
     assert by_plain_python(found, TOKENS[0], names) == expected(transfers, {}, LAST)
+
+
+def test_rows_that_are_stored_do_not_stay_in_memory_until_the_transaction_ends(monkeypatch):
+    monkeypatch.setattr(job, "GROUP", 10)
+    monkeypatch.setattr(job, "WRITTEN", 20)
+    with duckdb.connect() as con:
+        prepare(con, {TOKENS[0]: any_stream(random.Random(1), 10**9, 300)}, LAST)
+        con.execute("begin")
+        before = pa.total_allocated_bytes()
+        run_job(con)
+        assert pa.total_allocated_bytes() == before
 
 
 @pytest.mark.parametrize("number", range(10))

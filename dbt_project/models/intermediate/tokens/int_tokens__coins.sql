@@ -8,5 +8,6 @@ select
     lots.amount_units,
     lots.lots as coins
 from {{ ref('int_tokens__lots') }} as lots
-inner join {{ ref('onchain_tokens') }} as tokens on lots.network = tokens.network and lots.token = tokens.address
+inner join {{ ref('onchain_tokens') }} as tokens
+    on lots.token_number = {{ number_of('tokens.network, tokens.address') }}
 where tokens.is_matched and lots.kind in ('mint', 'received', 'transfer', 'burn')

@@ -17,8 +17,7 @@ tokens as (
     select
         *,
         {{ moment_of('matched_date', 4) }} as matched_end,
-        {{ moment_of('settled_date', 4) }} as settled_end,
-        cast(row_number() over (order by network, token) as integer) as token_number
+        {{ moment_of('settled_date', 4) }} as settled_end
     from states
     {%- if by_code %}
     where matched_date > {{ day_zero() }}
@@ -76,10 +75,7 @@ steps as (
         unspent.amount_units
     from {{ this }} as unspent
     inner join tokens
-        on
-            unspent.network = tokens.network
-            and unspent.token = tokens.token
-            and unspent.birth_date <= tokens.matched_date
+        on unspent.token_number = tokens.token_number and unspent.birth_date <= tokens.matched_date
     where unspent.kind = 'unspent' and unspent.holder in {{ few_of('holder', 'amounts') }}
     {%- endif %}
 ),
@@ -218,36 +214,47 @@ lots as (
         cast(null as bigint) as new_holders
     from amounts
     {%- endif %}
+),
+
+rows_of_lots as (
+    select
+        token_number,
+        holder,
+        {{ day_of('moment') }} as value_date,
+        {{ day_of('birth') }} as birth_date,
+        kind,
+        amount_units,
+        cast(lots as bigint) as lots,
+        cast(new_holders as bigint) as new_holders,
+        cast(null as string) as history
+    from lots
+    union all
+    {{ settled_lots('tokens') }}
+    {%- if is_incremental() %}
+    union all
+    -- Present rows of later days are replaced.
+    select
+        token_number,
+        null as holder,
+        matched_date as value_date,
+        null as birth_date,
+        'kept' as kind,
+        null as amount_units,
+        null as lots,
+        null as new_holders,
+        null as history
+    from states
+    {%- endif %}
 )
 
 select
-    tokens.network,
-    tokens.token,
-    lots.holder,
-    {{ day_of('lots.moment') }} as value_date,
-    {{ day_of('lots.birth') }} as birth_date,
-    lots.kind,
-    lots.amount_units,
-    cast(lots.lots as bigint) as lots,
-    cast(lots.new_holders as bigint) as new_holders,
-    cast(null as string) as history
-from lots
-inner join tokens on lots.token_number = tokens.token_number
-union all
-{{ settled_lots('tokens') }}
-{%- if is_incremental() %}
-union all
--- Present rows of later days are replaced.
-select
-    network,
-    token,
-    null as holder,
-    matched_date as value_date,
-    null as birth_date,
-    'kept' as kind,
-    null as amount_units,
-    null as lots,
-    null as new_holders,
-    null as history
-from states
-{%- endif %}
+    token_number,
+    holder,
+    value_date,
+    birth_date,
+    {{ kind_of_lots('kind') }} as kind,
+    amount_units,
+    lots,
+    new_holders,
+    history
+from rows_of_lots

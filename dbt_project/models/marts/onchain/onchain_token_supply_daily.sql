@@ -25,8 +25,7 @@ daily as (
         on days.asset = issued.asset and days.network = issued.network and days.value_date = issued.value_date
     left join {{ ref('int_tokens__lots') }} as lots
         on
-            tokens.network = lots.network
-            and tokens.address = lots.token
+            {{ number_of('tokens.network, tokens.address') }} = lots.token_number
             and days.value_date = lots.value_date
             and lots.kind = 'holders'
     where days.is_token

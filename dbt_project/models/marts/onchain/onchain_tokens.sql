@@ -11,29 +11,27 @@ with stored as (
 
 issued as (
     select
-        network,
-        token,
+        token_number,
         value_date,
         sum(case kind when 'mint' then amount_units when 'burn' then -amount_units else 0 end) as issued_units,
         count(case when birth_date is null then 1 end) as unmatched
     from {{ ref('int_tokens__lots') }}
     where kind in ('mint', 'burn') or (birth_date is null and kind = 'transfer')
-    group by network, token, value_date
+    group by token_number, value_date
 ),
 
 sums as (
     select
-        network,
-        token,
+        token_number,
         max(supply_units) as supply_units,
         sum(unmatched) as unmatched
     from (
         select
             *,
-            sum(issued_units) over (partition by network, token order by value_date) as supply_units
+            sum(issued_units) over (partition by token_number order by value_date) as supply_units
         from issued
     ) as running
-    group by network, token
+    group by token_number
 ),
 
 reconciled as (
@@ -67,7 +65,7 @@ judged as (
     inner join stored on tokens.network = stored.network and tokens.address = stored.token
     left join ({{ covered_tokens() }}) as covered
         on tokens.network = covered.network and tokens.address = covered.token
-    left join sums on tokens.network = sums.network and tokens.address = sums.token
+    left join sums on {{ number_of('tokens.network, tokens.address') }} = sums.token_number
     left join reconciled
         on
             tokens.network = reconciled.network
