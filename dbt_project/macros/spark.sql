@@ -81,7 +81,7 @@
     {{ return({"relations": [target]}) }}
 {% endmaterialization %}
 
-{# On Spark the rows of a table are not those that a model starts from. #}
+{# On Spark the rows of a table are not those that a model starts from; nor are, anywhere, lots of an older version. #}
 {% macro is_incremental() %}
     {{- return(target.type != "spark" and dbt.is_incremental() and has_numbered_lots()) -}}
 {% endmacro %}

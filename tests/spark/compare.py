@@ -94,7 +94,9 @@ def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
 
 
 def _kind(data_type: str) -> str:
-    """The type, of integers none in particular: sums of integers have another width on each engine."""
+    """The type, of integers none in particular: sums of these have another width on each engine. Spark has no enums."""
+    if data_type.startswith("ENUM("):
+        return "VARCHAR"
     return "INTEGER" if data_type in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT") else data_type
 
 
