@@ -311,15 +311,15 @@ def test_a_killed_job_leaves_everything_as_it_was(tmp_path):
     assert by_plain_python(found, TOKENS[0], names) == expected(transfers, {}, LAST)
 
 
-def test_rows_that_are_stored_do_not_stay_in_memory_until_the_transaction_ends(monkeypatch):
-    monkeypatch.setattr(job, "GROUP", 10)
-    monkeypatch.setattr(job, "WRITTEN", 20)
+def test_rows_that_are_stored_do_not_stay_in_memory_until_the_transaction_ends():
+    """A row is of 60 bytes; on DuckDB 2.0 an insertion leaves 3 kB, of however many rows."""
     with duckdb.connect() as con:
-        prepare(con, {TOKENS[0]: any_stream(random.Random(1), 10**9, 300)}, LAST)
+        prepare(con, {token: any_stream(random.Random(1), 10**9, 300) for token in TOKENS}, LAST)
         con.execute("begin")
         before = pa.total_allocated_bytes()
         run_job(con)
-        assert pa.total_allocated_bytes() == before
+        ((count,),) = con.sql("select count(*) from lots").fetchall()
+        assert pa.total_allocated_bytes() - before < 10 * count
 
 
 @pytest.mark.parametrize("number", range(10))
