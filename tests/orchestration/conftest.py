@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from filelock import FileLock
 
 from orchestration.cli.main import main
+from orchestration.publishing.report import drawing
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +25,7 @@ def flowhouse():
 @pytest.fixture(scope="session")
 def sample_home(flowhouse, tmp_path_factory, worker_id) -> Path:
     """Other processes of the tests read it too: what writes into it takes a copy, as `copied` makes it."""
-    of_worker = tmp_path_factory.getbasetemp()
-    folder = (of_worker if worker_id == "master" else of_worker.parent) / "sample"
+    folder = _of_all_processes(tmp_path_factory, worker_id) / "sample"
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             folder.mkdir()
@@ -36,6 +36,27 @@ def sample_home(flowhouse, tmp_path_factory, worker_id) -> Path:
                 (folder / "failed").write_text(result.output)
     assert not (folder / "failed").exists(), (folder / "failed").read_text()
     return folder / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def charts_drawn_once(tmp_path_factory, worker_id):
+    """New homes draw the same charts, 5 s of CPU for a report of the sample: they share what is kept of those."""
+    folder = _of_all_processes(tmp_path_factory, worker_id) / "charts"
+    folder.mkdir(exist_ok=True)
+    draw = drawing._drawn
+
+    def drawn(*plan):
+        key = drawing._key(*plan)
+        return drawing._kept(folder, key) or drawing._keep(folder, key, draw(*plan))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "_drawn", drawn)
+        yield
+
+
+def _of_all_processes(tmp_path_factory, worker_id) -> Path:
+    of_worker = tmp_path_factory.getbasetemp()
+    return of_worker if worker_id == "master" else of_worker.parent
 
 
 @pytest.fixture

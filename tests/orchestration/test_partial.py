@@ -35,7 +35,7 @@ OWN_FILES = {
     "internal_moves": "move_date,amount_native,owner\n2025-10-20,5000,Me\n",
 }
 SERVED_AT = datetime(2026, 1, 1, 13)
-BATCHES = 4
+BATCHES = 3
 """Builds of some of the tables, of different sources, at a time: one of each table would take a quarter of an hour."""
 
 

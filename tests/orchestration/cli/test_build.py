@@ -3,16 +3,32 @@
 import json
 import shutil
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flow_pages import FIRST, FUNDS, flows, put_page
+from lake_changes import alter_row
 
 from ingestion.errors import FetchFailed
 from ingestion.sample.pages import flow_page, pages
 from ingestion.transport.publisher import Http
-from orchestration import dbt, graph
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.publishing import published
+
+
+@pytest.fixture(scope="module")
+def first_build(flowhouse, tmp_path_factory) -> Path:
+    """A home built from the page that the folder to replay has too."""
+    home = tmp_path_factory.mktemp("first") / "home"
+    put_page(home / "archive", FIRST, flow_page(FUNDS, [flows(date(2025, 10, 3)), flows(date(2025, 10, 6))]))
+    assert flowhouse("build", "--home", home).exit_code == 0
+    return home
+
+
+@pytest.fixture
+def home(first_build, tmp_path) -> Path:
+    """A copy of it, of one test alone."""
+    return shutil.copytree(first_build, tmp_path / "home", symlinks=True)
 
 
 def test_the_sample_answers_the_question(sample_home, flowhouse, rows):
@@ -52,11 +68,7 @@ def test_a_build_with_nothing_new_says_so_and_publishes_nothing(copied, flowhous
     assert published.latest(Home(copied)) == before
 
 
-def test_a_live_build_whose_publishers_refuse_keeps_its_rows_and_exits_3(sample_home, tmp_path, flowhouse, monkeypatch):
-    home = tmp_path / "home"
-    put_page(home / "archive", FIRST, flow_page(FUNDS, [flows(date(2025, 10, 3)), flows(date(2025, 10, 6))]))
-    assert flowhouse("build", "--home", home).exit_code == 0
-
+def test_a_live_build_whose_publishers_refuse_keeps_its_rows_and_exits_3(home, flowhouse, monkeypatch):
     def refuse(http, url):
         raise FetchFailed("example.org answered 403: come back later.")
 
@@ -70,9 +82,7 @@ def test_a_live_build_whose_publishers_refuse_keeps_its_rows_and_exits_3(sample_
     assert "failed" in said.output
 
 
-def test_a_bad_page_fails_its_source_and_the_rest_is_published(replay, tmp_path, flowhouse, rows):
-    home = tmp_path / "home"
-    assert flowhouse("build", "--replay", replay, "--home", home).exit_code == 0
+def test_a_bad_page_fails_its_source_and_the_rest_is_published(home, replay, flowhouse, rows):
     reported = "select trade_date, ticker, net_flow_usd from marts.etf_flows_daily where is_reported order by all"
     before = rows(published.latest(Home(home)), reported)
     put_page(replay, FIRST + timedelta(days=1), b"<title>Just a moment...</title>")
@@ -94,10 +104,9 @@ def test_a_bad_page_fails_its_source_and_the_rest_is_published(replay, tmp_path,
     assert flowhouse("build", "--replay", replay, "--home", home).exit_code == 0
 
 
-def test_a_fund_nobody_listed_is_kept_and_reported(replay, tmp_path, flowhouse, rows):
+def test_a_fund_nobody_listed_is_kept_and_reported(home, replay, flowhouse, rows):
     funds = [*FUNDS[:5], "XBTC", *FUNDS[5:]]
     put_page(replay, FIRST + timedelta(days=1), flow_page(funds, [flows(date(2025, 10, 7), funds=funds)]))
-    home = tmp_path / "home"
     result = flowhouse("build", "--replay", replay, "--home", home)
     assert result.exit_code == 0
     folder = published.latest(Home(home))
@@ -110,29 +119,25 @@ def test_a_fund_nobody_listed_is_kept_and_reported(replay, tmp_path, flowhouse, 
         assert "Findings about publishers, in marts.etf_findings: 1 unknown_fund" in output
 
 
-def test_broken_structure_publishes_nothing(sample_home, tmp_path, flowhouse, monkeypatch):
-    home = Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
-    project = shutil.copytree(DBT_PROJECT, tmp_path / "dbt_project", ignore=shutil.ignore_patterns("target"))
-    twice = project / "models/marts/market/market_sessions.sql"
-    twice.write_text(f"{twice.read_text()}\nunion all\nselect * from ({twice.read_text()}) as again\n")
-    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
-    monkeypatch.setattr(graph, "DBT_PROJECT", project)
+def test_a_failed_test_of_the_warehouse_publishes_nothing(copied, flowhouse):
+    home = Home(copied)
+    alter_row(home, "farside/flows", "newest")  # a fund's figure alone is not its page's total
     before = published.latest(home)
     result = flowhouse("build", "--home", home.root)
     assert result.exit_code == 1
-    assert "market_sessions" in result.output
+    assert "printed_totals_are_the_sum_of_the_funds" in result.output
     assert "Traceback" not in result.output
     assert published.latest(home) == before
 
 
-def test_a_build_as_of_a_time_stands_beside_the_current_one(replay, tmp_path, flowhouse, rows):
+def test_a_build_as_of_a_time_stands_beside_the_current_one(home, replay, flowhouse, rows):
     put_page(replay, FIRST + timedelta(hours=3), flow_page(FUNDS, [flows(date(2025, 10, 6), first="-5.0")]))
-    home = tmp_path / "home"
     assert flowhouse("build", "--replay", replay, "--home", home).exit_code == 0
     current = published.latest(Home(home))
     result = flowhouse("build", "--as-of", "2025-10-07T07:00:00Z", "--home", home)
     assert result.exit_code == 0
     assert published.latest(Home(home)) == current
+    assert "Nothing new" in flowhouse("build", "--home", home).output
     past = published.latest(Home(home, datetime(2025, 10, 7, 7)))
     ibit = "select net_flow_usd from {} where ticker = 'IBIT' and trade_date = '2025-10-06'"
     assert rows(past, ibit.format("marts.etf_flows_daily")) == [(10_000_000,)]
