@@ -13,14 +13,14 @@ FLOWHOUSE = Path(sys.executable).with_name("flowhouse")
 WAIT_SECONDS = 600
 
 
-def flowhouse(home: Home, *options: str) -> str:
+def flowhouse(home: Home, *options: str, seconds: float = WAIT_SECONDS) -> str:
     """Run `flowhouse build` to its end; returns what it said."""
     run = subprocess.run(
         [FLOWHOUSE, "build", *options, "--home", home.root],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=WAIT_SECONDS,
+        timeout=seconds,
     )
     assert run.returncode == 0, run.stdout
     return run.stdout
