@@ -147,10 +147,12 @@ def test_a_killed_range_goes_on_and_the_others_are_as_they_were(site, monkeypatc
     monkeypatch.setattr("ingestion.evm.log_ranges.Width.__init__.__defaults__", (4,))
     site.read(20, FINAL)
     other = {path: path.read_bytes() for path in site.ranges.lake(Range(20, FINAL)).root.rglob("*.*")}
-    with pytest.raises(Killed):
-        site.read(0, 19, Mortal(CHAIN, 20))
-    begun = read_record(site.ranges.lake(Range(0, 19)), "anvil").final_number
-    assert 0 < begun < 19
+    begun = 0
+    while not begun:  # on a busy machine all may be asked for before the first answer is stored
+        with pytest.raises(Killed):
+            site.read(0, 19, Mortal(CHAIN, 20))
+        begun = read_record(site.ranges.lake(Range(0, 19)), "anvil").final_number or 0
+    assert begun < 19
     result = site.read(0, 19)
     assert result.blocks == 19 - begun
     assert other == {path: path.read_bytes() for path in site.ranges.lake(Range(20, FINAL)).root.rglob("*.*")}
