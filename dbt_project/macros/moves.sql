@@ -21,14 +21,14 @@
 
 {# Echoes of moves inside one owner: coins that moved on a day and not again are a definition's threshold old together. #}
 
-{# What was above the usual on the three days around the echo, as doubles; null until all three are known. #}
+{# What was above the usual on the three days around the echo, in satoshi as doubles; null until all three are known. #}
 {% macro echoes(days) %}
     select
         days.asset,
         days.series,
         days.definition_id,
         days.value_date,
-        case when count(excess.excess) = 3 then {{ exact_sum("greatest(excess.excess, 0)") }} end as echo
+        case when count(excess.excess_sats) = 3 then {{ exact_sum("greatest(excess.excess_sats, 0)") }} end as echo_sats
     from {{ days }} as days
     inner join {{ ref('int_moves__lth_excess') }} as excess
         on

@@ -158,7 +158,7 @@ class Inside:
         return min(left, max(NONE, remaining - (self.node.created[birth] - entered)))
 
 
-def excess(changes: Mapping[date, float]) -> dict[date, tuple[float, float, float | None]]:
+def excess(changes: Mapping[date, Decimal]) -> dict[date, tuple[Decimal, Decimal, Decimal | None]]:
     """By day the usual change, what is beyond it, and that in robust standard deviations: of the 28 days on each side.
 
     1.4826 times the median distance from the median is the standard deviation of normally distributed figures.
@@ -168,12 +168,12 @@ def excess(changes: Mapping[date, float]) -> dict[date, tuple[float, float, floa
         around = [changes[each] for step in range(-28, 29) if step and (each := day + step * DAY) in changes]
         if around:
             usual = median(around)
-            spread = 1.4826 * median([abs(other - usual) for other in around])
+            spread = Decimal("1.4826") * median([abs(other - usual) for other in around])
             found[day] = (usual, change - usual, (change - usual) / spread if spread else None)
     return found
 
 
-def echo(beyond: Mapping[date, tuple[float, float, float | None]], day: date) -> float | None:
+def echo(beyond: Mapping[date, tuple[Decimal, Decimal, Decimal | None]], day: date) -> Decimal | None:
     """What was above the usual on an echo's day and those beside it; None until all three are known."""
     days = [day - DAY, day, day + DAY]
-    return sum(max(0.0, beyond[each][1]) for each in days) if all(each in beyond for each in days) else None
+    return sum(max(NONE, beyond[each][1]) for each in days) if all(each in beyond for each in days) else None

@@ -1,5 +1,6 @@
 -- A day against the 28 days before and the 28 after it: the median, and the median distance from it. Every day goes to
--- those that it is around, so that nothing is compared with all of a series.
+-- those that it is around, so that nothing is compared with all of a series. In satoshi, of which the mean of two middle
+-- ones may be a half: exact as doubles, so that no engine rounds them otherwise.
 with changes as (
     select
         flows.asset,
@@ -8,7 +9,7 @@ with changes as (
         flows.definition_id,
         flows.value_date,
         steps.age_days,
-        cast(flows.net_change_native as double) as net_change
+        cast(flows.net_change_native * 100000000 as double) as net_change_sats
     from {{ ref('onchain_lth_flows_daily') }} as flows
     inner join {{ steps() }} as steps on flows.definition_id = steps.definition_id
     where flows.network = 'main' and flows.net_change_native is not null
@@ -24,7 +25,7 @@ around as (
         changes.series,
         changes.definition_id,
         {{ add_days('changes.value_date', 'places.place - 28') }} as value_date,
-        changes.net_change as other_change
+        changes.net_change_sats as other_change_sats
     from changes
     cross join places
     where places.place <> 28
@@ -36,7 +37,7 @@ usual as (
         series,
         definition_id,
         value_date,
-        percentile_cont(0.5e0) within group (order by other_change) as usual_change
+        percentile_cont(0.5e0) within group (order by other_change_sats) as usual_change_sats
     from around
     group by asset, series, definition_id, value_date
 ),
@@ -44,7 +45,7 @@ usual as (
 measured as (
     select
         changes.*,
-        usual.usual_change
+        usual.usual_change_sats
     from changes
     inner join usual
         on
@@ -60,7 +61,8 @@ spreads as (
         measured.series,
         measured.definition_id,
         measured.value_date,
-        percentile_cont(0.5e0) within group (order by abs(around.other_change - measured.usual_change)) as spread
+        percentile_cont(0.5e0) within group (order by abs(around.other_change_sats - measured.usual_change_sats))
+            as spread_sats
     from around
     inner join measured
         on
@@ -79,9 +81,10 @@ select
     measured.definition_id,
     measured.value_date,
     measured.age_days,
-    measured.usual_change,
-    measured.net_change - measured.usual_change as excess,
-    (measured.net_change - measured.usual_change) / nullif(14826e-4 * spreads.spread, 0) as excess_deviations
+    measured.usual_change_sats,
+    measured.net_change_sats - measured.usual_change_sats as excess_sats,
+    (measured.net_change_sats - measured.usual_change_sats) / nullif(14826e-4 * spreads.spread_sats, 0)
+        as excess_deviations
 from measured
 inner join spreads
     on

@@ -53,11 +53,11 @@ measured as (
         lows.*,
         flows.net_change_native,
         coalesce(flows.spent_native, supply.lth_native - flows.net_change_native) as most_spent_native,
-        excess.usual_change,
-        excess.excess,
+        excess.usual_change_sats,
+        excess.excess_sats,
         excess.excess_deviations,
-        echoes.echo,
-        echoes.echo / -nullif(least(excess.excess, 0), 0) as echo_ratio
+        echoes.echo_sats,
+        echoes.echo_sats / -nullif(least(excess.excess_sats, 0), 0) as echo_ratio
     from lows
     left join {{ ref('onchain_lth_flows_daily') }} as flows
         on
@@ -104,17 +104,17 @@ select
     lth_low_native,
     lth_high_native,
     net_change_native,
-    {{ native('usual_change') }} as usual_change_native,
-    {{ native('excess') }} as excess_native,
+    {{ native_from_sats('round(usual_change_sats)') }} as usual_change_native,
+    {{ native_from_sats('round(excess_sats)') }} as excess_native,
     excess_deviations,
     echo_date,
-    {{ native('echo') }} as echo_native,
+    {{ native_from_sats('round(echo_sats)') }} as echo_native,
     echo_ratio,
     case
         when is_adjusted_for and continues_move_id is null and day_low_native > most_spent_native then 'exceeds_spent'
-        when echo_date is null or excess is null then 'not_measured'
+        when echo_date is null or excess_sats is null then 'not_measured'
         when excess_deviations is null or excess_deviations > -3 then 'not_visible'
-        when echo is null then 'assumed_unspent'
+        when echo_sats is null then 'assumed_unspent'
         when echo_ratio >= 7e-1 then 'not_moved_again'
         when echo_ratio >= 3e-1 then 'partly_moved_again'
         else 'moved_again'

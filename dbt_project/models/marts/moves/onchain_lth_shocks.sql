@@ -7,8 +7,8 @@ with shocks as (
         excess.definition_id,
         excess.value_date,
         {{ add_days('excess.value_date', 'excess.age_days') }} as echo_date,
-        excess.usual_change,
-        excess.excess,
+        excess.usual_change_sats,
+        excess.excess_sats,
         excess.excess_deviations
     from {{ ref('int_moves__lth_excess') }} as excess
     left join {{ ref('onchain_known_moves') }} as moves
@@ -18,7 +18,7 @@ with shocks as (
             and excess.value_date = moves.move_date
     where
         excess.asset = 'BTC'
-        and excess.excess < -90000
+        and excess.excess_sats < -90000e8
         and excess.excess_deviations < -6
         and moves.move_id is null
 ),
@@ -33,12 +33,12 @@ select
     shocks.series,
     shocks.definition_id,
     shocks.value_date,
-    {{ native('shocks.usual_change') }} as usual_change_native,
-    {{ native('shocks.excess') }} as excess_native,
+    {{ native_from_sats('round(shocks.usual_change_sats)') }} as usual_change_native,
+    {{ native_from_sats('round(shocks.excess_sats)') }} as excess_native,
     shocks.excess_deviations,
     shocks.echo_date,
-    {{ native('echoes.echo') }} as echo_native,
-    echoes.echo / -shocks.excess as echo_ratio
+    {{ native_from_sats('round(echoes.echo_sats)') }} as echo_native,
+    echoes.echo_sats / -shocks.excess_sats as echo_ratio
 from shocks
 left join echoes
     on
