@@ -18,7 +18,7 @@ JAVA_QUICK := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 SPARK_QUICK := -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN -Dspark.sql.adaptive.enabled=false
 ON_SPARK := $(UV) run --frozen --isolated --extra spark pytest -q
 
-.PHONY: build test check lint graph hooks test-duckdb2 test-spark test-spark-cluster test-bi test-node test-mutants bench picture serve clean
+.PHONY: build test check lint graph hooks test-duckdb2 test-spark test-spark-large test-spark-cluster test-bi test-node test-mutants bench picture serve clean
 
 build: .venv/ready ## run the main job on the bundled sample, offline
 	$(RUN)/flowhouse build --sample
@@ -49,7 +49,10 @@ test-duckdb2: .venv/ready ## pass the tests that touch DuckDB on 2.0 too
 
 test-spark: .venv/ready ## build the sample on Spark on this machine, equal to DuckDB's, in an environment of its own; needs Java
 	JAVA_TOOL_OPTIONS="$(JAVA_QUICK) $(SPARK_QUICK)" $(ON_SPARK) tests/spark/session.py tests/spark/controls.py \
-	    tests/spark/sample_builds.py
+	    tests/spark/first_lots.py tests/spark/sample_builds.py
+
+test-spark-large: .venv/ready ## the same of the recorded archive, and of ten million transfers
+	JAVA_TOOL_OPTIONS="$(JAVA_QUICK)" $(ON_SPARK) tests/spark/archive.py tests/spark/many_lots.py
 
 test-spark-cluster: .venv/ready ## the same on a standalone master with two workers, one of which is killed
 	JAVA_TOOL_OPTIONS="$(JAVA_QUICK)" $(ON_SPARK) tests/spark/cluster.py

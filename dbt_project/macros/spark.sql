@@ -131,19 +131,29 @@
     {%- set old = load_cached_relation(this) %}
     {%- if old %}{% do adapter.drop_relation(old) %}{% endif %}
     {%- set location = location_of_this() %}
-    {%- call statement("main") %}
-        create table {{ this }}
-        using parquet
-        {%- if model.config.meta.get("partitioned_by") %}
-        partitioned by ({{ model.config.meta["partitioned_by"] | join(", ") }})
-        {%- endif %}
-        location '{{ location }}'
-        as
-        {% if config.get("contract").enforced %}{{ get_select_subquery(sql) }}{% else %}{{ sql }}{% endif %}
-    {%- endcall %}
+    {%- set partitions = model.config.meta.get("partitioned_by", []) %}
+    {%- call statement("main") %}{{ create_this(sql, location, partitions) }}{% endcall %}
+    {#- Partitioned, a table without rows has no file, and the next session could not tell its columns. #}
+    {%- if partitions and not has_rows(this) %}
+        {%- do run_query("drop table " ~ this) %}
+        {%- do run_query(create_this(sql, location)) %}
+    {%- endif %}
     {#- Asked of the statement, its types cost as much as planning it. #}
     {%- if config.get("contract").enforced %}{% do get_assert_columns_equivalent("select * from " ~ this) %}{% endif %}
 {% endmacro %}
+
+{% macro create_this(sql, location, partitions=[]) %}
+    create table {{ this }}
+    using parquet
+    {%- if partitions %}
+    partitioned by ({{ partitions | join(", ") }})
+    {%- endif %}
+    location '{{ location }}'
+    as
+    {% if config.get("contract").enforced %}{{ get_select_subquery(sql) }}{% else %}{{ sql }}{% endif %}
+{% endmacro %}
+
+{% macro has_rows(relation) %}{{ return(run_query("select 1 from " ~ relation ~ " limit 1").rows | length > 0) }}{% endmacro %}
 
 {# A function of rows is made for readers of the published file, which Spark does not write. #}
 {% materialization table_macro, adapter="spark" %}

@@ -170,7 +170,7 @@
 {% macro default__changed_tokens() %}{{ return(none) }}{% endmacro %}
 
 {% macro spark__changed_tokens() %}
-    {%- if not execute or flags.FULL_REFRESH or not has_numbered_lots() %}{{ return(none) }}{% endif -%}
+    {%- if not execute or flags.FULL_REFRESH or not has_numbered_lots() or not has_rows(this) %}{{ return(none) }}{% endif -%}
     {%- set tokens %}
         select
             states.token_number,
