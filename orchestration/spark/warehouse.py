@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.errors import BuildFailed
 from orchestration.home import Home
 
 if TYPE_CHECKING:
@@ -48,12 +49,24 @@ class Warehouse:
         self.home.write_state(name, {"unfinished": []})
 
     def register(self, spark: "SparkSession", raw: Iterable[str]) -> None:
-        """Let a session know raw tables, as `source/table`, and the tables that are kept."""
+        """Let a session know raw tables, as `source/table`, and the tables that are kept.
+
+        Raises:
+            BuildFailed: one of them cannot be read.
+        """
+        from py4j.protocol import Py4JError  # pyright: ignore[reportMissingImports]
+        from pyspark.errors import PySparkException  # pyright: ignore[reportMissingImports]
+
         tables = {name: self.home.build / "inputs" / name for name in raw} | dict(self._folders())
         for schema in sorted({key.split("/")[0] for key in tables}):
             spark.sql(f"create schema if not exists {schema}")
         for key, path in tables.items():
-            spark.sql(f"create table {key.replace('/', '.')} using parquet location '{path}'")
+            try:
+                spark.sql(f"create table {key.replace('/', '.')} using parquet location '{path}'")
+            except (PySparkException, Py4JError):  # their texts are gone with the session
+                raise BuildFailed(
+                    f"Spark cannot read {path}: remove {self.folder}, and run `flowhouse build --full`."
+                ) from None
 
     def _folders(self) -> list[tuple[str, Path]]:
         """Each table's key and folder."""

@@ -18,8 +18,10 @@ import pytest
 from pyspark import SparkContext
 
 from orchestration.errors import BuildFailed
+from orchestration.home import Home
 from orchestration.settings import Engine
 from orchestration.spark import session
+from orchestration.spark.warehouse import Warehouse
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 TYPES = "{amount: 'decimal(38, 8)', share: double, on_date: date, seen_at: timestamp, height: bigint, note: string}"
@@ -69,6 +71,18 @@ def test_a_seed_has_every_value_of_its_file(project, tmp_path):
         kinds = ["VARCHAR", "DECIMAL(38,8)", "DOUBLE", "DATE", "TIMESTAMP", "BIGINT", "VARCHAR"]
         assert [str(kind) for kind in held.types] == kinds
         assert sorted(held.fetchall()) == sorted(ROWS)
+
+
+def test_a_table_that_cannot_be_read_is_named(tmp_path):
+    home = Home(tmp_path)
+    damaged = home.spark_warehouse / "marts.db/funds"
+    damaged.mkdir(parents=True)
+    (damaged / "part.parquet").write_bytes(b"rot")
+    with (
+        session.session(Engine(name="spark"), home.spark_warehouse, tmp_path / "spark.log") as spark,
+        pytest.raises(BuildFailed, match=r"cannot read \S+marts.db/funds: remove \S+/spark, and run"),
+    ):
+        Warehouse(home).register(spark, [])
 
 
 def test_a_session_that_computes_otherwise_is_refused(project, tmp_path):
