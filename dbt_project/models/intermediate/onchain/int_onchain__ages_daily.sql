@@ -163,6 +163,8 @@ select
     coalesce(sum({{ sum }}), 0) as {{ sum }},
     {%- endfor %}
     sum(profit) as profit,
-    sum(loss) as loss
+    sum(loss) as loss,
+    -- Compiled code keeps the stored rows of days with the same one.
+    cast(null as bigint) as sums_digest
 from changes
 group by asset, network, is_token, value_date, class_age_days
