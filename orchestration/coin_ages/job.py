@@ -65,7 +65,8 @@ INSERT = """
         ? as asset,
         ? as network,
         false as is_token,
-        *,
+        * replace (cast(profit as double) as profit, cast(loss as double) as loss),
+        cast(cost as double) as sold_cost,
         0 as burned_units,
         0 as burned_unpriced_units,
         0 as burned_cost
