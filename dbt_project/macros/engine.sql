@@ -70,6 +70,9 @@
     {{- return("cast(sum(" ~ fixed(amount, digits) ~ ") as double)") -}}
 {% endmacro %}
 
+{# The first day of a date's month. #}
+{% macro month_start(date) %}{{ return("cast(date_trunc('month', " ~ date ~ ") as date)") }}{% endmacro %}
+
 {# The first day of a date's calendar quarter. #}
 {% macro quarter_start(date) %}{{ return("cast(date_trunc('quarter', " ~ date ~ ") as date)") }}{% endmacro %}
 

@@ -76,17 +76,26 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Which rows of the coin flow are as in the last build: those of chains, up to that day. Of tokens all are new. #}
-{% macro kept_coin_flow() %}
-    {%- if changed_from() -%}
+{#
+    Which rows are as in the last build: those of chains that meet a condition, which they do where they are of coins spent
+    before changed_from(). Of tokens all are new.
+#}
+{% macro kept_of_chains(condition) %}
     {%- set chains = "select distinct asset, network from " ~ ref('int_onchain__days') ~ " where not is_token" -%}
-    spend_date < {{ changed_from() }} and (
+    {{ condition }} and (
         {%- for chain in run_query(chains).rows %}
         (asset = '{{ chain['asset'] }}' and network = '{{ chain['network'] }}') or
         {%- endfor %}
         false
     )
-    {%- endif -%}
+{% endmacro %}
+
+{% macro kept_coin_flow() %}
+    {%- if changed_from() %}{{ kept_of_chains("spend_date < " ~ changed_from()) }}{% endif -%}
+{% endmacro %}
+
+{% macro kept_spent_monthly() %}
+    {%- if changed_from() %}{{ kept_of_chains("month_number < " ~ month_number(changed_from())) }}{% endif -%}
 {% endmacro %}
 
 {# Whether compiled code pays: to load it takes as long as a quarter of a million cells in SQL, a second. #}

@@ -3,8 +3,11 @@
 Memory holds what is added up: 160 bytes for each day and class of age, 0.35 GB for a chain of 6,150 days.
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -21,6 +24,8 @@ CELLS = 1 << 20
 """Cells that are read at once."""
 ROWS = 122_880
 """Rows that DuckDB stores together."""
+CODE = b"".join(module.read_bytes() for module in sorted(Path(__file__).parent.glob("*.py")))
+"""Rows that another version of it gave do not stay."""
 NARROW_COLUMNS = {
     "reached_units": compiled.REACHED,
     "reached_unpriced_units": compiled.REACHED_UNPRICED,
@@ -36,24 +41,32 @@ WIDE_COLUMNS = {
     "profit": compiled.PROFIT,
     "loss": compiled.LOSS,
 }
-VALUE, UNIT_DAYS = pa.decimal128(38, 8), pa.decimal128(38)
+VALUE, UNITS = pa.decimal128(38, 8), pa.decimal128(38)
 SCHEMA = pa.schema(
     {
         "value_date": pa.date32(),
         "class_age_days": pa.int64(),
-        **dict.fromkeys(NARROW_COLUMNS, pa.int64()),
-        **{name: UNIT_DAYS if name == "destroyed_unit_days" else VALUE for name in WIDE_COLUMNS},
+        **dict.fromkeys(NARROW_COLUMNS, UNITS),
+        **{name: UNITS if name == "destroyed_unit_days" else VALUE for name in WIDE_COLUMNS},
+        "sums_digest": pa.int64(),
     }
 )
 
-
+DELETE = """
+    delete from {table}
+    where
+        asset = ?
+        and network = ?
+        and (value_date not between ? and ? or value_date in (from changed_days))
+"""
 INSERT = """
     insert into {table} by name
     select
         ? as asset,
         ? as network,
         false as is_token,
-        *,
+        * replace (cast(profit as double) as profit, cast(loss as double) as loss),
+        cast(cost as double) as sold_cost,
         0 as burned_units,
         0 as burned_unpriced_units,
         0 as burned_cost
@@ -78,19 +91,26 @@ class Unsupported(Exception):
 def fill(con: duckdb.DuckDBPyConnection, table: str, rows: str, tables: Tables) -> None:
     """Fill a table: its rows of chains by compiled code, or all by SQL where that cannot be.
 
+    Stored rows stay on the days of chains that have the same ones now: storing all takes twice the CPU of the pass.
+
     Args:
         con: in whose transaction everything is read and written.
-        table: empty.
+        table: empty, or with rows of whatever version.
         rows: query of all its rows; those that are of tokens have `is_token`.
     """
-    chains = f"select asset, network, first_date, last_date from {tables.days} where day_number = 0 and not is_token"
+    if con.execute(f"describe {table}").fetchall() != con.execute(f"describe from ({rows})").fetchall():
+        con.execute(f"create or replace table {table} as from ({rows}) limit 0")
+    query = f"select asset, network, first_date, last_date from {tables.days} where day_number = 0 and not is_token"
+    chains = con.execute(query).fetchall()
     try:
-        count = sum(_fill_chain(con, table, tables, *chain) for chain in con.execute(chains).fetchall())
+        count = sum(_fill_chain(con, table, tables, *chain) for chain in chains)
         _require([(count,)] == con.execute(f"select count(*) from {tables.flow}").fetchall())
     except Unsupported:
         con.execute(f"delete from {table}")
         con.execute(f"insert into {table} by name {rows}")
     else:
+        others = " and ".join(["true", *["(asset, network) <> (?, ?)"] * len(chains)])
+        con.execute(f"delete from {table} where {others}", [name for chain in chains for name in chain[:2]])
         # Compared with a constant it reaches every table, and no cell of a chain is read.
         con.execute(f"insert into {table} by name select * from ({rows}) as all_rows where is_token = true")
 
@@ -114,7 +134,13 @@ def _fill_chain(
     for batch in of_chain(cells, tables.flow).to_arrow_reader(CELLS):
         sums.add_spent(batch)
     sums.add_reached(created, first)
-    con.register("compiled_sums", pa.RecordBatchReader.from_batches(SCHEMA, sums.rows()))
+
+    changed = sums.changed_days(of_chain("distinct value_date, sums_digest", table).fetchall())
+    # As a parameter a list costs a millisecond a date: for each DuckDB looks for packages that are not installed.
+    con.register("changed_days", pa.table({"value_date": days.dates(np.flatnonzero(changed))}))
+    con.execute(DELETE.format(table=table), [asset, network, earliest, last])
+    con.unregister("changed_days")
+    con.register("compiled_sums", pa.RecordBatchReader.from_batches(SCHEMA, sums.rows(changed)))
     con.execute(INSERT.format(table=table), [asset, network])
     con.unregister("compiled_sums")
     return sums.cells
@@ -150,6 +176,10 @@ class Days(NamedTuple):
                 days.closes[at] = NO_CLOSE if close is None else int(close.scaleb(8))
                 days.is_uncertain[at] = is_uncertain
         return days
+
+    def dates(self, numbers: np.ndarray) -> pa.Array:
+        """The dates of days by their numbers from the first one on."""
+        return pa.array(self.first + numbers, pa.int32()).view(pa.date32())
 
 
 class Sums:
@@ -189,23 +219,48 @@ class Sums:
         begin = (first - EPOCH).days - self._days.first
         _require(compiled.reach(amounts, self._ages, begin, *self._sums()))
 
-    def rows(self) -> Iterator[pa.RecordBatch]:
-        """All days and classes with coins, as rows of SCHEMA."""
-        step = max(1, ROWS // len(self._ages))
-        for begin in range(0, len(self._days.closes), step):
-            days = slice(begin, begin + step)
-            narrow, wide = self._narrow[:, days].reshape(NARROW, -1), self._wide[:, days].reshape(WIDE, -1, 2)
-            found = np.flatnonzero(narrow[compiled.SPENT_CELLS] | narrow[compiled.REACHED_BIRTHS])
-            day, at = np.divmod(found, len(self._ages))
-            day += begin
-            # Profit and loss are null where nothing was spent, or the day has no close.
-            is_priced = (narrow[compiled.SPENT_CELLS, found] > 0) & (self._days.closes[day] != NO_CLOSE)
-            columns = [pa.array(self._days.first + day, pa.int32()).view(pa.date32()), pa.array(self._ages[at])]
-            columns += [pa.array(narrow[column].take(found)) for column in NARROW_COLUMNS.values()]
-            for name, column in WIDE_COLUMNS.items():
-                is_known = is_priced if name in ("profit", "loss") else None
-                columns.append(_decimals(wide[column].take(found, axis=0), SCHEMA.field(name).type, is_known))
-            yield pa.record_batch(columns, schema=SCHEMA)
+    def changed_days(self, stored: list[tuple[date, int | None]]) -> np.ndarray:
+        """Days that have no stored rows of the same sums: bool [day].
+
+        Args:
+            stored: each day that has rows, and their sums_digest.
+        """
+        known = {(day - EPOCH).days - self._days.first: digest for day, digest in stored}
+        return np.array([known.get(day) != digest for day, digest in enumerate(self._digests.tolist())])
+
+    def rows(self, are_wanted: np.ndarray) -> Iterator[pa.RecordBatch]:
+        """The classes with coins of days, bool [day], as rows of SCHEMA."""
+        have_coins = self._narrow[compiled.SPENT_CELLS] + self._narrow[compiled.REACHED_BIRTHS] > 0
+        day, at = np.nonzero(have_coins & are_wanted[:, np.newaxis])
+        for begin in range(0, len(day), ROWS):
+            yield self._rows(day[begin : begin + ROWS], at[begin : begin + ROWS])
+
+    def _rows(self, day: np.ndarray, at: np.ndarray) -> pa.RecordBatch:
+        """Rows of SCHEMA, of days and classes by their numbers here."""
+        columns = [self._days.dates(day), pa.array(self._ages[at])]
+        for column in NARROW_COLUMNS.values():
+            limbs = np.zeros((len(day), 2), dtype=np.int64)
+            limbs[:, 0] = self._narrow[column, day, at]
+            columns.append(_decimals(limbs, UNITS, None))
+        # Profit and loss are null where nothing was spent, or the day has no close.
+        is_priced = (self._narrow[compiled.SPENT_CELLS, day, at] > 0) & (self._days.closes[day] != NO_CLOSE)
+        for name, column in WIDE_COLUMNS.items():
+            is_known = is_priced if name in ("profit", "loss") else None
+            columns.append(_decimals(self._wide[column, day, at], SCHEMA.field(name).type, is_known))
+        columns.append(pa.array(self._digests[day]))
+        return pa.record_batch(columns, schema=SCHEMA)
+
+    @cached_property
+    def _digests(self) -> np.ndarray:
+        """Of all that the rows of a day follow from: int64 [day]."""
+        start = hashlib.sha256(CODE + self._ages.tobytes())
+        digests = []
+        for day, has_close in enumerate(self._days.closes != NO_CLOSE):
+            digest = start.copy()
+            for part in (has_close, *self._narrow[:, day], *self._wide[:, day]):
+                digest.update(part)
+            digests.append(digest.digest()[:8])
+        return np.frombuffer(b"".join(digests), dtype=np.int64)
 
     def _sums(self) -> tuple[np.ndarray, ...]:
         return self._days.closes, self._days.is_uncertain, self._by_birth, self._narrow, self._wide

@@ -51,9 +51,13 @@ def write_chain(home: Home, last: int) -> int:
     """A chain's three tables until a day; returns the number of cells. Whole months that are there stay."""
     rng = np.random.default_rng(1)
     spend, birth = np.tril_indices(DAYS + 1)
-    is_cell = (rng.random(spend.size) < SHARE_OF_CELLS) & (spend <= last)
+    is_cell = rng.random(spend.size) < SHARE_OF_CELLS
     amount = rng.integers(1, 10**8, spend.size)[is_cell]
     spend, birth = spend[is_cell], birth[is_cell]
+    # With what is spent later: one more day changes nothing that was created before.
+    created = np.bincount(birth, amount).astype(np.int64)[: last + 1] + 10**9
+    is_past = spend <= last
+    spend, birth, amount = spend[is_past], birth[is_past], amount[is_past]
     flow = pl.DataFrame({"spend_date": days(spend), "birth_date": days(birth), "amount_sats": amount})
     flow = flow.with_columns(kind=pl.lit("transfer"), coins=pl.lit(9, pl.Int64), **CHAIN)
     month = pl.col("spend_date").dt.strftime("-%Y-%m")
@@ -65,7 +69,6 @@ def write_chain(home: Home, last: int) -> int:
             ledger.replace("coin_flow", str(suffix), part)
 
     number = np.arange(last + 1)
-    created = np.bincount(birth, amount, last + 1).astype(np.int64) + 10**9
     frame = pl.DataFrame({"birth_date": days(number), "amount_sats": created})
     ledger.replace("coin_created", "", frame.with_columns(kind=pl.lit("transfer"), coins=pl.lit(99, pl.Int64), **CHAIN))
     issued = created - np.bincount(spend, amount, last + 1).astype(np.int64)

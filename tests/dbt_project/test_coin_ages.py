@@ -4,10 +4,11 @@ What SQL gives is held against sums over single coins in test_onchain.py.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 
 import duckdb
 import polars as pl
@@ -44,6 +45,7 @@ SCHEMAS = {
         "amount_units": UNITS,
     },
 }
+BY_SQL = cache(lambda: compiled("int_onchain__ages_daily")[-1].sql)
 
 
 @dataclass
@@ -55,22 +57,21 @@ class World:
     def add(self, name: str, chain: tuple[str, str], *values) -> None:
         self.rows[name].append([*chain, *values])
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        con = duckdb.connect()
-        con.execute("set threads = 1; create schema staging; create schema intermediate")
+    def write(self, con: duckdb.DuckDBPyConnection, classes: list[int]) -> None:
+        """The tables, in place of those of another world, and what SQL makes of them."""
+        con.execute("create schema if not exists staging; create schema if not exists intermediate")
         for name, rows in self.rows.items():
             schema = {"asset": pl.String, "network": pl.String, **SCHEMAS[name]}
             con.register("given", pl.DataFrame(rows, schema, orient="row").to_arrow())
             more = ", cast(close_fixed as double) as close_usd" if name == TABLES.closes else ""
-            con.execute(f"create table {name} as select *{more} from given")
+            con.execute(f"create or replace table {name} as select *{more} from given")
         con.execute(
-            f"create table {TABLES.ages} as select age_days, max(age_days) filter (age_days in {tuple(CLASSES)})"
+            f"create or replace table {TABLES.ages} as"
+            f" select age_days, max(age_days) filter (age_days in {tuple(classes)})"
             " over (order by age_days) as class_age_days, age_days = class_age_days as is_threshold"
             " from (select unnest(range(1000)) as age_days)"
         )
-        con.execute(f"create view by_sql as {compiled('int_onchain__ages_daily')[-1].sql}")
-        con.execute("create table by_code as from by_sql limit 0")
-        return con
+        con.execute(f"create or replace table by_sql as {BY_SQL()}")
 
 
 def any_world(rng: random.Random, *, largest: int = 10**8, coins: int = 120) -> World:
@@ -87,6 +88,16 @@ def any_world(rng: random.Random, *, largest: int = 10**8, coins: int = 120) -> 
             world.add(TABLES.closes, chain, FIRST + DAY * number, *row)
         for _ in range(rng.choice([0, 1, coins])):
             add_coin(world, chain, begin, rng, rng.choice([0, 1, rng.randint(1, largest), largest]))
+    return world
+
+
+def usual_world(number: int) -> World:
+    """With coins of all three, spent on their first and last days too."""
+    world = any_world(random.Random(number), largest=1000)
+    for chain, (first, last) in SPANS.items():
+        if chain != TOKEN:
+            world.add(TABLES.created, chain, FIRST + DAY * first, "transfer", 10)
+            world.add(TABLES.flow, chain, FIRST + DAY * (last - 1), FIRST + DAY * first, "transfer", 10)
     return world
 
 
@@ -111,29 +122,39 @@ def add_coin(world: World, chain: tuple[str, str], begin: int, rng: random.Rando
 
 
 @pytest.fixture
-def is_compiled(monkeypatch) -> Callable[[World], bool]:
-    """Whether compiled code gave the rows of chains; they are those that SQL gives, in any case."""
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as con:
+        con.execute("set threads = 1")
+        yield con
+
+
+@pytest.fixture
+def fill(monkeypatch, con) -> Callable[..., bool]:
+    """Fills by_code, and gives whether compiled code gave the rows of chains; they are those of SQL in any case."""
     met, require = [], job._require
     monkeypatch.setattr(job, "_require", lambda is_met: (met.append(is_met), require(is_met)))
     monkeypatch.setattr(job, "ROWS", 100)
     monkeypatch.setattr(job, "CELLS", 50)
 
-    def is_compiled(world: World) -> bool:
+    def fill(world: World, classes: list[int] = CLASSES) -> bool:
         met.clear()
-        with world.connect() as con:
-            job.fill(con, "by_code", "from by_sql", TABLES)
-            assert con.sql("describe by_code").fetchall() == con.sql("describe by_sql").fetchall()
-            con.execute("create table expected as from by_sql")
-            for one, other in (("by_code", "expected"), ("expected", "by_code")):
-                assert con.sql(f"from {one} except all from {other}").fetchall() == []
+        world.write(con, classes)
+        con.execute("create table if not exists by_code as from by_sql limit 0")
+        job.fill(con, "by_code", BY_SQL(), TABLES)
+        assert con.sql("describe by_code").fetchall() == con.sql("describe by_sql").fetchall()
+        for one, other in (("by_code", "by_sql"), ("by_sql", "by_code")):
+            difference = (
+                f"select * exclude (sums_digest) from {one} except all select * exclude (sums_digest) from {other}"
+            )
+            assert con.sql(difference).fetchall() == []
         return all(met)
 
-    return is_compiled
+    return fill
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_compiled_sums_are_those_of_sql(number, is_compiled):
-    assert is_compiled(any_world(random.Random(number), largest=10 ** (2 * number)))
+def test_compiled_sums_are_those_of_sql(number, fill):
+    assert fill(any_world(random.Random(number), largest=10 ** (2 * number)))
 
 
 def cells_of(world: World) -> list[list]:
@@ -214,9 +235,9 @@ def no_row_of_closes(name: str, *row: object) -> Callable[[World], None]:
     return change
 
 
-def close_of(value: object) -> Callable[[World], None]:
+def close_of(value: Decimal | None, day: int = 5) -> Callable[[World], None]:
     def change(world: World) -> None:
-        next(row for row in world.rows[TABLES.closes] if row[:3] == [*CHAIN, FIRST + DAY * 5])[3] = Decimal(value)
+        next(row for row in world.rows[TABLES.closes] if row[:3] == [*CHAIN, FIRST + DAY * day])[3] = value
 
     return change
 
@@ -244,20 +265,143 @@ STRANGE = {
     "a chain without days": no_days,
     "spent on a day without a row of closes": no_row_of_closes(TABLES.flow, FIRST, "transfer", 5),
     "born on a day without a row of closes": no_row_of_closes(TABLES.created, "transfer", 5),
-    "a negative close": close_of(-1),
-    "a close beyond 63 bits": close_of(10**11),
+    "a negative close": close_of(Decimal(-1)),
+    "a close beyond 63 bits": close_of(Decimal(10**11)),
     "born long ago": born_long_ago,
 }
 
 
 @pytest.mark.parametrize("change", STRANGE.values(), ids=STRANGE)
-def test_what_compiled_code_was_not_made_for_is_left_to_sql(change, is_compiled):
-    world = any_world(random.Random(3), largest=1000)
-    for chain, (first, last) in SPANS.items():
-        if chain != TOKEN:
-            world.add(TABLES.created, chain, FIRST + DAY * first, "transfer", 10)
-            world.add(TABLES.flow, chain, FIRST + DAY * (last - 1), FIRST + DAY * first, "transfer", 10)
+def test_what_compiled_code_was_not_made_for_is_left_to_sql(change, fill):
+    world = usual_world(3)
     cells_of(world).sort(key=lambda cell: cell[1] == CHAIN[1])
-    assert is_compiled(world)
+    assert fill(world)
     change(world)
-    assert not is_compiled(world)
+    assert not fill(world)
+
+
+def coins_in_the_middle(world: World) -> None:
+    for name, days in ((TABLES.created, [50]), (TABLES.flow, [200, 50])):
+        world.add(name, CHAIN, *[FIRST + DAY * day for day in days], "transfer", 5)
+
+
+def last_days_otherwise(world: World) -> None:
+    forget(world, list(range(395, 401)))
+    world.add(TABLES.flow, CHAIN, FIRST + DAY * 398, FIRST, "transfer", 3)
+
+
+def last_day(number: int) -> Callable[[World], None]:
+    """Of the chain; what comes after it is forgotten."""
+
+    def change(world: World) -> None:
+        forget(world, list(range(number, 420)))
+        for row in world.rows[TABLES.days]:
+            if row[:2] == [*CHAIN]:
+                row[-1] = FIRST + DAY * number
+        world.add(TABLES.flow, CHAIN, FIRST + DAY * number, FIRST, "transfer", 2)
+
+    return change
+
+
+def later_start(world: World) -> None:
+    """Coins born on the first days are forgotten with them."""
+    forget(world, list(range(30)))
+    for row in world.rows[TABLES.days]:
+        if row[:2] == [*CHAIN]:
+            row[-2] = FIRST + DAY * 30
+
+
+def no_snapshot(world: World) -> None:
+    for rows in world.rows.values():
+        rows[:] = [row for row in rows if row[:2] != [*SNAPSHOT]]
+
+
+def no_token(world: World) -> None:
+    for rows in world.rows.values():
+        rows[:] = [row for row in rows if row[:2] != [*TOKEN]]
+
+
+CHANGES = {
+    "nothing": lambda world: None,
+    "coins in the middle": coins_in_the_middle,
+    "the last days": last_days_otherwise,
+    "one more day": last_day(401),
+    "fewer days": last_day(390),
+    "a later start": later_start,
+    "a close of long ago": close_of(Decimal(7), 0),
+    "a day without a close": close_of(None, 399),
+    "a chain less": no_snapshot,
+    "a token less": no_token,
+}
+
+
+def stored_days(con: duckdb.DuckDBPyConnection) -> dict[tuple, tuple[list, list]]:
+    """The places and the rows of each day of a chain, by asset, network and date."""
+    days: dict[tuple, tuple[list, list]] = {}
+    query = "select asset, network, value_date, rowid, * from by_code where not is_token order by class_age_days"
+    for row in con.sql(query).fetchall():
+        places, rows = days.setdefault(row[:3], ([], []))
+        places.append(row[3])
+        rows.append(row[4:])
+    return days
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_stored_rows_stay_on_days_that_have_the_same(change, fill, con):
+    world = usual_world(7)
+    assert fill(world)
+    before = stored_days(con)
+    change(world)
+    assert fill(world)
+    after = stored_days(con)
+    stayed = {day for day, (places, _) in after.items() if day in before and before[day][0] == places}
+    assert stayed == {day for day, (_, rows) in after.items() if day in before and before[day][1] == rows}
+    assert len(stayed) > 100
+
+
+def test_rows_of_another_version_do_not_stay(fill, con, monkeypatch):
+    world = usual_world(7)
+    assert fill(world)
+    con.execute("alter table by_code add column more integer")
+    assert fill(world)
+    con.execute("alter table by_code alter burned_units type integer")
+    assert fill(world)
+    con.execute("update by_code set cost = 1")
+    monkeypatch.setattr(job, "CODE", b"")
+    assert fill(world)
+
+
+def test_rows_of_other_classes_do_not_stay(fill):
+    world = usual_world(7)
+    assert fill(world)
+    for classes in ([*CLASSES, 5], [95 if age == 90 else age for age in CLASSES], CLASSES):
+        assert fill(world, classes)
+
+
+def test_profit_of_worthless_coins_is_unknown_once_a_day_has_no_close(fill):
+    world = usual_world(7)
+    forget(world, [350])
+    world.add(TABLES.flow, CHAIN, FIRST + DAY * 350, FIRST, "transfer", 0)
+    for close in (Decimal(1), None):
+        close_of(close, 350)(world)
+        assert fill(world)
+
+
+def test_rows_that_sql_gave_do_not_stay(fill, con):
+    world = usual_world(7)
+    world.write(con, CLASSES)
+    con.execute("create table by_code as from by_sql; update by_code set cost = 1")
+    assert fill(world)
+
+
+def test_rows_of_a_failed_build_do_not_stay(fill, con, monkeypatch):
+    world = usual_world(7)
+    assert fill(world)
+    coins_in_the_middle(world)
+    con.execute("begin")
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "INSERT", job.INSERT + " where error('no space left')")
+        with pytest.raises(duckdb.Error, match="no space left"):
+            fill(world)
+    con.execute("rollback")
+    assert fill(world)

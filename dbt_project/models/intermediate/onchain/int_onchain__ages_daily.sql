@@ -162,7 +162,11 @@ select
     {%- for sum in reached_sums + spent_sums %}
     coalesce(sum({{ sum }}), 0) as {{ sum }},
     {%- endfor %}
-    sum(profit) as profit,
-    sum(loss) as loss
+    -- As doubles for products with weights: DuckDB takes a microsecond for each of these casts.
+    cast(coalesce(sum(cost), 0) - coalesce(sum(burned_cost), 0) as double) as sold_cost,
+    cast(sum(profit) as double) as profit,
+    cast(sum(loss) as double) as loss,
+    -- Compiled code keeps the stored rows of days with the same one.
+    cast(null as bigint) as sums_digest
 from changes
 group by asset, network, is_token, value_date, class_age_days

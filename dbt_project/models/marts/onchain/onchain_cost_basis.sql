@@ -23,16 +23,14 @@ created as (
         on created.asset = days.asset and created.network = days.network and days.day_number = 0
 ),
 
--- By month and birth first: a join of every cell would take most of the time.
 spent as (
     select
         asset,
         network,
         birth_date,
-        {{ month_number('spend_date') }} as month_number,
-        -sum({{ sats('amount_units') }}) as change_units
-    from {{ coin_flow() }}
-    group by asset, network, birth_date, {{ month_number('spend_date') }}
+        month_number,
+        -spent_units as change_units
+    from {{ ref('int_onchain__spent_monthly') }}
 ),
 
 summed as (

@@ -6,9 +6,9 @@ with sales as (
         ages.weight_age_days,
         case when daily.unpriced_units > daily.burned_unpriced_units then 1 else 0 end as is_unpriced,
         daily.spent_units - daily.burned_units as sold_units,
-        cast(daily.cost - daily.burned_cost as double) as cost_usd,
-        cast(daily.profit as double) as profit_usd,
-        cast(daily.loss as double) as loss_usd
+        daily.sold_cost as cost_usd,
+        daily.profit as profit_usd,
+        daily.loss as loss_usd
     from {{ ref('int_onchain__ages_daily') }} as daily
     inner join {{ ref('int_onchain__ages') }} as ages on daily.class_age_days = ages.age_days
     where daily.spent_units > daily.burned_units
