@@ -28,7 +28,7 @@
         days.series,
         days.definition_id,
         days.value_date,
-        case when count(excess.excess_sats) = 3 then {{ exact_sum("greatest(excess.excess_sats, 0)") }} end as echo_sats
+        case when count(excess.excess_sats) = 3 then {{ exact_sum("greatest(excess.excess_sats, 0)", 1) }} end as echo_sats
     from {{ days }} as days
     inner join {{ ref('int_moves__lth_excess') }} as excess
         on

@@ -219,6 +219,10 @@ def test_recorded_shocks_and_their_echoes_are_those_of_plain_python(all_known, r
         assert echoed == (None if echoes[day] is None else rounded(echoes[day]))
         if echoed is not None:
             assert ratio == pytest.approx(float(echoes[day] / -shocks[day][0]), rel=1e-9)
+    moves = all_known.sql("select move_date, echo_date, echo_native from marts.onchain_internal_moves").fetchall()
+    for day, echo_date, echoed in moves:
+        expected = echo(beyond, echo_date)
+        assert echoed == (None if expected is None or day not in beyond else rounded(expected)), day
 
 
 def rounded(coins: Decimal) -> Decimal:
