@@ -54,16 +54,13 @@ class Warehouse:
         Raises:
             BuildFailed: one of them cannot be read.
         """
-        from py4j.protocol import Py4JError  # pyright: ignore[reportMissingImports]
-        from pyspark.errors import PySparkException  # pyright: ignore[reportMissingImports]
-
         tables = {name: self.home.build / "inputs" / name for name in raw} | dict(self._folders())
         for schema in sorted({key.split("/")[0] for key in tables}):
             spark.sql(f"create schema if not exists {schema}")
         for key, path in tables.items():
             try:
                 spark.sql(f"create table {key.replace('/', '.')} using parquet location '{path}'")
-            except (PySparkException, Py4JError):  # their texts are gone with the session
+            except Exception:  # Spark's, of several kinds, whose texts are gone with the session
                 raise BuildFailed(
                     f"Spark cannot read {path}: remove {self.folder}, and run `flowhouse build --full`."
                 ) from None
