@@ -36,3 +36,5 @@ def test_lots_begin_after_a_build_without_a_token(tmp_path):
     build(home)
     Project(home).build(LOTS, exclude=["resource_type:test"])
     assert differences(home.build_file, home.spark_warehouse, ("intermediate",)) == []
+    # whole partitions are made anew or stay
+    assert len(list((home.spark_warehouse / "intermediate.db/int_tokens__lots").glob("token_number=*"))) == len(streams)

@@ -12,6 +12,7 @@ from lake_changes import alter_row
 from ingestion.errors import FetchFailed
 from ingestion.sample.pages import flow_page, pages
 from ingestion.transport.publisher import Http
+from orchestration import dbt, graph
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.publishing import published
 
@@ -117,6 +118,21 @@ def test_a_fund_nobody_listed_is_kept_and_reported(home, replay, flowhouse, rows
     assert rows(folder, f"{day} where trade_date = '2025-10-07'") == [(11, 11, True)]
     for output in (result.output, flowhouse("status", "--home", home).output):
         assert "Findings about publishers, in marts.etf_findings: 1 unknown_fund" in output
+
+
+def test_broken_structure_publishes_nothing(sample_home, tmp_path, flowhouse, monkeypatch):
+    home = Home(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
+    project = shutil.copytree(DBT_PROJECT, tmp_path / "dbt_project", ignore=shutil.ignore_patterns("target"))
+    twice = project / "models/marts/market/market_sessions.sql"
+    twice.write_text(f"{twice.read_text()}\nunion all\nselect * from ({twice.read_text()}) as again\n")
+    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
+    monkeypatch.setattr(graph, "DBT_PROJECT", project)
+    before = published.latest(home)
+    result = flowhouse("build", "--home", home.root)
+    assert result.exit_code == 1
+    assert "market_sessions" in result.output
+    assert "Traceback" not in result.output
+    assert published.latest(home) == before
 
 
 def test_a_failed_test_of_the_warehouse_publishes_nothing(copied, flowhouse):
