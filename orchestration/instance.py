@@ -1,13 +1,16 @@
 """Dagster's own state of a home: its configuration, its storage, and what is kept of past runs."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from ingestion import durable
 from orchestration import environment
 from orchestration.home import Home
 
@@ -22,6 +25,8 @@ nux: {enabled: false}
 compute_logs: {module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}
 # A chain that is read for hours, or its history in ranges, must not keep the funds waiting.
 concurrency: {runs: {max_concurrent_runs: 5, tag_concurrency_limits: [{key: dagster/partition, limit: 2}]}}
+event_log_storage: {module: orchestration.dagster_state, class: EventLog, config: {base_dir: "$folder/history/runs"}}
+run_storage: {module: orchestration.dagster_state, class: Runs, config: {base_dir: "$folder/history"}}
 run_monitoring: {enabled: true, start_timeout_seconds: 180, cancel_timeout_seconds: 30}
 retention:
   schedule: {purge_after_days: {skipped: 2, started: 7, success: 7, failure: 30}}
@@ -42,8 +47,10 @@ def configure(home: Home) -> Path:
     folder = home.root / "build" / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "dagster.yaml"
-    if not file.exists() or file.read_text() != CONFIGURATION:
-        file.write_text(CONFIGURATION)
+    quoted = json.dumps(str(folder.resolve()), ensure_ascii=False)
+    configuration = Template(CONFIGURATION).substitute(folder=quoted[1:-1]).encode()
+    if not file.exists() or file.read_bytes() != configuration:
+        durable.write({file: configuration})
     return folder
 
 
