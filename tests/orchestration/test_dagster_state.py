@@ -63,7 +63,7 @@ def test_files_of_runs_do_not_stay_open(tmp_path, monkeypatch):
     assert open_files(tmp_path) == []
 
 
-def test_threads_and_processes_that_store_at_once_lose_nothing(tmp_path):
+def test_threads_and_instances_that_store_at_once_lose_nothing(tmp_path):
     home = Home(tmp_path)
     with instance.open_instance(home) as one, instance.open_instance(home) as other, ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(observe, opened, 25) for opened in (one, other, one, other)]:
